@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs every test and ends with "N passed, N failed". Logs are in $B/test/log; that of a failing
+# test is printed. Set ONLY to a word to run just the tests whose name holds it.
+set -u
+cd "$(dirname "$0")/.."
+B=${B:-build}
+export B PERIGEE="$PWD/$B/perigee" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-2}"
+logs=$B/test/log
+rm -rf "$logs"
+mkdir -p "$logs"
+
+# Prints "kind file" for each test; $ONLY narrows them.
+list() {
+    for t in "$B"/test/test_*; do
+        case "$t" in *.d) ;; *) [ -x "$t" ] && echo "c $t" ;; esac
+    done
+    for t in tests/lua/*_spec.lua tests/cli/*_spec.lua; do
+        [ -f "$t" ] && echo "perigee $t"
+    done
+    # The sanitizers cannot be loaded into a stock lua5.4.
+    if [ -z "${SANITIZED:-}" ]; then
+        for t in tests/lua/*_spec.lua; do
+            [ -f "$t" ] && echo "lua5.4 $t"
+        done
+    fi
+    for t in tests/cli/*_test.sh tests/embed/*_test.sh; do
+        [ -f "$t" ] && echo "sh $t"
+    done
+}
+
+list | { [ -n "${ONLY:-}" ] && grep -- "$ONLY" || cat; } |
+    xargs -P "${JOBS:-2}" -L 1 sh tests/one.sh "$logs"
+
+passed=0
+failed=0
+for count in "$logs"/*.count; do
+    [ -f "$count" ] || continue
+    read -r p f <"$count"
+    passed=$((passed + p))
+    failed=$((failed + f))
+done
+for log in "$logs"/*.failed; do
+    [ -f "$log" ] || continue
+    echo "---- ${log##*/}"
+    tail -n 60 "$log"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
