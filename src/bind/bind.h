@@ -39,11 +39,11 @@ peri_state *peri_getstate(lua_State *L);
 /* ---- arrays ------------------------------------------------------------------------------ */
 
 /* The userdata. An owner's data follow its header; a view keeps its owner in user value 1.
- * data is NULL after peri_detach(). Read through the fields; never change them. */
+ * Read through the fields; never change them. */
 typedef struct peri_array {
     uint32_t magic;
     uint8_t dtype, ndim;
-    bool detached;
+    const bool *gone;        /* set once the host took wrapped memory back; else NULL */
     size_t size;             /* product of the extents */
     void *data;              /* first element */
     size_t *shape;           /* ndim extents, inside this block */
@@ -164,6 +164,11 @@ const char *peri_push_got(lua_State *L, int idx);
 const char *peri_nearest(const char *word, const char *const names[]);
 
 /* ---- modules ----------------------------------------------------------------------------- */
+
+/* Heads the definition of a module's opener: PERI_OPENER(cpt) { ... }. Its row is in perigee.c. */
+#define PERI_OPENER(name)                                                                         \
+    int peri_open_##name(lua_State *L);                                                            \
+    int peri_open_##name(lua_State *L)
 
 /* Array functions: each is both pg.name and a:name. */
 void peri_array_functions(lua_State *L, const luaL_Reg *functions);

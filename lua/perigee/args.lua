@@ -1,0 +1,159 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Checking arguments and options in Lua modules, with the sentences of bind/errors.c.
+--
+--   local args = pg._args
+--   local opts = args.options("fit", 3, opts, {method = "auto", tol = 1e-8, rng = args.any})
+--
+-- Every function here raises at the caller of the module's function, so that the message points to
+-- the user's line.
+
+local args = {}
+
+-- The level of error() that is the caller of the function that called us.
+local LEVEL = 3
+
+-- What a message says it got.
+local function got(v)
+  if type(v) == "number" then return "number " .. tostring(v) end
+  if type(v) == "string" then
+    if #v <= 40 then return string.format("%q", v) end
+    return "string"
+  end
+  local meta = getmetatable(v)
+  if meta == "array" then return "array " .. tostring(v.shape) .. " " .. v.dtype end
+  if type(meta) == "table" and type(rawget(meta, "__name")) == "string" then return meta.__name end
+  return v == nil and "no value" or type(v)
+end
+args.got = got
+
+function args.is_array(v)
+  return getmetatable(v) == "array"
+end
+
+-- Raises "bad argument #N to 'name' (message)".
+function args.fail(name, arg, message, level)
+  error(string.format("bad argument #%d to '%s' (%s)", arg, name, message), (level or LEVEL) + 1)
+end
+local fail = args.fail
+
+local function distance(a, b)
+  local last = {}
+  for j = 0, #b do last[j] = j end
+  for i = 1, #a do
+    local row = {[0] = i}
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      row[j] = math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + cost)
+    end
+    last = row
+  end
+  return last[#b]
+end
+
+-- The word of list nearest to word, or nil when none is near enough to be a misspelling of it.
+function args.nearest(word, list)
+  local best, near = #word <= 3 and 1 or #word <= 6 and 2 or 3, nil
+  for _, candidate in ipairs(list) do
+    local d = distance(word, candidate)
+    if d <= best and d < #candidate then best, near = d - 1, candidate end
+  end
+  return near
+end
+
+-- Stands for a default of nil and any type.
+args.any = setmetatable({}, {__name = "any"})
+
+local function sorted_keys(t)
+  local keys = {}
+  for k in pairs(t) do keys[#keys + 1] = tostring(k) end
+  table.sort(keys)
+  return keys
+end
+
+-- The options of a call with their defaults filled in. `known` maps each name to its default, whose
+-- type the value must have, or to args.any. Unknown names are refused with the near one.
+function args.options(name, arg, given, known)
+  local out = {}
+  local names = sorted_keys(known)
+  if given ~= nil then
+    if type(given) ~= "table" then fail(name, arg, "options: expected a table, got " .. got(given)) end
+    for _, k in ipairs(sorted_keys(given)) do
+      if known[k] == nil then
+        local near = args.nearest(k, names)
+        fail(name, arg, string.format("unknown option '%s'; %s", k, near
+          and string.format("did you mean '%s'?", near) or "there are: " .. table.concat(names, ", ")))
+      end
+    end
+  end
+  for _, k in ipairs(names) do
+    local default = known[k]
+    local v = given and given[k]
+    if v == nil then
+      if default ~= args.any then out[k] = default end
+    else
+      if default ~= args.any and type(v) ~= type(default) then
+        fail(name, arg, string.format("%s: expected a %s, got %s", k, type(default), got(v)))
+      end
+      out[k] = v
+    end
+  end
+  return out
+end
+
+-- One of choices, a list of strings.
+function args.choice(name, arg, what, v, choices)
+  for _, c in ipairs(choices) do
+    if v == c then return v end
+  end
+  fail(name, arg, string.format('%s: expected one of "%s", got %s', what, table.concat(choices, '", "'), got(v)))
+end
+
+-- An integer in lo..hi (hi may be nil).
+function args.integer(name, arg, what, v, lo, hi)
+  local n = type(v) == "number" and math.tointeger(v) or nil
+  if not n then fail(name, arg, string.format("%s: expected an integer, got %s", what, got(v))) end
+  if n < lo or (hi and n > hi) then
+    fail(name, arg, string.format("%s: expected an integer %s, got %d", what,
+      hi and string.format("in %d..%d", lo, hi) or "of at least " .. lo, n))
+  end
+  return n
+end
+
+-- A number; with lo or hi given, one within them.
+function args.number(name, arg, what, v, lo, hi)
+  if type(v) ~= "number" then fail(name, arg, string.format("%s: expected a number, got %s", what, got(v))) end
+  if (lo and not (v >= lo)) or (hi and not (v <= hi)) then
+    fail(name, arg, string.format("%s: expected a number in [%s, %s], got %s", what,
+      tostring(lo or "-inf"), tostring(hi or "inf"), tostring(v)))
+  end
+  return v
+end
+
+-- An array of ndim axes (nil: any).
+function args.array(name, arg, what, v, ndim)
+  if not args.is_array(v) then fail(name, arg, string.format("%s: expected array, got %s", what, got(v))) end
+  if ndim and v.ndim ~= ndim then
+    fail(name, arg, string.format("%s: expected %d axes, got shape %s", what, ndim, tostring(v.shape)))
+  end
+  return v
+end
+
+-- A function, or nil where that is allowed.
+function args.callback(name, arg, what, v)
+  if v ~= nil and type(v) ~= "function" then
+    fail(name, arg, string.format("%s: expected a function, got %s", what, got(v)))
+  end
+  return v
+end
+
+-- A generator of pg.random; whatever draws takes one right after what it must know.
+function args.rng(name, arg, v)
+  local meta = getmetatable(v)
+  if meta ~= "rng" and not (type(meta) == "table" and rawget(meta, "__name") == "rng") then
+    fail(name, arg, "rng: expected a generator such as pg.random.new(seed), got " .. got(v))
+  end
+  return v
+end
+
+return args

@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading, writing and viewing parts of arrays: a[i], a(i, j), a:slice(...), fields, and the
+ * changes of shape that need no copy.
+ *
+ * Indices count from 1, negative ones from the end; ranges are inclusive and clip as string.sub. */
+#include <string.h>
+
+#include "bind.h"
+#include "internal.h"
+#include "kernel/copy.h"
+
+static void push_at(lua_State *L, const peri_array *a, ptrdiff_t offset)
+{
+    lua_pushnumber(L, a->dtype == PERI_F32 ? (lua_Number)((const float *)a->data)[offset]
+                                           : (lua_Number)((const double *)a->data)[offset]);
+}
+
+static void put_at(const peri_array *a, ptrdiff_t offset, double value)
+{
+    if (a->dtype == PERI_F32)
+        ((float *)a->data)[offset] = (float)value;
+    else
+        ((double *)a->data)[offset] = value;
+}
+
+static void *address(const peri_array *a, ptrdiff_t offset)
+{
+    return (char *)a->data + offset * (ptrdiff_t)peri_dtype_size(a->dtype);
+}
+
+/* 0-based position of index i on an axis, or -1. */
+static ptrdiff_t position(lua_Integer i, size_t extent)
+{
+    if (i < 0)
+        i += (lua_Integer)extent + 1;
+    return i < 1 || (size_t)i > extent ? -1 : (ptrdiff_t)i - 1;
+}
+
+static ptrdiff_t check_position(lua_State *L, const peri_array *a, int axis, lua_Integer i)
+{
+    const ptrdiff_t at = position(i, a->shape[axis]);
+    if (at < 0 && i == 0)
+        luaL_error(L, "index 0 is out of range on axis %d of shape %s: indices count from 1",
+                   axis + 1, peri_push_shape(L, a->ndim, a->shape));
+    if (at < 0)
+        luaL_error(L, "index %I is out of range on axis %d of shape %s", (LUAI_UACINT)i, axis + 1,
+                   peri_push_shape(L, a->ndim, a->shape));
+    return at;
+}
+
+/* ---- a(i, j, ...) ------------------------------------------------------------------------ */
+
+/* Offset of the element whose indices are the arguments first .. first + ndim - 1. */
+static ptrdiff_t element_offset(lua_State *L, const peri_array *a, int first, int given)
+{
+    if (given != a->ndim)
+        luaL_error(L, "expected %d indices for shape %s, got %d", a->ndim,
+                   peri_push_shape(L, a->ndim, a->shape), given);
+    ptrdiff_t offset = 0;
+    for (int axis = 0; axis < a->ndim; axis++) {
+        int exact = 0;
+        const lua_Integer i = lua_tointegerx(L, first + axis, &exact);
+        if (!exact || lua_type(L, first + axis) != LUA_TNUMBER)
+            luaL_error(L, "index %d: expected an integer, got %s", axis + 1,
+                       peri_push_got(L, first + axis));
+        offset += check_position(L, a, axis, i) * a->stride[axis];
+    }
+    return offset;
+}
+
+/*** pg.get(a, i, j, ...) -> number
+ * One element; a(i, j, ...) is the same.
+ * @param a  array
+ * @param i  integers, as many as a has axes; negative ones count from the end
+ * @example pg.array{{1, 2}, {3, 4}}:get(2, -1) --> 4.0
+ */
+static int get(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    push_at(L, a, element_offset(L, a, 2, lua_gettop(L) - 1));
+    return 1;
+}
+
+/*** pg.set(a, i, j, ..., v)
+ * Sets one element.
+ * @param a  array
+ * @param i  integers, as many as a has axes; negative ones count from the end
+ * @param v  number
+ * @example (function() local a = pg.zeros(2); a:set(2, 5); return a:sum() end)() --> 5.0
+ */
+static int set(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    const int top = lua_gettop(L);
+    if (top < 2)
+        peri_argerror(L, 2, "expected %d indices and a value", a->ndim);
+    const double value = peri_arg_number(L, top, "v");
+    put_at(a, element_offset(L, a, 2, top - 2), value);
+    return 0;
+}
+
+/* ---- slices ------------------------------------------------------------------------------ */
+
+struct region {
+    ptrdiff_t offset;
+    int ndim;
+    size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+};
+
+static bool range_field(lua_State *L, int idx, int k, int axis, lua_Integer *value)
+{
+    const int type = lua_rawgeti(L, idx, k);
+    int exact = type == LUA_TNIL;
+    if (type == LUA_TNUMBER)
+        *value = lua_tointegerx(L, -1, &exact);
+    if (!exact)
+        luaL_error(L, "slice of axis %d: expected an integer, got %s", axis + 1,
+                   peri_push_got(L, -1));
+    lua_pop(L, 1);
+    return type != LUA_TNIL;
+}
+
+/* One axis of a slice: a number, {}, {k}, {j, k} or {j, k, step} at idx. */
+static void slice_axis(lua_State *L, const peri_array *a, int axis, int idx, struct region *r)
+{
+    const lua_Integer extent = (lua_Integer)a->shape[axis];
+    const ptrdiff_t stride = a->stride[axis];
+    if (lua_type(L, idx) == LUA_TNUMBER) {
+        int exact;
+        const lua_Integer i = lua_tointegerx(L, idx, &exact);
+        if (!exact)
+            luaL_error(L, "slice of axis %d: expected an integer, got %s", axis + 1,
+                       peri_push_got(L, idx));
+        r->offset += check_position(L, a, axis, i) * stride;
+        return;
+    }
+    if (lua_type(L, idx) != LUA_TTABLE)
+        luaL_error(L, "slice of axis %d: expected a number, {}, {k} or {j, k [, step]}, got %s",
+                   axis + 1, peri_push_got(L, idx));
+    idx = lua_absindex(L, idx);
+    lua_Integer from = 0, to = 0, step = 1;
+    const bool has_from = range_field(L, idx, 1, axis, &from);
+    const bool has_to = range_field(L, idx, 2, axis, &to);
+    const bool has_step = range_field(L, idx, 3, axis, &step);
+    if (step == 0)
+        luaL_error(L, "slice of axis %d: the step is 0", axis + 1);
+    if (has_from && !has_to && !has_step) {
+        const ptrdiff_t at = check_position(L, a, axis, from);
+        r->offset += at * stride;
+        r->shape[r->ndim] = 1;
+        r->stride[r->ndim++] = stride;
+        return;
+    }
+    if (!has_from)
+        from = step > 0 ? 1 : extent;
+    else if (from < 0)
+        from += extent + 1;
+    if (!has_to)
+        to = step > 0 ? extent : 1;
+    else if (to < 0)
+        to += extent + 1;
+    if (step > 0) {
+        from = from < 1 ? 1 : from;
+        to = to > extent ? extent : to;
+    } else {
+        from = from > extent ? extent : from;
+        to = to < 1 ? 1 : to;
+    }
+    const bool empty = step > 0 ? from > to : from < to;
+    /* Steps longer than the axis would overflow below and reach one element anyway. */
+    if (step > extent)
+        step = extent + 1;
+    if (step < -extent)
+        step = -(extent + 1);
+    const size_t count = empty ? 0 : (size_t)((to - from) / step) + 1;
+    if (count > 0)
+        r->offset += (ptrdiff_t)(from - 1) * stride;
+    r->shape[r->ndim] = count;
+    r->stride[r->ndim++] = stride * (ptrdiff_t)step;
+}
+
+/* The region named by `given` items; item k is at stack index first + k, or field k + 1 of the
+ * table at `table`. */
+static struct region resolve(lua_State *L, const peri_array *a, int table, int first, int given)
+{
+    struct region r = {0};
+    if (given > a->ndim)
+        luaL_error(L, "%d indices for shape %s", given, peri_push_shape(L, a->ndim, a->shape));
+    for (int axis = 0; axis < a->ndim; axis++) {
+        if (axis >= given) {
+            r.shape[r.ndim] = a->shape[axis];
+            r.stride[r.ndim++] = a->stride[axis];
+        } else if (table != 0) {
+            lua_rawgeti(L, table, axis + 1);
+            slice_axis(L, a, axis, lua_gettop(L), &r);
+            lua_pop(L, 1);
+        } else {
+            slice_axis(L, a, axis, first + axis, &r);
+        }
+    }
+    return r;
+}
+
+static int push_region(lua_State *L, int idx, const peri_array *a, const struct region *r)
+{
+    if (r->ndim == 0)
+        push_at(L, a, r->offset);
+    else
+        peri_push_view(L, idx, address(a, r->offset), r->ndim, r->shape, r->stride);
+    return 1;
+}
+
+/*** pg.slice(a, i | {j, k [, step]} | {}, ...) -> view or number
+ * A part of a that shares its memory; a[{...}] is the same. A number drops its axis, {k} keeps it
+ * with length 1, {j, k} is j to k inclusive, {} is all; trailing axes may be left out.
+ * @param a  array
+ * @example pg.range(1, 6):slice({2, -1, 2}):sum() --> 12.0
+ */
+static int slice(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    const struct region r = resolve(L, a, 0, 2, lua_gettop(L) - 1);
+    return push_region(L, 1, a, &r);
+}
+
+/* Copies the number or array at idx into out, broadcasting; makes a copy first on overlap. */
+static void assign_value(lua_State *L, const peri_array *a, const peri_view *out, int idx)
+{
+    idx = lua_absindex(L, idx);
+    if (lua_type(L, idx) == LUA_TNUMBER) {
+        peri_fill(out, lua_tonumber(L, idx));
+        return;
+    }
+    const peri_array *v = peri_test_array(L, idx);
+    if (v == NULL && lua_type(L, idx) == LUA_TTABLE)
+        v = peri_push_table(L, idx, "v", out->dtype);
+    if (v == NULL)
+        luaL_error(L, "cannot assign %s to an array: expected a number, an array or a table",
+                   peri_push_got(L, idx));
+    if (peri_overlaps(a, v))
+        v = peri_push_copy(L, v, -1);
+    peri_view from = peri_view_of(v);
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    /* Leading extents of 1 that the target lacks may go, as in NumPy. */
+    while (from.ndim > out->ndim && from.shape[0] == 1) {
+        from.ndim--;
+        from.shape++;
+        from.stride++;
+    }
+    if (!peri_broadcast_strides(&from, out->ndim, out->shape, stride))
+        luaL_error(L, "cannot assign shape %s to shape %s", peri_push_shape(L, v->ndim, v->shape),
+                   peri_push_shape(L, out->ndim, out->shape));
+    from.ndim = out->ndim;
+    from.shape = out->shape;
+    from.stride = stride;
+    peri_copy(out, &from);
+}
+
+/*** pg.assign(a, v) -> a
+ * Sets all elements of a in place; v is broadcast to its shape.
+ * @param a  array
+ * @param v  number, array or table
+ * @example pg.zeros(2, 2):assign({1, 2}):sum() --> 6.0
+ */
+static int assign(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    luaL_checkany(L, 2);
+    const peri_view out = peri_view_of(a);
+    assign_value(L, a, &out, 2);
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* ---- fields and a[i] --------------------------------------------------------------------- */
+
+static const char shape_meta;
+
+static int shape_tostring(lua_State *L)
+{
+    size_t shape[PERI_MAX_NDIM];
+    int ndim = 0;
+    for (; ndim < PERI_MAX_NDIM && lua_rawgeti(L, 1, ndim + 1) == LUA_TNUMBER; ndim++)
+        shape[ndim] = (size_t)lua_tointeger(L, -1);
+    peri_push_shape(L, ndim, shape);
+    return 1;
+}
+
+static int shape_eq(lua_State *L)
+{
+    bool same = lua_istable(L, 1) && lua_istable(L, 2) && lua_rawlen(L, 1) == lua_rawlen(L, 2);
+    for (lua_Integer i = 1; same && i <= (lua_Integer)lua_rawlen(L, 1); i++) {
+        lua_rawgeti(L, 1, i);
+        lua_rawgeti(L, 2, i);
+        same = lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+    }
+    lua_pushboolean(L, same);
+    return 1;
+}
+
+static int shape_concat(lua_State *L)
+{
+    luaL_tolstring(L, 1, NULL);
+    luaL_tolstring(L, 2, NULL);
+    lua_concat(L, 2);
+    return 1;
+}
+
+static int push_shape_table(lua_State *L, const peri_array *a)
+{
+    lua_createtable(L, a->ndim, 0);
+    for (int axis = 0; axis < a->ndim; axis++) {
+        lua_pushinteger(L, (lua_Integer)a->shape[axis]);
+        lua_rawseti(L, -2, axis + 1);
+    }
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &shape_meta) == LUA_TNIL) {
+        static const luaL_Reg metamethods[] = {{"__tostring", shape_tostring},
+                                               {"__eq", shape_eq},
+                                               {"__concat", shape_concat},
+                                               {NULL, NULL}};
+        lua_pop(L, 1);
+        luaL_newlib(L, metamethods);
+        lua_pushliteral(L, "shape");
+        lua_setfield(L, -2, "__name");
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &shape_meta);
+    }
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+static int push_transposed(lua_State *L, int idx, const peri_array *a)
+{
+    size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    for (int axis = 0; axis < a->ndim; axis++) {
+        shape[axis] = a->shape[a->ndim - 1 - axis];
+        stride[axis] = a->stride[a->ndim - 1 - axis];
+    }
+    peri_push_view(L, idx, a->data, a->ndim, shape, stride);
+    return 1;
+}
+
+enum field { F_NONE, F_SHAPE, F_NDIM, F_SIZE, F_DTYPE, F_T };
+
+static const struct {
+    const char *name;
+    enum field field;
+} fields[] = {{"shape", F_SHAPE}, {"ndim", F_NDIM}, {"size", F_SIZE}, {"dtype", F_DTYPE}, {"T", F_T}};
+
+static int push_field(lua_State *L, const peri_array *a, enum field field)
+{
+    switch (field) {
+    case F_SHAPE:
+        return push_shape_table(L, a);
+    case F_NDIM:
+        lua_pushinteger(L, a->ndim);
+        return 1;
+    case F_SIZE:
+        lua_pushinteger(L, (lua_Integer)a->size);
+        return 1;
+    case F_DTYPE:
+        lua_pushstring(L, a->dtype == PERI_F32 ? "f32" : "f64");
+        return 1;
+    case F_T:
+        return push_transposed(L, 1, a);
+    case F_NONE:
+        break;
+    }
+    return 0;
+}
+
+static int no_field(lua_State *L, const char *key)
+{
+    enum { MOST = 512 };
+    const char *names[MOST + 1];
+    int count = 0;
+    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
+        names[count++] = fields[k].name;
+    lua_pushnil(L);
+    while (lua_next(L, lua_upvalueindex(1)) && count < MOST) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING)
+            names[count++] = lua_tostring(L, -1);
+    }
+    names[count] = NULL;
+    const char *near = peri_nearest(key, names);
+    if (near != NULL)
+        return luaL_error(L, "array has no field or method '%s'; did you mean '%s'?", key, near);
+    return luaL_error(L, "array has no field or method '%s'", key);
+}
+
+/* Upvalue 1: the table of methods. */
+static int index_array(lua_State *L)
+{
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        lua_pushvalue(L, 2);
+        if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TLIGHTUSERDATA) {
+            const peri_array *a = peri_arg_array(L, 1, "a");
+            const size_t k = (size_t)((const char *)lua_touserdata(L, -1) - (const char *)fields) /
+                             sizeof *fields;
+            return push_field(L, a, fields[k].field);
+        }
+        if (!lua_isnil(L, -1))
+            return 1;
+        peri_arg_array(L, 1, "a");
+        return no_field(L, lua_tostring(L, 2));
+    }
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    if (lua_type(L, 2) == LUA_TNUMBER) {
+        int exact;
+        const lua_Integer i = lua_tointegerx(L, 2, &exact);
+        if (!exact)
+            return luaL_error(L, "index: expected an integer, got %s", peri_push_got(L, 2));
+        if (a->ndim == 0)
+            return luaL_error(L, "the array has no axes; a:item() is its element");
+        if (i > 0 && (size_t)i == a->shape[0] + 1)
+            return 0; /* so that ipairs ends */
+        const ptrdiff_t offset = check_position(L, a, 0, i) * a->stride[0];
+        if (a->ndim == 1)
+            push_at(L, a, offset);
+        else
+            peri_push_view(L, 1, address(a, offset), a->ndim - 1, a->shape + 1, a->stride + 1);
+        return 1;
+    }
+    if (lua_type(L, 2) == LUA_TTABLE) {
+        const struct region r = resolve(L, a, 2, 0, (int)lua_rawlen(L, 2));
+        return push_region(L, 1, a, &r);
+    }
+    if (peri_test_array(L, 2) != NULL)
+        return luaL_error(L, "an array cannot be an index: a:take(indices) takes elements by index, "
+                             "a:compress(mask) by a mask");
+    return luaL_error(L, "index: expected an integer or a table, got %s", peri_push_got(L, 2));
+}
+
+static int newindex_array(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    struct region r;
+    if (lua_type(L, 2) == LUA_TNUMBER) {
+        int exact;
+        const lua_Integer i = lua_tointegerx(L, 2, &exact);
+        if (!exact || a->ndim == 0)
+            return luaL_error(L, "index: expected an integer, got %s", peri_push_got(L, 2));
+        const ptrdiff_t at = check_position(L, a, 0, i);
+        if (a->ndim == 1 && lua_type(L, 3) == LUA_TNUMBER) {
+            put_at(a, at * a->stride[0], lua_tonumber(L, 3));
+            return 0;
+        }
+        r = resolve(L, a, 0, 2, 1);
+    } else if (lua_type(L, 2) == LUA_TTABLE) {
+        r = resolve(L, a, 2, 0, (int)lua_rawlen(L, 2));
+    } else if (peri_test_array(L, 2) != NULL) {
+        return luaL_error(L, "an array cannot be an index: pg.where(mask, v, a) chooses by a mask");
+    } else {
+        return luaL_error(L, "an array has no field %s to set", peri_push_got(L, 2));
+    }
+    const peri_view out = {address(a, r.offset), a->dtype, r.ndim, r.shape, r.stride};
+    assign_value(L, a, &out, 3);
+    return 0;
+}
+
+static int length(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    if (a->ndim == 0)
+        return luaL_error(L, "the array has no axes, so no length");
+    lua_pushinteger(L, (lua_Integer)a->shape[0]);
+    return 1;
+}
+
+/*** pg.dims(a) -> n, m, ...
+ * The extents as so many integers.
+ * @param a  array
+ * @example select("#", pg.zeros(2, 3):dims()) --> 2
+ */
+static int dims(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    luaL_checkstack(L, a->ndim, "dims");
+    for (int axis = 0; axis < a->ndim; axis++)
+        lua_pushinteger(L, (lua_Integer)a->shape[axis]);
+    return a->ndim;
+}
+
+/* ---- shape ------------------------------------------------------------------------------- */
+
+/* Strides that give `a` the new shape without a copy; false where there are none. Both shapes are
+ * walked in groups of axes of equal product; within a group the old axes must lie in memory as
+ * one. */
+static bool reshaped_strides(const peri_array *a, int ndim, const size_t *shape, ptrdiff_t *stride)
+{
+    if (a->size == 0) {
+        ptrdiff_t step = 1;
+        for (int axis = ndim - 1; axis >= 0; axis--) {
+            stride[axis] = step;
+            step *= (ptrdiff_t)(shape[axis] != 0 ? shape[axis] : 1);
+        }
+        return true;
+    }
+    size_t old_shape[PERI_MAX_NDIM];
+    ptrdiff_t old_stride[PERI_MAX_NDIM];
+    int old_ndim = 0;
+    for (int axis = 0; axis < a->ndim; axis++)
+        if (a->shape[axis] != 1) {
+            old_shape[old_ndim] = a->shape[axis];
+            old_stride[old_ndim++] = a->stride[axis];
+        }
+    int i = 0, j = 0;
+    while (i < old_ndim && j < ndim) {
+        size_t have = old_shape[i], want = shape[j];
+        const int i0 = i++, j0 = j++;
+        while (have != want) {
+            if (have < want)
+                have *= old_shape[i++];
+            else
+                want *= shape[j++];
+        }
+        for (int k = i0; k + 1 < i; k++)
+            if (old_stride[k] != old_stride[k + 1] * (ptrdiff_t)old_shape[k + 1])
+                return false;
+        ptrdiff_t step = old_stride[i - 1];
+        for (int k = j - 1; k >= j0; k--) {
+            stride[k] = step;
+            step *= (ptrdiff_t)shape[k];
+        }
+    }
+    for (; j < ndim; j++)
+        stride[j] = 1;
+    return true;
+}
+
+/*** pg.reshape(a, n, m, ...) -> array
+ * The same elements in row-major order under another shape; a view where memory allows it.
+ * @param a  array
+ * @param n  integers or one table; one of them may be -1 and is worked out
+ * @error a shape whose product is not the number of elements
+ * @example pg.range(1, 6):reshape(2, -1).shape --> (2, 3)
+ */
+static int reshape(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    size_t shape[PERI_MAX_NDIM], known = 1;
+    const bool table = lua_type(L, 2) == LUA_TTABLE;
+    const lua_Integer ndim = table ? (lua_Integer)lua_rawlen(L, 2) : lua_gettop(L) - 1;
+    if (ndim > PERI_MAX_NDIM)
+        peri_argerror(L, 2, "shape: more than %d axes", PERI_MAX_NDIM);
+    int unknown = -1;
+    for (int axis = 0; axis < (int)ndim; axis++) {
+        if (table)
+            lua_rawgeti(L, 2, axis + 1);
+        else
+            lua_pushvalue(L, axis + 2);
+        int exact = 0;
+        const lua_Integer extent =
+            lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &exact) : 0;
+        if (!exact || extent < -1 || (extent == -1 && unknown >= 0))
+            peri_argerror(L, table ? 2 : axis + 2,
+                          "shape: expected integers of at least 0, one of them -1 at most, got %s",
+                          peri_push_got(L, -1));
+        lua_pop(L, 1);
+        if (extent == -1)
+            unknown = axis;
+        else
+            shape[axis] = (size_t)extent;
+        if (extent >= 0 && __builtin_mul_overflow(known, (size_t)extent, &known))
+            peri_argerror(L, 2, "shape: more elements than memory can hold");
+    }
+    if (unknown >= 0) {
+        shape[unknown] = known != 0 ? a->size / known : 0;
+        known *= shape[unknown];
+    }
+    if (known != a->size || (unknown >= 0 && a->size == 0 && known == 0 && shape[unknown] != 0))
+        peri_argerror(L, 2, "cannot reshape %s of %I elements into %s%s",
+                      peri_push_shape(L, a->ndim, a->shape), (LUAI_UACINT)a->size,
+                      peri_push_shape(L, (int)ndim, shape),
+                      unknown >= 0 ? " (the -1 worked out)" : "");
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    int owner = 1;
+    if (!reshaped_strides(a, (int)ndim, shape, stride)) {
+        a = peri_push_copy(L, a, -1);
+        owner = lua_gettop(L);
+        reshaped_strides(a, (int)ndim, shape, stride);
+    }
+    peri_push_view(L, owner, a->data, (int)ndim, shape, stride);
+    return 1;
+}
+
+/*** pg.transpose(a [, i, j, ...]) -> view
+ * The axes in another order; reversed when no order is given. Shares memory.
+ * @param a  array
+ * @param i  integers or one table: the axes of a in the order wanted
+ * @example pg.zeros(2, 3, 4):transpose(3, 1, 2).shape --> (4, 2, 3)
+ */
+static int transpose(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    const bool table = lua_type(L, 2) == LUA_TTABLE;
+    const lua_Integer given = table ? (lua_Integer)lua_rawlen(L, 2) : lua_gettop(L) - 1;
+    if (given == 0)
+        return push_transposed(L, 1, a);
+    if (given != a->ndim)
+        peri_argerror(L, 2, "axes: expected %d of them, got %I", a->ndim, (LUAI_UACINT)given);
+    size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    bool seen[PERI_MAX_NDIM] = {false};
+    if (table) {
+        luaL_checkstack(L, a->ndim, "axes");
+        for (int k = 0; k < a->ndim; k++)
+            lua_rawgeti(L, 2, k + 1);
+        lua_remove(L, 2);
+    }
+    for (int k = 0; k < a->ndim; k++) {
+        const int axis = peri_arg_axis(L, k + 2, "axes", a->ndim);
+        if (seen[axis])
+            peri_argerror(L, k + 2, "axes: axis %d is there twice", axis + 1);
+        seen[axis] = true;
+        shape[k] = a->shape[axis];
+        stride[k] = a->stride[axis];
+    }
+    peri_push_view(L, 1, a->data, a->ndim, shape, stride);
+    return 1;
+}
+
+/*** pg.expand_dims(a, axis) -> view
+ * The same array with an axis of extent 1 put in, so that it becomes axis `axis`.
+ * @param a  array
+ * @param axis  integer in 1..ndim + 1; -1 is after the last
+ * @example pg.zeros(3):expand_dims(1).shape --> (1, 3)
+ */
+static int expand_dims(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    if (a->ndim == PERI_MAX_NDIM)
+        peri_argerror(L, 1, "a: has %d axes, no more are possible", PERI_MAX_NDIM);
+    const int at = peri_arg_axis(L, 2, "axis", a->ndim + 1);
+    size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    for (int axis = 0, k = 0; k < a->ndim + 1; k++) {
+        shape[k] = k == at ? 1 : a->shape[axis];
+        stride[k] = k == at ? 0 : a->stride[axis];
+        axis += k != at;
+    }
+    peri_push_view(L, 1, a->data, a->ndim + 1, shape, stride);
+    return 1;
+}
+
+/*** pg.squeeze(a [, axis]) -> view
+ * The same array without axes of extent 1.
+ * @param a  array
+ * @param axis  integer: only this one; default: all of extent 1
+ * @example pg.zeros(1, 3, 1):squeeze().shape --> (3,)
+ */
+static int squeeze(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    int only = -1;
+    if (!lua_isnoneornil(L, 2)) {
+        only = peri_arg_axis(L, 2, "axis", a->ndim);
+        if (a->shape[only] != 1)
+            peri_argerror(L, 2, "axis: axis %d of shape %s has more than one element", only + 1,
+                          peri_push_shape(L, a->ndim, a->shape));
+    }
+    size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    int ndim = 0;
+    for (int axis = 0; axis < a->ndim; axis++)
+        if (only >= 0 ? axis != only : a->shape[axis] != 1) {
+            shape[ndim] = a->shape[axis];
+            stride[ndim++] = a->stride[axis];
+        }
+    peri_push_view(L, 1, a->data, ndim, shape, stride);
+    return 1;
+}
+
+PERI_OPENER(index)
+{
+    static const luaL_Reg methods[] = {
+        {"get", get},         {"set", set},         {"slice", slice},
+        {"assign", assign},   {"dims", dims},       {"reshape", reshape},
+        {"transpose", transpose}, {"expand_dims", expand_dims}, {"squeeze", squeeze},
+        {NULL, NULL},
+    };
+    static const luaL_Reg metamethods[] = {{"__newindex", newindex_array},
+                                           {"__len", length},
+                                           {"__call", get},
+                                           {NULL, NULL}};
+    peri_array_functions(L, methods);
+    peri_array_metamethods(L, metamethods);
+    /* The fields stand among the methods as light userdata, so that one look-up finds either. */
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_methods_key);
+    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
+        lua_pushlightuserdata(L, (void *)&fields[k]);
+        lua_setfield(L, -2, fields[k].name);
+    }
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
+    lua_pushvalue(L, -2);
+    lua_pushcclosure(L, index_array, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 2);
+    return 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the state and the machine are: memory, threads, versions. */
+#include <cblas.h>
+#include <lualib.h>
+#include <zlib.h>
+
+#include "bind.h"
+#include "internal.h"
+#include "kernel/pool.h"
+#include "perigee.h"
+
+/*** pg.memory() -> bytes, peak, limit
+ * Bytes that the state holds, arrays included; the most it was seen to hold; its limit, 0 for none.
+ * What is dead but not collected yet counts: collectgarbage() before gives what is in use.
+ * @return bytes  integer
+ * @return peak  integer
+ * @return limit  integer
+ * @example math.type(pg.memory()) --> integer
+ */
+static int memory(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)peri_bytes_held(L));
+    const peri_state *state = peri_getstate(L);
+    lua_pushinteger(L, (lua_Integer)state->peak);
+    lua_pushinteger(L, (lua_Integer)peri_memory_limit(L));
+    return 3;
+}
+
+/*** pg.threads([n]) -> n
+ * The number of threads that kernels and BLAS use; sets it when n is given. It belongs to the
+ * process and starts as OPENBLAS_NUM_THREADS or the number of cores.
+ * @param n  integer in 1..256
+ * @return n  integer: the number in force
+ * @example pg.threads() >= 1 --> true
+ */
+static int threads(lua_State *L)
+{
+    int n = 0;
+    if (!lua_isnoneornil(L, 1))
+        n = (int)peri_arg_integer(L, 1, "n", 1, 256);
+    lua_pushinteger(L, peri_threads(n));
+    return 1;
+}
+
+/*** pg.info() -> table
+ * Versions and the machine: perigee, lua, blas, blas_core, zlib, threads.
+ * @return table  of strings, and threads as an integer
+ * @example type(pg.info().blas) --> string
+ */
+static int info(lua_State *L)
+{
+    lua_newtable(L);
+    lua_pushstring(L, peri_version());
+    lua_setfield(L, -2, "perigee");
+    lua_pushliteral(L, LUA_VERSION_MAJOR "." LUA_VERSION_MINOR "." LUA_VERSION_RELEASE);
+    lua_setfield(L, -2, "lua");
+    lua_pushstring(L, openblas_get_config());
+    lua_setfield(L, -2, "blas");
+    lua_pushstring(L, openblas_get_corename());
+    lua_setfield(L, -2, "blas_core");
+    lua_pushstring(L, zlibVersion());
+    lua_setfield(L, -2, "zlib");
+    lua_pushinteger(L, peri_threads(0));
+    lua_setfield(L, -2, "threads");
+    return 1;
+}
+
+PERI_OPENER(info)
+{
+    static const luaL_Reg functions[] = {
+        {"memory", memory}, {"threads", threads}, {"info", info}, {NULL, NULL}};
+    peri_functions(L, functions);
+    return 0;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one place that turns facts into sentences.
+ *
+ * Lua's own luaL_argerror finds names like "perigee.sum" or "?"; here a function is called by its
+ * name in the documentation, whatever local it was kept in, and a method's arguments are counted
+ * without self.
+ */
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bind.h"
+#include "internal.h"
+
+/* With table and function on top, pushes the function's name in the table, or nothing. Looks one
+ * level into tables of tables, so that "linalg.solve" is found. */
+static bool find_name(lua_State *L, int table, int function, const char *prefix, int depth)
+{
+    table = lua_absindex(L, table);
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        if (lua_type(L, -2) == LUA_TSTRING && lua_rawequal(L, -1, function)) {
+            lua_pop(L, 1);
+            lua_pushfstring(L, "%s%s", prefix, lua_tostring(L, -1));
+            lua_remove(L, -2);
+            return true;
+        }
+        if (depth > 0 && lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1)) {
+            lua_pushfstring(L, "%s%s.", prefix, lua_tostring(L, -2));
+            const char *inner = lua_tostring(L, -1);
+            if (find_name(L, -2, function, inner, depth - 1)) {
+                lua_replace(L, -4);
+                lua_pop(L, 2);
+                return true;
+            }
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    return false;
+}
+
+/* Pushes the running C function's name as users know it. */
+static const char *push_name(lua_State *L, lua_Debug *ar)
+{
+    lua_getinfo(L, "nf", ar);
+    const int function = lua_gettop(L);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key);
+    if (lua_istable(L, -1) && find_name(L, -1, function, "", 1))
+        return lua_tostring(L, -1);
+    return lua_pushstring(L, ar->name != NULL ? ar->name : "?");
+}
+
+const char *peri_push_name(lua_State *L)
+{
+    lua_Debug ar;
+    luaL_checkstack(L, 12, "error");
+    return lua_getstack(L, 0, &ar) ? push_name(L, &ar) : lua_pushstring(L, "?");
+}
+
+int peri_argerror(lua_State *L, int arg, const char *format, ...)
+{
+    luaL_checkstack(L, 12, "error");
+    va_list list;
+    va_start(list, format);
+    const char *message = lua_pushvfstring(L, format, list);
+    va_end(list);
+    lua_Debug ar;
+    if (!lua_getstack(L, 0, &ar))
+        return luaL_error(L, "bad argument #%d (%s)", arg, message);
+    const char *name = push_name(L, &ar);
+    if (ar.namewhat != NULL && strcmp(ar.namewhat, "method") == 0) {
+        arg--;
+        if (arg == 0)
+            return luaL_error(L, "bad self in call to '%s' (%s)", name, message);
+    } else if (ar.namewhat != NULL && strcmp(ar.namewhat, "metamethod") == 0) {
+        return luaL_error(L, "%s", message);
+    }
+    return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, name, message);
+}
+
+int peri_error(lua_State *L, const char *format, ...)
+{
+    luaL_checkstack(L, 12, "error");
+    va_list list;
+    va_start(list, format);
+    const char *message = lua_pushvfstring(L, format, list);
+    va_end(list);
+    lua_Debug ar;
+    if (!lua_getstack(L, 0, &ar))
+        return luaL_error(L, "%s", message);
+    const char *name = push_name(L, &ar);
+    if (ar.namewhat != NULL && strcmp(ar.namewhat, "metamethod") == 0)
+        return luaL_error(L, "%s", message);
+    return luaL_error(L, "%s: %s", name, message);
+}
+
+/* "element (2, 3) of A" with indices counted from 1, "element 2 of A", or "A". */
+static const char *push_place(lua_State *L, const peri_facts *facts)
+{
+    const char *arg = facts->arg != NULL ? facts->arg : "the input";
+    if (facts->nindex == 0)
+        return lua_pushstring(L, arg);
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    luaL_addstring(&b, facts->nindex > 1 ? "element (" : "element ");
+    for (int i = 0; i < facts->nindex; i++) {
+        char digits[32];
+        snprintf(digits, sizeof digits, "%s%zu", i > 0 ? ", " : "", facts->index[i] + 1);
+        luaL_addstring(&b, digits);
+    }
+    luaL_addstring(&b, facts->nindex > 1 ? ") of " : " of ");
+    luaL_addstring(&b, arg);
+    luaL_pushresult(&b);
+    return lua_tostring(L, -1);
+}
+
+void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *facts)
+{
+    static const peri_facts none;
+    if (status == PERI_OK)
+        return;
+    luaL_checkstack(L, 12, "error");
+    if (facts == NULL)
+        facts = &none;
+    const char *place = push_place(L, facts);
+    const char *name = facts->arg != NULL ? facts->arg : "the input";
+    const char *wanted = facts->wanted != NULL ? facts->wanted : "another value";
+    const char *message = "failed";
+    switch (status) {
+    case PERI_OK:
+        return;
+    case PERI_ERR_SHAPE:
+        message = lua_pushfstring(L, "an extent of %s is %f, expected %s", name, facts->got, wanted);
+        break;
+    case PERI_ERR_VALUE:
+        message = lua_pushfstring(L, "%s is %f, expected %s", place, facts->got, wanted);
+        break;
+    case PERI_ERR_NONFINITE:
+        message = lua_pushfstring(L, "%s is not finite", place);
+        break;
+    case PERI_ERR_SINGULAR:
+        message = lua_pushfstring(L, "%s is singular: pivot %I is exactly 0", name,
+                                  (LUAI_UACINT)facts->index[0] + 1);
+        break;
+    case PERI_ERR_NOT_POSITIVE:
+        message = lua_pushfstring(L, "%s is not positive definite: its leading minor of order %I is not",
+                                  name, (LUAI_UACINT)facts->index[0] + 1);
+        break;
+    case PERI_ERR_NO_CONVERGENCE:
+        message = lua_pushfstring(L, "the iteration on %s did not converge", name);
+        break;
+    case PERI_ERR_TOO_LARGE:
+        message = lua_pushfstring(L, "an extent of %s is over %d", name, INT_MAX);
+        break;
+    case PERI_ERR_INTERRUPTED:
+        atomic_store(&peri_getstate(L)->stop.requested, 0);
+        luaL_error(L, "interrupted!");
+        return;
+    }
+    if (arg > 0)
+        peri_argerror(L, arg, "%s", message);
+    else
+        peri_error(L, "%s", message);
+}
+
+const char *peri_push_shape(lua_State *L, int ndim, const size_t *shape)
+{
+    luaL_checkstack(L, 4, "shape");
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    luaL_addchar(&b, '(');
+    for (int axis = 0; axis < ndim; axis++) {
+        char digits[32];
+        snprintf(digits, sizeof digits, "%s%zu", axis > 0 ? ", " : "", shape[axis]);
+        luaL_addstring(&b, digits);
+    }
+    luaL_addstring(&b, ndim == 1 ? ",)" : ")");
+    luaL_pushresult(&b);
+    return lua_tostring(L, -1);
+}
+
+const char *peri_push_got(lua_State *L, int idx)
+{
+    luaL_checkstack(L, 8, "got");
+    idx = lua_absindex(L, idx);
+    const peri_array *a = peri_test_array(L, idx);
+    if (a != NULL) {
+        const char *shape = peri_push_shape(L, a->ndim, a->shape);
+        const char *text =
+            lua_pushfstring(L, "array %s %s", shape, a->dtype == PERI_F32 ? "f32" : "f64");
+        lua_remove(L, -2);
+        return text;
+    }
+    if (lua_type(L, idx) == LUA_TNUMBER) {
+        lua_pushvalue(L, idx);
+        const char *digits = lua_tostring(L, -1);
+        const char *text = lua_pushfstring(L, "number %s", digits);
+        lua_remove(L, -2);
+        return text;
+    }
+    if (lua_type(L, idx) == LUA_TSTRING) {
+        size_t length;
+        const char *s = lua_tolstring(L, idx, &length);
+        if (length <= 40 && strlen(s) == length)
+            return lua_pushfstring(L, "\"%s\"", s);
+    }
+    if (luaL_getmetafield(L, idx, "__name") == LUA_TSTRING)
+        return lua_tostring(L, -1);
+    return lua_pushstring(L, luaL_typename(L, idx));
+}
+
+/* Edit distance with transpositions (optimal string alignment), cut off at `limit`. */
+static int distance(const char *a, const char *b, int limit)
+{
+    enum { LONGEST = 40 };
+    const int n = (int)strlen(a), m = (int)strlen(b);
+    if (n > LONGEST || m > LONGEST || n - m > limit || m - n > limit)
+        return limit + 1;
+    int row[3][LONGEST + 1];
+    for (int j = 0; j <= m; j++)
+        row[0][j] = j;
+    for (int i = 1; i <= n; i++) {
+        int *now = row[i % 3];
+        const int *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+        now[0] = i;
+        for (int j = 1; j <= m; j++) {
+            int best = last[j - 1] + (a[i - 1] != b[j - 1]);
+            if (last[j] + 1 < best)
+                best = last[j] + 1;
+            if (now[j - 1] + 1 < best)
+                best = now[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            now[j] = best;
+        }
+    }
+    return row[n % 3][m];
+}
+
+const char *peri_nearest(const char *word, const char *const names[])
+{
+    const int length = (int)strlen(word);
+    int best = length <= 3 ? 1 : length <= 6 ? 2 : 3;
+    const char *near = NULL;
+    for (; *names != NULL; names++) {
+        const int d = distance(word, *names, best);
+        if (d <= best && d < (int)strlen(*names)) {
+            best = d - 1;
+            near = *names;
+            if (d <= 1)
+                break;
+        }
+    }
+    return near;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files that make up the array type share among themselves and with perigee.c. */
+#ifndef PERIGEE_BIND_INTERNAL_H
+#define PERIGEE_BIND_INTERNAL_H
+
+#include "bind.h"
+
+enum { PERI_ARRAY_MAGIC = 0x61526550 };
+
+/* Its address is the registry's key of the array metatable. */
+extern const char peri_array_meta;
+
+/* Its address is the registry's key of the module table pg. */
+extern const char peri_pg_key;
+
+/* Pushes the nested table at arg as an array. */
+peri_array *peri_push_table(lua_State *L, int arg, const char *name, int dtype);
+
+/* Its address is the registry's key of the table of array methods. */
+extern const char peri_methods_key;
+
+/* Makes the state and the array metatable; safe to call twice. */
+void peri_state_open(lua_State *L);
+
+/* The name of the running C function as users know it. */
+const char *peri_push_name(lua_State *L);
+
+/* The state without touching Lua's stack, so from a signal handler too; NULL when neither
+ * peri_listen nor peri_watch was called. */
+peri_state *peri_state_of(lua_State *L);
+
+size_t peri_memory_limit(lua_State *L);
+
+/* Makes kernels see peri_interrupt; peri_watch does so for Lua code as well. */
+void peri_listen(lua_State *L);
+
+/* Pushes an array over memory that the userdata at owner_idx keeps alive until *gone. */
+peri_array *peri_push_foreign(lua_State *L, int owner_idx, void *data, int dtype, int ndim,
+                              const size_t *shape, const ptrdiff_t *stride, const bool *gone);
+
+/* Adds bytes of array memory to the account, and collects when it is due. */
+void peri_count_bytes(lua_State *L, size_t bytes);
+
+/* Bytes the Lua state holds, arrays included; remembers the peak. */
+size_t peri_bytes_held(lua_State *L);
+
+#endif

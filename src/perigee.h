@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Perigee for C programs: arrays, models and scripting inside a program of your own.
+ *
+ *     #include <perigee.h>
+ *     cc host.c $(pkg-config --cflags --libs perigee)
+ *
+ * A Perigee state is a lua_State: everything of Lua's C API works on it. There is no global state
+ * beyond the thread count, so two states in two threads do not meet. One state belongs to one
+ * thread at a time.
+ */
+#ifndef PERIGEE_H
+#define PERIGEE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <lua.h>
+
+#include "kernel/view.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define PERI_API __attribute__((visibility("default")))
+#else
+#define PERI_API
+#endif
+
+/* 10000 * major + 100 * minor + patch. */
+#define PERI_VERSION_NUM 100
+
+/* The version of the library that is linked, such as "0.1.0". */
+PERI_API const char *peri_version(void);
+
+/* Opens the module: pushes the table `pg` and returns 1. Works in any Lua 5.4 state; this is what
+ * require "perigee" calls. */
+PERI_API int luaopen_perigee(lua_State *L);
+
+/* How peri_newstate makes a state. Zero every field for the defaults. */
+typedef struct {
+    /* Bytes that Lua and its arrays may hold together; 0: no limit. Going over is an ordinary Lua
+     * error ("not enough memory"), and the state is usable afterwards. */
+    size_t memory_limit;
+
+    /* Where print writes; NULL: the process's stdout. `text` is not ended by a NUL and is valid
+     * during the call only. Must not raise. */
+    void (*write)(void *ud, const char *text, size_t length);
+
+    /* Lua's warning function (warn(), and ours about ill-conditioned systems); NULL: stderr. */
+    lua_WarnFunction warn;
+
+    /* Passed to both. Not owned. */
+    void *ud;
+} peri_config;
+
+/* A new state with the standard libraries, and Perigee loaded, so that require "perigee" returns it.
+ * NULL config: the defaults. Returns NULL when there is not enough memory. Close with lua_close. */
+PERI_API lua_State *peri_newstate(const peri_config *config);
+
+/* Sets the memory limit of any state, bytes; 0 takes it away. What is held already counts.
+ * Returns 0, or -1 when there is not enough memory to keep the account. */
+PERI_API int peri_limit_memory(lua_State *L, size_t bytes);
+
+/* Asks the state to stop: the running script gets the error "interrupted!" at its next
+ * instructions, a running kernel between two of its blocks. May be called from a signal handler or
+ * another thread, while the state is open. States of peri_newstate listen; another state listens
+ * once peri_watch was called on it. */
+PERI_API void peri_interrupt(lua_State *L);
+
+/* Makes the state listen to peri_interrupt by a count hook. Call it on the main thread of the
+ * state before any coroutine exists, since coroutines inherit it. */
+PERI_API void peri_watch(lua_State *L);
+
+/* Fills *out with a view of the array at idx, strided, without copying, and returns true; false
+ * when the value is not an array. The view is valid while the value is on the stack. */
+PERI_API bool peri_to_array(lua_State *L, int idx, peri_view *out);
+
+/* The array at arg as a view, for a C function called from Lua; raises a Lua error that says what
+ * it got unless the value is an array of this dtype (-1: any) and number of axes (-1: any). */
+PERI_API peri_view peri_check_array(lua_State *L, int arg, int dtype, int ndim);
+
+/* Pushes a new array, row-major, elements unset, and returns its view. Raises on lack of memory. */
+PERI_API peri_view peri_new_array(lua_State *L, int dtype, int ndim, const size_t *shape);
+
+/* Pushes an array over memory of the host. stride NULL: row-major. When the array and all its
+ * views are collected, release(ud) is called once (NULL: never). Returns 1. The memory must stay
+ * valid until then, or until peri_detach. */
+PERI_API int peri_wrap(lua_State *L, void *data, int dtype, int ndim, const size_t *shape,
+                       const ptrdiff_t *stride, void (*release)(void *), void *ud);
+
+/* Takes the memory of a wrapped array back: release is called now, and later use of the array or
+ * of a view of it raises "array was detached". Does nothing to an array that Lua owns. */
+PERI_API void peri_detach(lua_State *L, int idx);
+
+/* Makes require "name" call `open`, as package.preload does. */
+PERI_API void peri_register(lua_State *L, const char *name, lua_CFunction open);
+
+/* Runs the interactive prompt on this state until end of input. Returns 0. */
+PERI_API int peri_repl(lua_State *L);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
