@@ -94,6 +94,7 @@ static void put(peri_array *out, size_t at, double value)
 
 static void fill(lua_State *L, struct filling *f, int depth)
 {
+    const int at = lua_gettop(L);
     const peri_array *inner = peri_test_array(L, -1);
     if (inner != NULL && inner->ndim == f->ndim - depth &&
         memcmp(inner->shape, f->shape + depth, (size_t)inner->ndim * sizeof(size_t)) == 0) {
@@ -113,15 +114,15 @@ static void fill(lua_State *L, struct filling *f, int depth)
             put(f->out, f->next++, value);
         else
             peri_argerror(L, f->arg, "%s: element %s is %s, expected a number", f->name,
-                          push_path(L, f, depth), peri_push_got(L, -2));
+                          push_path(L, f, depth), peri_push_got(L, at));
         return;
     }
     if (lua_type(L, -1) != LUA_TTABLE || lua_rawlen(L, -1) != f->shape[depth])
         peri_argerror(L, f->arg, "%s: ragged table: element %s is %s, expected a table of %I",
                       f->name, push_path(L, f, depth),
-                      lua_type(L, -2) == LUA_TTABLE
-                          ? lua_pushfstring(L, "a table of %I", (LUAI_UACINT)lua_rawlen(L, -2))
-                          : peri_push_got(L, -2),
+                      lua_type(L, at) == LUA_TTABLE
+                          ? lua_pushfstring(L, "a table of %I", (LUAI_UACINT)lua_rawlen(L, at))
+                          : peri_push_got(L, at),
                       (LUAI_UACINT)f->shape[depth]);
     for (size_t i = 0; i < f->shape[depth]; i++) {
         f->index[depth] = (lua_Integer)i + 1;
@@ -262,8 +263,7 @@ int peri_arg_shape(lua_State *L, int arg, size_t shape[PERI_MAX_NDIM], int *next
         const lua_Integer extent = lua_tointegerx(L, -1, &exact);
         if (lua_type(L, -1) != LUA_TNUMBER || !exact || extent < 0)
             peri_argerror(L, table ? first : first + axis,
-                          "shape: expected an integer of at least 0, got %s",
-                          peri_push_got(L, -1));
+                          "shape: expected an integer of at least 0, got %s", peri_push_got(L, -1));
         shape[axis] = (size_t)extent;
         lua_pop(L, 1);
     }

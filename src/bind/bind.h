@@ -27,11 +27,11 @@
 
 /* One a Lua state, kept in its registry. */
 typedef struct peri_state {
-    peri_stop stop;          /* kernels poll it: pass &peri_getstate(L)->stop */
-    size_t fresh;            /* bytes of arrays allocated since the last full collection */
-    size_t live;             /* bytes the state held after that collection */
-    size_t limit;            /* memory limit in bytes, 0 for none */
-    size_t peak;             /* most bytes seen held */
+    peri_stop stop; /* kernels poll it: pass &peri_getstate(L)->stop */
+    size_t fresh;   /* bytes of arrays allocated since the last full collection */
+    size_t live;    /* bytes the state held after that collection */
+    size_t limit;   /* memory limit in bytes, 0 for none */
+    size_t peak;    /* most bytes seen held */
 } peri_state;
 
 peri_state *peri_getstate(lua_State *L);
@@ -43,11 +43,11 @@ peri_state *peri_getstate(lua_State *L);
 typedef struct peri_array {
     uint32_t magic;
     uint8_t dtype, ndim;
-    const bool *gone;        /* set once the host took wrapped memory back; else NULL */
-    size_t size;             /* product of the extents */
-    void *data;              /* first element */
-    size_t *shape;           /* ndim extents, inside this block */
-    ptrdiff_t *stride;       /* ndim strides in elements, inside this block */
+    const bool *gone;  /* set once the host took wrapped memory back; else NULL */
+    size_t size;       /* product of the extents */
+    void *data;        /* first element */
+    size_t *shape;     /* ndim extents, inside this block */
+    ptrdiff_t *stride; /* ndim strides in elements, inside this block */
 } peri_array;
 
 /* The array at idx, or NULL when the value is not one. Raises when it was detached. */
@@ -166,7 +166,7 @@ const char *peri_nearest(const char *word, const char *const names[]);
 /* ---- modules ----------------------------------------------------------------------------- */
 
 /* Heads the definition of a module's opener: PERI_OPENER(cpt) { ... }. Its row is in perigee.c. */
-#define PERI_OPENER(name)                                                                         \
+#define PERI_OPENER(name)                                                                          \
     int peri_open_##name(lua_State *L);                                                            \
     int peri_open_##name(lua_State *L)
 

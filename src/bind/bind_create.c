@@ -102,7 +102,8 @@ static int full(lua_State *L)
         peri_argerror(L, 1, "shape: expected a table of integers, got %s", peri_push_got(L, 1));
     const int ndim = peri_arg_shape(L, 1, shape, NULL);
     const double value = peri_arg_number(L, 2, "v");
-    const peri_view v = peri_view_of(peri_push_array(L, peri_arg_dtype(L, 3, PERI_F64), ndim, shape));
+    const peri_view v =
+        peri_view_of(peri_push_array(L, peri_arg_dtype(L, 3, PERI_F64), ndim, shape));
     peri_fill(&v, value);
     return 1;
 }
@@ -281,14 +282,12 @@ static int item(lua_State *L)
 PERI_OPENER(create)
 {
     static const luaL_Reg functions[] = {
-        {"array", array}, {"zeros", zeros},       {"ones", ones}, {"full", full},
-        {"eye", eye},     {"range", range},       {"linspace", linspace},
-        {NULL, NULL},
+        {"array", array}, {"zeros", zeros}, {"ones", ones},         {"full", full},
+        {"eye", eye},     {"range", range}, {"linspace", linspace}, {NULL, NULL},
     };
     static const luaL_Reg methods[] = {
-        {"zeros_like", zeros_like}, {"ones_like", ones_like}, {"copy", copy},
-        {"astype", astype},         {"totable", totable},     {"item", item},
-        {NULL, NULL},
+        {"zeros_like", zeros_like}, {"ones_like", ones_like}, {"copy", copy}, {"astype", astype},
+        {"totable", totable},       {"item", item},           {NULL, NULL},
     };
     peri_functions(L, functions);
     peri_array_functions(L, methods);

@@ -349,7 +349,8 @@ enum field { F_NONE, F_SHAPE, F_NDIM, F_SIZE, F_DTYPE, F_T };
 static const struct {
     const char *name;
     enum field field;
-} fields[] = {{"shape", F_SHAPE}, {"ndim", F_NDIM}, {"size", F_SIZE}, {"dtype", F_DTYPE}, {"T", F_T}};
+} fields[] = {
+    {"shape", F_SHAPE}, {"ndim", F_NDIM}, {"size", F_SIZE}, {"dtype", F_DTYPE}, {"T", F_T}};
 
 static int push_field(lua_State *L, const peri_array *a, enum field field)
 {
@@ -431,8 +432,9 @@ static int index_array(lua_State *L)
         return push_region(L, 1, a, &r);
     }
     if (peri_test_array(L, 2) != NULL)
-        return luaL_error(L, "an array cannot be an index: a:take(indices) takes elements by index, "
-                             "a:compress(mask) by a mask");
+        return luaL_error(L,
+                          "an array cannot be an index: a:take(indices) takes elements by index, "
+                          "a:compress(mask) by a mask");
     return luaL_error(L, "index: expected an integer or a table, got %s", peri_push_got(L, 2));
 }
 
@@ -679,15 +681,19 @@ static int squeeze(lua_State *L)
 PERI_OPENER(index)
 {
     static const luaL_Reg methods[] = {
-        {"get", get},         {"set", set},         {"slice", slice},
-        {"assign", assign},   {"dims", dims},       {"reshape", reshape},
-        {"transpose", transpose}, {"expand_dims", expand_dims}, {"squeeze", squeeze},
+        {"get", get},
+        {"set", set},
+        {"slice", slice},
+        {"assign", assign},
+        {"dims", dims},
+        {"reshape", reshape},
+        {"transpose", transpose},
+        {"expand_dims", expand_dims},
+        {"squeeze", squeeze},
         {NULL, NULL},
     };
-    static const luaL_Reg metamethods[] = {{"__newindex", newindex_array},
-                                           {"__len", length},
-                                           {"__call", get},
-                                           {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__newindex", newindex_array}, {"__len", length}, {"__call", get}, {NULL, NULL}};
     peri_array_functions(L, methods);
     peri_array_metamethods(L, metamethods);
     /* The fields stand among the methods as light userdata, so that one look-up finds either. */

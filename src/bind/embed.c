@@ -178,9 +178,8 @@ lua_State *peri_newstate(const peri_config *config)
                  config != NULL ? config->ud : NULL);
     lua_pushcfunction(L, prepare);
     lua_pushlightuserdata(L, (void *)config);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK ||
-        (config != NULL && config->memory_limit != 0 &&
-         peri_limit_memory(L, config->memory_limit) != 0)) {
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK || (config != NULL && config->memory_limit != 0 &&
+                                            peri_limit_memory(L, config->memory_limit) != 0)) {
         lua_close(L);
         return NULL;
     }

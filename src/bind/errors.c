@@ -133,7 +133,8 @@ void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *fac
     case PERI_OK:
         return;
     case PERI_ERR_SHAPE:
-        message = lua_pushfstring(L, "an extent of %s is %f, expected %s", name, facts->got, wanted);
+        message =
+            lua_pushfstring(L, "an extent of %s is %f, expected %s", name, facts->got, wanted);
         break;
     case PERI_ERR_VALUE:
         message = lua_pushfstring(L, "%s is %f, expected %s", place, facts->got, wanted);
@@ -146,8 +147,9 @@ void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *fac
                                   (LUAI_UACINT)facts->index[0] + 1);
         break;
     case PERI_ERR_NOT_POSITIVE:
-        message = lua_pushfstring(L, "%s is not positive definite: its leading minor of order %I is not",
-                                  name, (LUAI_UACINT)facts->index[0] + 1);
+        message =
+            lua_pushfstring(L, "%s is not positive definite: its leading minor of order %I is not",
+                            name, (LUAI_UACINT)facts->index[0] + 1);
         break;
     case PERI_ERR_NO_CONVERGENCE:
         message = lua_pushfstring(L, "the iteration on %s did not converge", name);

@@ -19,12 +19,12 @@
 enum { EDGE = 3 };
 
 struct layout {
-    int precision;      /* significant digits at most */
-    size_t threshold;   /* above so many elements an axis longer than 2 * EDGE is summarised */
-    int width;          /* columns of the terminal */
+    int precision;    /* significant digits at most */
+    size_t threshold; /* above so many elements an axis longer than 2 * EDGE is summarised */
+    int width;        /* columns of the terminal */
     bool exponents;
     int decimals;
-    int cell;           /* characters of the widest number */
+    int cell; /* characters of the widest number */
     bool summarise;
 };
 
@@ -32,7 +32,7 @@ struct printer {
     const peri_array *a;
     struct layout *layout;
     luaL_Buffer *buffer;
-    bool narrow;        /* the last axis is summarised because its row is too wide */
+    bool narrow; /* the last axis is summarised because its row is too wide */
 };
 
 static double element(const peri_array *a, const char *at)
@@ -126,7 +126,8 @@ static void choose_format(const struct printer *p)
     survey(p, 0, p->a->data, 0, &least, &most);
     survey(p, 0, p->a->data, 1, &least, &most);
     const bool whole = l->decimals == 0;
-    if (most >= (whole ? 1e15 : 1e8) || (most > 0 && (least < 1e-4 || most / least >= 1e8) && !whole)) {
+    if (most >= (whole ? 1e15 : 1e8) ||
+        (most > 0 && (least < 1e-4 || most / least >= 1e8) && !whole)) {
         l->exponents = true;
         l->decimals = 0;
         survey(p, 0, p->a->data, 1, &least, &most);
@@ -162,7 +163,8 @@ static void print_row(const struct printer *p, const char *at)
             continue;
         }
         char text[512];
-        const int length = format_number(l, element(a, at + step * (ptrdiff_t)i), text, sizeof text);
+        const int length =
+            format_number(l, element(a, at + step * (ptrdiff_t)i), text, sizeof text);
         pad(p->buffer, l->cell - length + (k > 0 ? 2 : 1));
         luaL_addlstring(p->buffer, text, (size_t)length);
     }

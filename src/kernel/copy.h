@@ -16,8 +16,9 @@ void peri_copy(const peri_view *out, const peri_view *a);
 /* Sets every element of out to value (rounded to out's dtype). */
 void peri_fill(const peri_view *out, double value);
 
-/* The strides with which `a` is seen as having `shape` (ndim axes, a->ndim <= ndim) by NumPy's rule:
- * axes are matched from the last, an extent of 1 stretches. False when the shapes do not fit. */
+/* The strides with which `a` is seen as having `shape` (ndim axes, a->ndim <= ndim) by NumPy's
+ * rule: axes are matched from the last, an extent of 1 stretches. False when the shapes do not fit.
+ */
 bool peri_broadcast_strides(const peri_view *a, int ndim, const size_t *shape, ptrdiff_t *stride);
 
 #endif
