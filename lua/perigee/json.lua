@@ -1,0 +1,192 @@
+-- SPDX-License-Identifier: MIT
+-- pg._json: JSON text for the files of experiments and batches. Objects are written with their names in order, so that
+-- equal values give equal bytes; a table with a first element is a list, and an empty one too when json.list made it.
+local json = {}
+
+local List = {}
+
+-- Marks a table as a list, for when it is empty.
+function json.list(t)
+  return setmetatable(t or {}, List)
+end
+
+local ESCAPES = {['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r",
+  ["\t"] = "\\t"}
+
+-- text with every byte that is not part of valid UTF-8 replaced by U+FFFD.
+function json.utf8(text)
+  if utf8.len(text) then return text end
+  local parts, at = {}, 1
+  while at <= #text do
+    local _, bad = utf8.len(text, at)
+    if bad == nil then
+      parts[#parts + 1] = text:sub(at)
+      break
+    end
+    parts[#parts + 1] = text:sub(at, bad - 1)
+    parts[#parts + 1] = "\u{FFFD}"
+    at = bad + 1
+  end
+  return table.concat(parts)
+end
+
+local function quote(text)
+  return '"' .. json.utf8(text):gsub('[%c"\\\127]', function(c)
+    return ESCAPES[c] or ("\\u%04x"):format(c:byte())
+  end) .. '"'
+end
+
+local function number(value)
+  if math.type(value) == "integer" then return ("%d"):format(value) end
+  if value ~= value or value == math.huge or value == -math.huge then
+    return value ~= value and '"nan"' or value > 0 and '"inf"' or '"-inf"'
+  end
+  for digits = 15, 17 do
+    local text = ("%." .. digits .. "g"):format(value)
+    if tonumber(text) == value then return text:find("[.e]") and text or text .. ".0" end
+  end
+end
+
+local function write(out, value, indent)
+  local t = type(value)
+  if t == "nil" then
+    out[#out + 1] = "null"
+  elseif t == "boolean" then
+    out[#out + 1] = tostring(value)
+  elseif t == "number" then
+    out[#out + 1] = number(value)
+  elseif t == "string" then
+    out[#out + 1] = quote(value)
+  elseif t == "table" then
+    local deeper = indent .. "  "
+    if value[1] ~= nil or getmetatable(value) == List then
+      local flat = true
+      for _, item in ipairs(value) do flat = flat and type(item) ~= "table" end
+      out[#out + 1] = "["
+      for i, item in ipairs(value) do
+        out[#out + 1] = (i > 1 and "," or "") .. (flat and (i > 1 and " " or "") or "\n" .. deeper)
+        write(out, item, deeper)
+      end
+      out[#out + 1] = (flat and "" or "\n" .. indent) .. "]"
+    else
+      local names = {}
+      for name in pairs(value) do names[#names + 1] = tostring(name) end
+      table.sort(names)
+      out[#out + 1] = "{"
+      for i, name in ipairs(names) do
+        out[#out + 1] = (i > 1 and "," or "") .. "\n" .. deeper .. quote(name) .. ": "
+        write(out, value[name], deeper)
+      end
+      out[#out + 1] = (#names > 0 and "\n" .. indent or "") .. "}"
+    end
+  else
+    error("a " .. t .. " has no JSON form", 0)
+  end
+end
+
+function json.encode(value)
+  local out = {}
+  write(out, value, "")
+  out[#out + 1] = "\n"
+  return table.concat(out)
+end
+
+local UNESCAPE = {b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ['"'] = '"', ["\\"] = "\\", ["/"] = "/"}
+
+local read
+
+local function fail(text, at, what)
+  error(("not JSON: %s (byte %d)"):format(what, math.min(at, #text + 1)), 0)
+end
+
+local function skip(text, at)
+  return text:find("[^ \t\r\n]", at) or #text + 1
+end
+
+local function read_string(text, at)
+  local parts = {}
+  local from = at + 1
+  while true do
+    local stop = text:find('["\\%c]', from)
+    if stop == nil then fail(text, #text + 1, "a string has no end") end
+    parts[#parts + 1] = text:sub(from, stop - 1)
+    local c = text:sub(stop, stop)
+    if c == '"' then return table.concat(parts), stop + 1 end
+    if c ~= "\\" then fail(text, stop, "a control character in a string") end
+    local e = text:sub(stop + 1, stop + 1)
+    if e == "u" then
+      local code = tonumber(text:match("^%x%x%x%x", stop + 2) or fail(text, stop, "a bad escape"), 16)
+      from = stop + 6
+      local low = code >= 0xD800 and code < 0xDC00 and text:match("^\\u(%x%x%x%x)", from)
+      if low then
+        code = 0x10000 + (code - 0xD800) * 0x400 + tonumber(low, 16) - 0xDC00
+        from = from + 6
+      end
+      parts[#parts + 1] = utf8.char(code)
+    else
+      parts[#parts + 1] = UNESCAPE[e] or fail(text, stop, "a bad escape")
+      from = stop + 2
+    end
+  end
+end
+
+local function read_list(text, at, depth)
+  local list = json.list()
+  at = skip(text, at + 1)
+  if text:sub(at, at) == "]" then return list, at + 1 end
+  while true do
+    list[#list + 1], at = read(text, at, depth)
+    at = skip(text, at)
+    local c = text:sub(at, at)
+    if c == "]" then return list, at + 1 end
+    if c ~= "," then fail(text, at, "expected , or ]") end
+    at = at + 1
+  end
+end
+
+local function read_object(text, at, depth)
+  local object = {}
+  at = skip(text, at + 1)
+  if text:sub(at, at) == "}" then return object, at + 1 end
+  while true do
+    at = skip(text, at)
+    if text:sub(at, at) ~= '"' then fail(text, at, "expected a name") end
+    local name
+    name, at = read_string(text, at)
+    at = skip(text, at)
+    if text:sub(at, at) ~= ":" then fail(text, at, "expected :") end
+    object[name], at = read(text, at + 1, depth)
+    at = skip(text, at)
+    local c = text:sub(at, at)
+    if c == "}" then return object, at + 1 end
+    if c ~= "," then fail(text, at, "expected , or }") end
+    at = at + 1
+  end
+end
+
+local WORDS = {{"true", true}, {"false", false}, {"null", nil}}
+
+function read(text, at, depth)
+  at = skip(text, at)
+  if depth > 100 then fail(text, at, "nested too deep") end
+  local c = text:sub(at, at)
+  if c == '"' then return read_string(text, at) end
+  if c == "[" then return read_list(text, at, depth + 1) end
+  if c == "{" then return read_object(text, at, depth + 1) end
+  for _, word in ipairs(WORDS) do
+    if text:sub(at, at + #word[1] - 1) == word[1] then return word[2], at + #word[1] end
+  end
+  local digits = text:match("^-?%d+%.?%d*[eE]?[+-]?%d*", at)
+  local value = digits and tonumber(digits)
+  if value == nil then fail(text, at, "expected a value") end
+  return value, at + #digits
+end
+
+function json.decode(text)
+  local value, at = read(text, 1, 0)
+  at = skip(text, at)
+  if at <= #text then fail(text, at, "more than one value") end
+  return value
+end
+
+return json

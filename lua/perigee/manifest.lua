@@ -1,0 +1,44 @@
+-- SPDX-License-Identifier: MIT
+-- pg._manifest: what a result depends on and where and when it was made: script, data, options, seed, versions, BLAS,
+-- threads, processor, times, memory.
+local pg = ...
+local system = pg._system
+local json = pg._json
+
+local manifest = {}
+
+function manifest.time(seconds)
+  return os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(seconds))
+end
+
+-- What holds for every job of this program on this machine.
+function manifest.machine()
+  local info = pg.info()
+  return {
+    versions = {perigee = info.perigee, lua = info.lua, blas = info.blas, zlib = info.zlib},
+    blas_core = info.blas_core, cpu = system.cpu(),
+  }
+end
+
+-- That of an experiment that runs alone.
+function manifest.of_experiment(ex, state)
+  local values, ended = {}, system.now()
+  for _, option in ipairs(state.declared) do
+    if not option.builtin then values[option.name] = ex.options[option.name] end
+  end
+  local m = manifest.machine()
+  m.name, m.seed, m.quick, m.options, m.data = ex.name, ex.seed, ex.quick, values, json.list(state.data)
+  m.threads = pg.threads()
+  m.started, m.ended, m.seconds = manifest.time(state.started), manifest.time(ended), ended - state.started
+  m.peak_mb = system.peak() / 2 ^ 20
+  if system.kind(state.script) == "file" then
+    m.script = {path = state.script, sha256 = system.hash(state.script)}
+  end
+  return m
+end
+
+function manifest.write(path, m)
+  system.write(path, json.encode(m))
+end
+
+return manifest

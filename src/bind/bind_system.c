@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pg._system: folders, locks, hashes and the machine's names, for the experiment, the runner and
+ * the REPL. Not for scripts, so it has no entries in the help.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bind/bind.h"
+#include "host/system.h"
+#include "kernel/sha256.h"
+
+static int raise(lua_State *L, const char *path, int status)
+{
+    return luaL_error(L, "%s: %s", path, strerror(status));
+}
+
+static int system_mkdirs(lua_State *L)
+{
+    const char *path = peri_arg_path(L, 1);
+    const int status = peri_system_mkdirs(path);
+    if (status != 0)
+        return luaL_error(L, "%s: the folder cannot be made (%s)", path, strerror(status));
+    return 0;
+}
+
+static int system_kind(lua_State *L)
+{
+    size_t size;
+    switch (peri_system_kind(peri_arg_path(L, 1), &size)) {
+    case 'f':
+        lua_pushliteral(L, "file");
+        break;
+    case 'd':
+        lua_pushliteral(L, "folder");
+        break;
+    case 'o':
+        lua_pushliteral(L, "other");
+        break;
+    default:
+        lua_pushnil(L);
+    }
+    lua_pushinteger(L, (lua_Integer)size);
+    return 2;
+}
+
+static int close_dir(lua_State *L)
+{
+    DIR **d = lua_touserdata(L, 1);
+    if (*d != NULL)
+        closedir(*d);
+    *d = NULL;
+    return 0;
+}
+
+/* The names in a folder without those that begin with a dot, in no order. */
+static int system_list(lua_State *L)
+{
+    const char *path = peri_arg_path(L, 1);
+    DIR **d = lua_newuserdatauv(L, sizeof(DIR *), 0);
+    *d = NULL;
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, close_dir);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    *d = opendir(path);
+    if (*d == NULL)
+        return raise(L, path, errno);
+    lua_newtable(L);
+    lua_Integer n = 0;
+    for (struct dirent *e; (e = readdir(*d)) != NULL;) {
+        if (e->d_name[0] == '.')
+            continue;
+        lua_pushstring(L, e->d_name);
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
+static int system_absolute(lua_State *L)
+{
+    const char *path = peri_arg_path(L, 1);
+    char *full = realpath(path, NULL);
+    if (full == NULL)
+        return raise(L, path, errno);
+    lua_pushstring(L, full);
+    free(full);
+    return 1;
+}
+
+static int system_hash(lua_State *L)
+{
+    const char *path = peri_arg_path(L, 1);
+    char hex[65];
+    const int status = peri_system_hash(path, hex);
+    if (status != 0)
+        return raise(L, path, status);
+    lua_pushstring(L, hex);
+    return 1;
+}
+
+static int system_digest(lua_State *L)
+{
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    char hex[65];
+    peri_sha256 sha;
+    peri_sha256_start(&sha);
+    peri_sha256_add(&sha, text, n);
+    peri_sha256_finish(&sha, hex);
+    lua_pushstring(L, hex);
+    return 1;
+}
+
+static int system_write(lua_State *L)
+{
+    const char *path = peri_arg_path(L, 1);
+    size_t n;
+    const char *bytes = luaL_checklstring(L, 2, &n);
+    const int status = peri_system_write(path, bytes, n);
+    return status != 0 ? raise(L, path, status) : 0;
+}
+
+static int system_base64(lua_State *L)
+{
+    size_t n;
+    const char *bytes = luaL_checklstring(L, 1, &n);
+    luaL_Buffer buffer;
+    const size_t length = 4 * ((n + 2) / 3);
+    peri_system_base64(bytes, n, luaL_buffinitsize(L, &buffer, length + 1));
+    luaL_pushresultsize(&buffer, length);
+    return 1;
+}
+
+static int release_lock(lua_State *L)
+{
+    int *fd = lua_touserdata(L, 1);
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    return 0;
+}
+
+/* lock(path) -> a value that holds the lock while it lives, or nil and the holder's number. */
+static int system_lock(lua_State *L)
+{
+    const char *path = peri_arg_path(L, 1);
+    int *fd = lua_newuserdatauv(L, sizeof(int), 0);
+    *fd = -1;
+    lua_createtable(L, 0, 2);
+    lua_pushcfunction(L, release_lock);
+    lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, release_lock);
+    lua_setfield(L, -2, "__close");
+    lua_setmetatable(L, -2);
+    long holder;
+    const int status = peri_system_lock(path, fd, &holder);
+    if (status == 0)
+        return 1;
+    if (status != EWOULDBLOCK)
+        return raise(L, path, status);
+    lua_pushnil(L);
+    lua_pushinteger(L, (lua_Integer)holder);
+    return 2;
+}
+
+static int system_cpu(lua_State *L)
+{
+    char name[256];
+    peri_system_cpu(name, sizeof name);
+    lua_pushstring(L, name);
+    return 1;
+}
+
+static int system_now(lua_State *L)
+{
+    lua_pushnumber(L, peri_system_now());
+    return 1;
+}
+
+static int system_peak(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)peri_system_peak());
+    return 1;
+}
+
+static int system_pid(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)getpid());
+    return 1;
+}
+
+static int system_columns(lua_State *L)
+{
+    lua_pushinteger(L, peri_system_columns((int)luaL_checkinteger(L, 1)));
+    return 1;
+}
+
+static int system_cores(lua_State *L)
+{
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+    lua_pushinteger(L, n < 1 ? 1 : (lua_Integer)n);
+    return 1;
+}
+
+int peri_open_system(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"mkdirs", system_mkdirs}, {"kind", system_kind},
+        {"list", system_list},     {"absolute", system_absolute},
+        {"hash", system_hash},     {"digest", system_digest},
+        {"lock", system_lock},     {"cpu", system_cpu},
+        {"now", system_now},       {"peak", system_peak},
+        {"pid", system_pid},       {"columns", system_columns},
+        {"cores", system_cores},   {"write", system_write},
+        {"base64", system_base64}, {NULL, NULL},
+    };
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the runner and an experiment ask of the machine: folders, locks, times, names. No Lua.
+ * Functions that can fail return 0 or an errno value.
+ */
+#ifndef PERIGEE_HOST_SYSTEM_H
+#define PERIGEE_HOST_SYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Makes the folder and those above it. 0 when it is there already. */
+int peri_system_mkdirs(const char *path);
+
+/* 'f' a regular file, 'd' a folder, 'o' something else, 0 nothing there. *size: bytes of a file. */
+char peri_system_kind(const char *path, size_t *size);
+
+/* The SHA-256 of a file, as peri_sha256_finish writes it. */
+int peri_system_hash(const char *path, char hex[65]);
+
+/* Writes the file whole: beside it, then renamed over it, so that a reader sees the old bytes or the
+ * new ones and a full disk loses nothing. A link is followed; what is no regular file is written
+ * directly. Not synchronised to the disk. */
+int peri_system_write(const char *path, const void *bytes, size_t n);
+
+/* Writes base64 of n bytes and a NUL: 4 * ((n + 2) / 3) + 1 bytes. */
+void peri_system_base64(const void *bytes, size_t n, char *out);
+
+/* Opens (and makes) the file and takes an exclusive lock on it, which lasts until the descriptor
+ * is closed or the process ends. EWOULDBLOCK when another process holds it; *holder is then the
+ * number that process wrote into the file, 0 if none can be read. */
+int peri_system_lock(const char *path, int *fd, long *holder);
+
+/* The processor's name as /proc/cpuinfo gives it, "unknown" where it does not. */
+void peri_system_cpu(char *name, size_t size);
+
+/* Seconds since 1970 with fractions, and the most memory this process was resident with. */
+double peri_system_now(void);
+size_t peri_system_peak(void);
+
+/* Columns of the terminal at fd, 0 if it is none. */
+int peri_system_columns(int fd);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SHA-256 after FIPS 180-4, section 6.2. Its constants are the first 32 bits of the fractional
+ * parts of the cube roots of the first 64 primes, and of the square roots of the first 8.
+ */
+#include "kernel/sha256.h"
+
+#include <string.h>
+
+static const uint32_t K[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+};
+
+static uint32_t rotate(uint32_t x, int n)
+{
+    return x >> n | x << (32 - n);
+}
+
+static void compress(uint32_t h[8], const unsigned char *block)
+{
+    uint32_t w[64], v[8];
+    for (int t = 0; t < 16; t++)
+        w[t] = (uint32_t)block[4 * t] << 24 | (uint32_t)block[4 * t + 1] << 16 |
+               (uint32_t)block[4 * t + 2] << 8 | (uint32_t)block[4 * t + 3];
+    for (int t = 16; t < 64; t++) {
+        const uint32_t a = w[t - 15], b = w[t - 2];
+        w[t] = w[t - 16] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + w[t - 7] +
+               (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
+    }
+    memcpy(v, h, sizeof v);
+    for (int t = 0; t < 64; t++) {
+        const uint32_t a = v[0], e = v[4];
+        const uint32_t one = v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
+                             ((e & v[5]) ^ (~e & v[6])) + K[t] + w[t];
+        const uint32_t two = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
+                             ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
+        memmove(v + 1, v, 7 * sizeof v[0]);
+        v[4] += one;
+        v[0] = one + two;
+    }
+    for (int i = 0; i < 8; i++)
+        h[i] += v[i];
+}
+
+void peri_sha256_start(peri_sha256 *s)
+{
+    static const uint32_t first[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    memcpy(s->h, first, sizeof first);
+    s->length = 0;
+}
+
+void peri_sha256_add(peri_sha256 *s, const void *bytes, size_t n)
+{
+    const unsigned char *p = bytes;
+    size_t used = (size_t)(s->length % 64);
+    s->length += n;
+    while (n > 0) {
+        if (used == 0 && n >= 64) {
+            compress(s->h, p);
+            p += 64;
+            n -= 64;
+            continue;
+        }
+        const size_t take = n < 64 - used ? n : 64 - used;
+        memcpy(s->block + used, p, take);
+        used += take;
+        p += take;
+        n -= take;
+        if (used == 64) {
+            compress(s->h, s->block);
+            used = 0;
+        }
+    }
+}
+
+void peri_sha256_finish(peri_sha256 *s, char hex[65])
+{
+    static const unsigned char padding[64] = {0x80};
+    const uint64_t bits = s->length * 8;
+    unsigned char tail[8];
+    for (int i = 0; i < 8; i++)
+        tail[i] = (unsigned char)(bits >> (56 - 8 * i));
+    peri_sha256_add(s, padding, 1 + (size_t)((119 - s->length % 64) % 64));
+    peri_sha256_add(s, tail, sizeof tail);
+    for (int i = 0; i < 64; i++)
+        hex[i] = "0123456789abcdef"[s->h[i / 8] >> (28 - 4 * (i % 8)) & 15];
+    hex[64] = '\0';
+}
