@@ -30,6 +30,8 @@ static const lua_CFunction eager[] = {
 };
 
 /* Openers of modules. */
+int peri_open_process(lua_State *L);
+int peri_open_system(lua_State *L);
 
 /* name: the field of pg; a leading underscore marks what is ours alone. open: pushes the table of
  * primitives, or NULL. script: whether lua/perigee/NAME.lua exists (its name without underscore).
@@ -40,6 +42,19 @@ static const struct module {
     bool script, method;
 } modules[] = {
     {"_args", NULL, true, false},
+    {"_display", NULL, true, false},
+    {"_json", NULL, true, false},
+    {"_junit", NULL, true, false},
+    {"_manifest", NULL, true, false},
+    {"_options", NULL, true, false},
+    {"_process", peri_open_process, false, false},
+    {"_report", NULL, true, false},
+    {"_runner", NULL, true, false},
+    {"_sweep", NULL, true, false},
+    {"_system", peri_open_system, false, false},
+    {"experiment", NULL, true, false},
+    {"option", NULL, true, false},
+    {"strict", NULL, true, false},
 };
 
 static const struct module *find_module(const char *name)

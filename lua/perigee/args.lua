@@ -64,12 +64,14 @@ end
 -- Stands for a default of nil and any type.
 args.any = setmetatable({}, {__name = "any"})
 
+-- The keys of a table as strings, in order.
 local function sorted_keys(t)
   local keys = {}
   for k in pairs(t) do keys[#keys + 1] = tostring(k) end
   table.sort(keys)
   return keys
 end
+args.sorted_keys = sorted_keys
 
 -- The options of a call with their defaults filled in. `known` maps each name to its default, whose
 -- type the value must have, or to args.any. Unknown names are refused with the near one.

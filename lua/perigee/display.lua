@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- pg._display: what a batch shows while it runs. On a terminal the running jobs stand at the bottom, a line each, and are
--- drawn anew; elsewhere there is a line when a job ends. A job that did not pass shows why at once.
+-- pg._display: what a batch shows while it runs. On a terminal the running jobs stand at the bottom, a line each, and
+-- are drawn anew; elsewhere there is a line when a job ends. A job that did not pass shows why at once.
 local pg = ...
 local json = pg._json
 local system = pg._system
@@ -8,7 +8,9 @@ local system = pg._system
 local display = {}
 display.__index = display
 
-local COLOURS = {passed = 32, skipped = 33, failed = 31, timed_out = 31, killed = 31, out_of_memory = 31, interrupted = 35}
+local COLOURS = {
+  passed = 32, skipped = 33, failed = 31, timed_out = 31, killed = 31, out_of_memory = 31, interrupted = 35,
+}
 
 function display.new(total)
   local columns = system.columns(1)

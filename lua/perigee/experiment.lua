@@ -13,8 +13,6 @@ local system = pg._system
 local experiment = {}
 experiment.__name = "experiment"
 
-local FIELDS = {"name", "about", "options", "quick", "args", "strict"}
-
 -- A number as JSON can hold it: what is not finite becomes a word.
 local function plain(value)
   if value ~= value then return "nan" end
@@ -23,45 +21,64 @@ local function plain(value)
   return value
 end
 
-local function is_array(value)
-  return type(value) == "userdata" and pg.is_array(value)
+-- Checks raise at the caller of the method that calls them.
+local function fail(what, position, message, ...)
+  args.fail(what, position, message:format(...), 3)
 end
 
-local function check_name(what, name)
-  if type(name) ~= "string" or name == "" then
-    error(("%s: bad argument #1 (name: expected a text, got %s)"):format(what, args.got(name)), 3)
+local function check_text(what, position, name, value, optional)
+  if type(value) ~= "string" and not (optional and value == nil) then
+    fail(what, position, "%s: expected a string, got %s", name, args.got(value))
   end
 end
 
 -- A name that becomes a file's.
 local function check_file_name(what, name)
-  check_name(what, name)
-  if name:find("[/%c]") or name:find("^%.") or #name > 200 then
-    error(("%s: bad argument #1 (name: '%s' cannot be a file's name; use letters, digits, - and _)"):format(what, name), 3)
+  if type(name) ~= "string" then fail(what, 1, "name: expected a string, got %s", args.got(name)) end
+  if name == "" or name:find("[/%c]") or name:find("^%.") or #name > 200 then
+    fail(what, 1, "name: '%s' cannot be a file's name; use letters, digits, - and _", name)
   end
 end
 
-local function check_text(what, position, name, value)
-  if value ~= nil and type(value) ~= "string" then
-    error(("%s: bad argument #%d (%s: expected a text, got %s)"):format(what, position, name, args.got(value)), 3)
-  end
-end
-
-local function scalar(what, position, value)
-  if is_array(value) and value.size == 1 then value = value:item() end
+local function scalar(what, position, name, value)
+  if args.is_array(value) and value.size == 1 then value = value:item() end
   if type(value) ~= "number" then
-    error(("%s: bad argument #%d (value: expected a number, got %s)"):format(what, position, args.got(value)), 3)
+    fail(what, position, "%s: expected a number, got %s", name, args.got(value))
   end
   return value
 end
 
-local function check_options(what, opts, names)
-  if opts == nil then return {} end
-  if type(opts) ~= "table" then
-    error(("%s: options are a table, got %s"):format(what, args.got(opts)), 3)
+-- Rows as lists of cells that JSON can hold.
+local function cells(what, position, name, rows, width)
+  if args.is_array(rows) and rows.ndim == 2 then rows = rows:totable() end
+  if type(rows) ~= "table" then
+    args.fail(what, position, ("%s: expected a list of rows or a 2-d array, got %s"):format(name, args.got(rows)), 3)
   end
-  for _, key in ipairs(args.sorted(opts)) do args.one_of(what, key, names) end
-  return opts
+  local out = json.list()
+  for i, row in ipairs(rows) do
+    if args.is_array(row) and row.ndim == 1 then row = row:totable() end
+    if type(row) ~= "table" then
+      args.fail(what, position, ("%s: row %d: expected a list, got %s"):format(name, i, args.got(row)), 3)
+    end
+    if #row > width then
+      args.fail(what, position, ("%s: row %d has %d cells, there are %d columns"):format(name, i, #row, width), 3)
+    end
+    local line = {}
+    for j = 1, width do
+      local cell = row[j]
+      if args.is_array(cell) and cell.size == 1 then cell = cell:item() end
+      if type(cell) == "number" then
+        cell = plain(cell)
+      elseif cell == nil then
+        cell = ""
+      elseif type(cell) ~= "boolean" then
+        cell = tostring(cell)
+      end
+      line[j] = cell
+    end
+    out[i] = line
+  end
+  return out
 end
 
 -- Adds a record, keeping the order in which they came.
@@ -85,8 +102,7 @@ function experiment:_flush(final)
   end
   local given = {}
   for _, option in ipairs(state.declared) do
-    local value = self.options[option.name]
-    if not option.builtin and value ~= nil then given[option.name] = value end
+    if not option.builtin then given[option.name] = self.options[option.name] end
   end
   system.write(self.dir .. "/metrics.json", json.encode{
     name = self.name, seed = self.seed, quick = self.quick, options = given, metrics = metrics, series = series,
@@ -103,13 +119,12 @@ end
 -- @param opts.step  number: as above
 -- @param opts.report  number or string: the value in a report this is compared with; shown beside ours
 -- @param opts.note  string: why the two differ, or what the number means
--- @example pg.experiment{name = "doc", args = {"--out", "/tmp/perigee-doc"}, strict = false}:metric("loss", 0.5) --> nil
 function experiment:metric(name, value, opts)
-  check_name("metric", name)
-  value = scalar("metric", 2, value)
+  check_text("metric", 1, "name", name)
+  value = scalar("metric", 2, "value", value)
   if type(opts) == "number" then opts = {step = opts} end
-  opts = check_options("metric", opts, {"step", "report", "note"})
-  check_text("metric", 3, "note", opts.note)
+  opts = args.options("metric", 3, opts, {step = args.any, report = args.any, note = args.any})
+  check_text("metric", 3, "note", opts.note, true)
   local state = self._state
   local m = state.metrics[name]
   if m == nil then
@@ -120,7 +135,7 @@ function experiment:metric(name, value, opts)
   end
   m.value = value
   if opts.step ~= nil then
-    table.insert(m.steps, plain(scalar("metric", 3, opts.step)))
+    table.insert(m.steps, plain(scalar("metric", 3, "step", opts.step)))
     table.insert(m.values, plain(value))
   end
   if opts.report ~= nil then
@@ -142,18 +157,18 @@ end
 -- @return path  of the file written
 function experiment:figure(name, figure, caption, opts)
   check_file_name("figure", name)
-  check_text("figure", 3, "caption", caption)
-  opts = check_options("figure", opts, {"report", "note"})
-  check_text("figure", 4, "report", opts.report)
-  check_text("figure", 4, "note", opts.note)
+  check_text("figure", 3, "caption", caption, true)
+  opts = args.options("figure", 4, opts, {report = args.any, note = args.any})
+  check_text("figure", 4, "report", opts.report, true)
+  check_text("figure", 4, "note", opts.note, true)
   local file = name .. ".png"
   local path = self.dir .. "/" .. file
-  if is_array(figure) then
+  if args.is_array(figure) then
     pg.save(path, figure)
   elseif type(figure) == "table" and figure.save then
     figure:save(path)
   else
-    error(("figure: bad argument #2 (figure: expected a figure or an image, got %s)"):format(args.got(figure)), 2)
+    args.fail("figure", 2, "figure: expected a figure or an image, got " .. args.got(figure), 2)
   end
   for i, record in ipairs(self._state.records) do
     if record.kind == "figure" and record.name == name then
@@ -174,51 +189,17 @@ end
 -- @param opts.report  list of rows or 2-d array: the same table in a report, shown beside ours
 -- @param opts.note  string: why the two differ
 function experiment:table(name, columns, rows, caption, opts)
-  check_name("table", name)
-  check_text("table", 4, "caption", caption)
-  opts = check_options("table", opts, {"report", "note"})
+  check_text("table", 1, "name", name)
+  check_text("table", 4, "caption", caption, true)
+  opts = args.options("table", 5, opts, {report = args.any, note = args.any})
   if type(columns) ~= "table" or #columns == 0 then
-    error(("table: bad argument #2 (columns: expected a list of headings, got %s)"):format(args.got(columns)), 2)
+    args.fail("table", 2, "columns: expected a list of headings, got " .. args.got(columns), 2)
   end
   local heads = {}
   for i, head in ipairs(columns) do heads[i] = tostring(head) end
-  local function cells(list, position, what)
-    if is_array(list) then
-      list = list.ndim == 2 and list:totable() or list
-    end
-    if type(list) ~= "table" then
-      error(("table: bad argument #%d (%s: expected a list of rows or a 2-d array, got %s)"):format(position, what,
-        args.got(list)), 3)
-    end
-    local out = {}
-    for i, row in ipairs(list) do
-      if is_array(row) then row = row:totable() end
-      if type(row) ~= "table" then
-        error(("table: bad argument #%d (%s: row %d is %s, expected a list)"):format(position, what, i, args.got(row)), 3)
-      end
-      if #row > #heads then
-        error(("table: bad argument #%d (%s: row %d has %d cells, there are %d columns)"):format(position, what, i, #row,
-          #heads), 3)
-      end
-      out[i] = {}
-      for j = 1, #heads do
-        local cell = row[j]
-        if is_array(cell) and cell.size == 1 then cell = cell:item() end
-        if type(cell) == "number" then
-          cell = plain(cell)
-        elseif cell == nil then
-          cell = ""
-        elseif type(cell) ~= "boolean" then
-          cell = tostring(cell)
-        end
-        out[i][j] = cell
-      end
-    end
-    return out
-  end
   self:_record{
-    kind = "table", name = name, columns = heads, rows = cells(rows, 3, "rows"), caption = caption,
-    report = opts.report and cells(opts.report, 5, "report"), note = opts.note,
+    kind = "table", name = name, columns = heads, rows = cells("table", 3, "rows", rows, #heads), caption = caption,
+    report = opts.report and cells("table", 5, "report", opts.report, #heads), note = opts.note,
   }
 end
 
@@ -226,9 +207,7 @@ end
 -- Records a remark for the report, in Markdown: paragraphs, lists, **bold**, *italic*, `code`, headings, links.
 -- @param text  string
 function experiment:note(text)
-  if type(text) ~= "string" then
-    error(("note: bad argument #1 (text: expected a text, got %s)"):format(args.got(text)), 2)
-  end
+  check_text("note", 1, "text", text)
   self:_record{kind = "note", text = text}
 end
 
@@ -240,8 +219,8 @@ end
 -- @return path  to be read with pg.load
 -- @error the file is in none of these places
 function experiment:data(file, opts)
-  check_name("data", file)
-  opts = check_options("data", opts, {"get", "optional"})
+  check_text("data", 1, "file", file)
+  opts = args.options("data", 2, opts, {get = "vendor/datasets.sh brings what system packages hold", optional = false})
   local places = {file}
   if not file:find("^/") then
     places = {self._state.folder .. file, "build/data/" .. file, self._state.folder .. "../build/data/" .. file, file}
@@ -253,8 +232,7 @@ function experiment:data(file, opts)
     end
   end
   if opts.optional then return nil end
-  error(("%s: not found beside the script nor in build/data; %s"):format(file,
-    opts.get or "vendor/datasets.sh brings what system packages hold"), 2)
+  error(("%s: not found beside the script nor in build/data; %s"):format(file, opts.get), 2)
 end
 
 -- Notes that the results depend on this file.
@@ -271,9 +249,7 @@ end
 -- Ends the experiment here, as skipped and not as failed.
 -- @param reason  string: shown in the report
 function experiment:skip(reason)
-  if type(reason) ~= "string" then
-    error(("skip: bad argument #1 (reason: expected a text, got %s)"):format(args.got(reason)), 2)
-  end
+  check_text("skip", 1, "reason", reason)
   self._state.skipped = reason
   self._state.dirty = true
   self:_finish()
@@ -311,7 +287,8 @@ function experiment.__index(self, key)
   end
   local known = {"data", "dir", "figure", "metric", "name", "note", "options", "quick", "rng", "seed", "skip", "table"}
   local near = type(key) == "string" and args.nearest(key, known)
-  error(("an experiment has no field '%s'%s"):format(tostring(key), near and "; did you mean '" .. near .. "'?" or ""), 2)
+  error(("an experiment has no field '%s'%s"):format(tostring(key),
+    near and "; did you mean '" .. near .. "'?" or ""), 2)
 end
 
 function experiment.__tostring(self)
@@ -319,10 +296,10 @@ function experiment.__tostring(self)
 end
 
 local BUILTIN = {
-  {name = "seed", type = "integer", default = 0, help = "seed of ex.rng", builtin = true},
-  {name = "quick", type = "flag", default = false, help = "a small run that shows that everything works", builtin = true},
-  {name = "out", type = "string", help = "the folder to write to", placeholder = "DIR", builtin = true},
-  {name = "help", type = "flag", default = false, help = "these lines", builtin = true},
+  {name = "seed", type = "integer", default = 0, builtin = true, help = "seed of ex.rng"},
+  {name = "quick", type = "flag", default = false, builtin = true, help = "a small run that shows that everything works"},
+  {name = "out", type = "string", placeholder = "DIR", builtin = true, help = "the folder to write to"},
+  {name = "help", type = "flag", default = false, builtin = true, help = "these lines"},
 }
 
 -- The options of a spec and the builtin ones, checked.
@@ -335,10 +312,16 @@ local function declare(spec, where)
       end
     end
   end
-  for _, key in ipairs(args.sorted(spec.quick or {})) do
-    local names = {}
-    for i, option in ipairs(declared) do names[i] = option.name end
-    args.one_of(where .. ": quick", key, names)
+  local names = {}
+  for i, option in ipairs(declared) do names[i] = option.name end
+  for _, key in ipairs(args.sorted_keys(spec.quick or {})) do
+    local found = false
+    for _, name in ipairs(names) do found = found or name == key end
+    if not found then
+      local near = args.nearest(key, names)
+      error(("%s: quick names the option '%s', which there is not%s"):format(where, key,
+        near and "; did you mean '" .. near .. "'?" or ""), 0)
+    end
   end
   table.move(BUILTIN, 1, #BUILTIN, #declared + 1, declared)
   return declared
@@ -385,12 +368,14 @@ local current
 -- @param spec.strict  boolean: make undeclared globals an error (default true)
 -- @return experiment  with options, rng (pg.random.new(seed)), seed, quick, dir, name and the methods data, metric,
 --   figure, table, note, skip
--- @example pg.experiment{name = "doc", options = {lr = 0.1}, args = {"--lr", "0.5", "--out", "/tmp/perigee-doc"}, strict = false}.options.lr --> 0.5
+-- @example pg.experiment{name = "doc", options = {lr = 0.1}, args = {"--out=/tmp/doc"}, strict = false}.options.lr --> 0.1
 return function(spec)
   if type(spec) ~= "table" then
-    error(("experiment: bad argument #1 (expected a table, got %s)"):format(args.got(spec)), 2)
+    args.fail("experiment", 1, "expected a table such as {name = \"...\", options = {...}}, got " .. args.got(spec), 2)
   end
-  for _, key in ipairs(args.sorted(spec)) do args.one_of("experiment", key, FIELDS) end
+  args.options("experiment", 1, spec, {
+    name = "", about = "", options = {}, quick = {}, args = {}, strict = true,
+  })
   local words = spec.args or rawget(_G, "arg") or {}
   local script = not spec.args and words[0] or ""
   local name = spec.name or script:match("([^/]*)%.lua$") or script:match("[^/]+$") or "experiment"
@@ -400,13 +385,17 @@ return function(spec)
     error("experiment: this script has begun one already; a second one needs a script of its own", 2)
   end
 
-  local declared = declare(spec, "experiment")
+  local fine, declared = pcall(declare, spec, "experiment")
+  if not fine then error(declared, 2) end
   local ok, given, rest = pcall(options.parse, declared, words)
-  local problem = not ok and given or rest[1] and ("unexpected word '%s'; options are written --name value"):format(rest[1])
-  if not problem and (given.seed or 0) < 0 then problem = "--seed: expected an integer of at least 0, got " .. given.seed end
+  local problem = not ok and tostring(given)
+  if ok and rest[1] then problem = ("unexpected word '%s'; options are written --name value"):format(rest[1]) end
+  if ok and given.seed and given.seed < 0 then
+    problem = "--seed: expected an integer of at least 0, got " .. given.seed
+  end
   if problem and hosted then error(problem, 2) end
   if problem then
-    io.stderr:write(name, ": ", tostring(problem), "\n")
+    io.stderr:write(name, ": ", problem, "\n")
     os.exit(2, true)
   end
   if given.help and not hosted then
@@ -421,7 +410,8 @@ return function(spec)
     name = name, options = resolve(declared, given, spec.quick), seed = given.seed or 0, quick = given.quick or false,
     dir = dir,
     _state = {
-      declared = declared, hosted = hosted, script = script, folder = script:match("^(.*/)") or "", started = system.now(),
+      declared = declared, hosted = hosted, script = script, folder = script:match("^(.*/)") or "",
+      started = system.now(),
       metric_names = {}, metrics = {}, records = json.list(), data = json.list(), dirty = true, written = 0,
     },
   }

@@ -35,38 +35,29 @@ local function kind_of(value)
   return kind and ({string = "strings", number = "numbers", integer = "integers"})[kind]
 end
 
-local FIELDS = {"type", "default", "choices", "help"}
-
 function options.option(spec)
-  if type(spec) ~= "table" then
-    error("option: expected a table such as {type=\"file\", help=\"...\"}, got " .. type(spec), 2)
-  end
-  for _, key in ipairs(args.sorted(spec)) do
-    args.one_of("option", key, FIELDS)
-  end
-  local kind = spec.type or kind_of(spec.default)
-  if kind == nil then
-    error("option: give a type, or a default that shows it", 2)
-  end
-  if KINDS[kind] == nil then
-    error(("option: type '%s' is not one of file, flag, integer, integers, number, numbers, string, strings")
-      :format(tostring(kind)), 2)
-  end
-  return setmetatable({type = kind, default = spec.default, choices = spec.choices, help = spec.help}, Option)
+  local given = args.options("option", 1, spec, {type = args.any, default = args.any, choices = args.any, help = ""})
+  local kind = given.type or kind_of(given.default)
+  if kind == nil then args.fail("option", 1, "give a type, or a default that shows it", 2) end
+  local kinds = args.sorted_keys(KINDS)
+  args.choice("option", 1, "type", kind, kinds)
+  if given.help == "" then given.help = nil end
+  given.type = kind
+  return setmetatable(given, Option)
 end
 
 -- The declarations in a table of defaults and options, sorted by name.
 function options.declare(table_of, where)
   local list = {}
-  for _, name in ipairs(args.sorted(table_of)) do
+  for _, name in ipairs(args.sorted_keys(table_of)) do
     local value = table_of[name]
     if type(name) ~= "string" or not name:find("^%a[%w_]*$") then
       error(("%s: '%s' is not a name for an option"):format(where, tostring(name)), 0)
     end
     if getmetatable(value) ~= Option then
       if kind_of(value) == nil then
-        error(("%s: option '%s' has the default %s; give a number, a text, true, false, a list of one kind or pg.option")
-          :format(where, name, type(value)), 0)
+        error(("%s: option '%s' has the default %s; give a number, a string, a flag, a list of one kind or pg.option")
+          :format(where, name, args.got(value)), 0)
       end
       value = {type = kind_of(value), default = value}
     end
@@ -223,7 +214,8 @@ function options.lines(declared, quick)
   local left, width = {}, 0
   for i, option in ipairs(declared) do
     local placeholder = option.placeholder or KINDS[option.type]
-    left[i] = (option.short and "-" .. option.short .. ", " or "") .. flag_name(option.name) ..
+    left[i] = (option.short and "-" .. option.short .. ", " or "") ..
+      (option.default == true and "--[no-]" .. flag_name(option.name):sub(3) or flag_name(option.name)) ..
       (placeholder ~= "" and " " .. placeholder or "")
     width = math.max(width, #left[i])
   end
@@ -231,7 +223,7 @@ function options.lines(declared, quick)
   for i, option in ipairs(declared) do
     local facts = {}
     if option.help then facts[#facts + 1] = option.help end
-    if option.default ~= nil and not (option.type == "flag" and option.default == false) then
+    if option.default ~= nil and option.default ~= false then
       facts[#facts + 1] = "default " .. options.text(option.default)
     end
     if quick and quick[option.name] ~= nil then

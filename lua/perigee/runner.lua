@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- pg._runner(words) -> exit status: `perigee run`. Each script and setting is a job in a process of its own; this starts
--- them, a few at a time, and says how each ended.
+-- pg._runner.main(words...) -> exit status: `perigee run`. Each script and setting is a job in a process of its own;
+-- this starts them, a few at a time, and says how each ended.
 --
 -- A job gets one BLAS thread unless --threads gives more, as far as the cores go: so results do not depend on -j.
--- The budget of --memory is kept by the job's own allocator; behind it process.c ends a job whose session passes it by 256 MB.
+-- The budget of --memory is kept by the job's own allocator; behind it process.c ends a job whose session passes it by
+-- 256 MB.
 local pg = ...
 local display = pg._display
 local json = pg._json
@@ -14,14 +15,16 @@ local sweep = pg._sweep
 local system = pg._system
 
 local DECLARED = {
-  {name = "jobs", short = "j", type = "integer", placeholder = "N", help = "how many run at a time (default: the cores)"},
+  {name = "jobs", short = "j", type = "integer", placeholder = "N", help = "how many run at a time (default: cores)"},
   {name = "out", type = "string", default = "out", placeholder = "DIR", help = "where everything is written"},
   {name = "timeout", type = "number", placeholder = "S", help = "end a job that runs longer than S seconds"},
   {name = "memory", type = "integer", placeholder = "MB", help = "the budget of each job for Lua and arrays"},
-  {name = "threads", type = "integer", default = 1, placeholder = "N", help = "BLAS threads of each job, as far as the cores go"},
+  {name = "threads", type = "integer", default = 1, placeholder = "N",
+    help = "BLAS threads of each job, as far as the cores go"},
   {name = "seed", type = "integer", placeholder = "N", help = "passed to every job"},
   {name = "quick", type = "flag", default = false, help = "passed to every job"},
-  {name = "set", type = "string", many = true, placeholder = "K=V[,V]", help = "a setting; several values are a sweep: lr=0.1,0.01 or seed=1..8"},
+  {name = "set", type = "string", many = true, placeholder = "K=V[,V]",
+    help = "a setting; several values are a sweep: lr=0.1,0.01 or seed=1..8"},
   {name = "resume", type = "flag", default = false, help = "run only what did not pass or has changed"},
   {name = "fail_fast", type = "flag", default = false, help = "stop at the first job that fails"},
   {name = "dry_run", type = "flag", default = false, help = "say what would run"},
@@ -29,10 +32,12 @@ local DECLARED = {
   {name = "help", type = "flag", default = false, help = "these lines"},
 }
 
-local SIGNALS = {[1] = "SIGHUP", [2] = "SIGINT", [3] = "SIGQUIT", [4] = "SIGILL", [6] = "SIGABRT", [7] = "SIGBUS",
-  [8] = "SIGFPE", [9] = "SIGKILL", [11] = "SIGSEGV", [13] = "SIGPIPE", [15] = "SIGTERM", [24] = "SIGXCPU", [31] = "SIGSYS"}
+local SIGNALS = {
+  [1] = "SIGHUP", [2] = "SIGINT", [3] = "SIGQUIT", [4] = "SIGILL", [6] = "SIGABRT", [7] = "SIGBUS", [8] = "SIGFPE",
+  [9] = "SIGKILL", [11] = "SIGSEGV", [13] = "SIGPIPE", [15] = "SIGTERM", [24] = "SIGXCPU", [31] = "SIGSYS",
+}
 
-local HEADROOM = 256 * 2 ^ 20
+local HEADROOM = 256 << 20
 
 local function read_file(path, last)
   local f = io.open(path, "rb")
@@ -151,13 +156,13 @@ local function start(job, context)
     clear(job)
     local argv = {context.program}
     if opts.sandbox then argv[#argv + 1] = "--sandbox" end
-    if opts.memory then argv[#argv + 1] = "--memory=" .. opts.memory end
     argv[#argv + 1] = job.script
     table.move(job.arguments, 1, #job.arguments, #argv + 1, argv)
     local environment = table.move(context.environment, 1, #context.environment, 1, {})
     table.insert(environment, "PERIGEE_JOB=" .. job.dir)
+    if opts.memory then table.insert(environment, "PERIGEE_MEMORY_MB=" .. opts.memory) end
     job.process = process.start(argv, environment, job.dir .. "/log.txt", opts.timeout or 0,
-      opts.memory and opts.memory * 2 ^ 20 + HEADROOM // 1 | 0 or 0)
+      opts.memory and (opts.memory << 20) + HEADROOM or 0)
   end)
   if not ok then
     job.state, job.exit, job.seconds, job.peak_mb, job.reason = "failed", 127, 0, 0, tostring(why)
@@ -282,8 +287,8 @@ local function summary_of(batch)
   for i, job in ipairs(batch.jobs) do
     jobs[i] = {
       name = job.name, script = job.script, settings = job.settings, state = job.state, exit = job.exit,
-      seconds = job.seconds, peak_mb = job.peak_mb, metrics = job.result and job.result.metrics or {}, reason = job.reason,
-      kept = job.kept,
+      seconds = job.seconds, peak_mb = job.peak_mb, metrics = job.result and job.result.metrics or {},
+      reason = job.reason, kept = job.kept,
     }
   end
   return {jobs = jobs, counts = batch.counts, started = batch.started, seconds = batch.seconds}
@@ -311,7 +316,7 @@ local function environment(threads)
   local list, own = {}, {OPENBLAS_NUM_THREADS = threads, OMP_NUM_THREADS = threads, GOTO_NUM_THREADS = threads}
   for _, entry in ipairs(process.environment()) do
     local name = entry:match("^[^=]*")
-    if own[name] == nil and name ~= "PERIGEE_JOB" then list[#list + 1] = entry end
+    if own[name] == nil and name ~= "PERIGEE_JOB" and name ~= "PERIGEE_MEMORY_MB" then list[#list + 1] = entry end
   end
   for _, name in ipairs{"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS"} do
     list[#list + 1] = name .. "=" .. own[name]
@@ -338,12 +343,14 @@ local function prepare(words)
   return opts, jobs_of(opts, rest)
 end
 
-return function(words)
-  local ok, opts, jobs = pcall(prepare, words)
+local runner = {}
+
+function runner.main(...)
+  local ok, opts, jobs = pcall(prepare, {...})
   if not ok then return usage_error(tostring(opts)) end
   if opts.help then
-    print("usage: perigee run [options] script...\n\nRuns each script, with each setting, in a process of its own and writes one report.\n\noptions:\n" ..
-      options.lines(DECLARED))
+    print("usage: perigee run [options] script...\n\nRuns each script, with each setting, in a process of its own " ..
+      "and writes one report.\n\noptions:\n" .. options.lines(DECLARED))
     return 0
   end
   local slots = math.min(opts.jobs or system.cores(), #jobs)
@@ -407,3 +414,5 @@ return function(words)
   if lock then lock:close() end
   return good == #jobs and 0 or 1
 end
+
+return runner

@@ -7,13 +7,10 @@ local EXPECTED = {arg = true, _PROMPT = true, _PROMPT2 = true}
 
 local function refuse_read(globals, name)
   if EXPECTED[name] then return nil end
-  local known = {}
-  for _, key in ipairs(args.sorted(globals)) do
-    if type(key) == "string" then known[#known + 1] = key end
-  end
-  local near = type(name) == "string" and args.nearest(name, known)
-  error(("global '%s' is not declared; %s"):format(tostring(name),
-    near and "did you mean '" .. near .. "'?" or "write `local " .. tostring(name) .. " = ...` before its first use"), 2)
+  local near = type(name) == "string" and args.nearest(name, args.sorted_keys(globals))
+  name = tostring(name)
+  error(("global '%s' is not declared; %s"):format(name,
+    near and "did you mean '" .. near .. "'?" or "write `local " .. name .. " = ...` before its first use"), 2)
 end
 
 local function refuse_write(_, name)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- pg._sweep: settings of a batch. `--set lr=0.1,0.01 --set seed=1..8 --set dims=[16,32],[64]` is the product of the three
--- lists, the first varying slowest. Also the names of the jobs' folders.
+-- pg._sweep: settings of a batch. `--set lr=0.1,0.01 --set seed=1..8 --set dims=[16,32],[64]` is the product of the
+-- three lists, the first varying slowest. Also the names of the jobs' folders.
 local pg = ...
 local system = pg._system
 

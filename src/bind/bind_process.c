@@ -53,10 +53,11 @@ static int process_start(lua_State *L)
     luaL_setmetatable(L, JOB);
     const char *what;
     const int status = peri_job_start(&spec, job, &what);
-    if (status != 0)
-        return luaL_error(L, "%s: %s", strcmp(what, "log") == 0 ? spec.log : spec.argv[0],
-                          strerror(status));
-    return 1;
+    if (status == 0)
+        return 1;
+    lua_pushfstring(L, "%s: %s", strcmp(what, "log") == 0 ? spec.log : spec.argv[0],
+                    strerror(status));
+    return lua_error(L);
 }
 
 /* wait(jobs, seconds) -> how many ended, or nil and the signal that came */
@@ -178,7 +179,7 @@ static int job_free(lua_State *L)
     return 0;
 }
 
-int peri_open_process(lua_State *L)
+PERI_OPENER(process)
 {
     static const luaL_Reg methods[] = {
         {"state", job_state},       {"stop", job_stop}, {"seconds", job_seconds},

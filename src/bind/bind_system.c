@@ -13,18 +13,18 @@
 #include "host/system.h"
 #include "kernel/sha256.h"
 
+/* An error of the world: the path and the reason, without the script's line. */
 static int raise(lua_State *L, const char *path, int status)
 {
-    return luaL_error(L, "%s: %s", path, strerror(status));
+    lua_pushfstring(L, "%s: %s", path, strerror(status));
+    return lua_error(L);
 }
 
 static int system_mkdirs(lua_State *L)
 {
     const char *path = peri_arg_path(L, 1);
     const int status = peri_system_mkdirs(path);
-    if (status != 0)
-        return luaL_error(L, "%s: the folder cannot be made (%s)", path, strerror(status));
-    return 0;
+    return status != 0 ? raise(L, path, status) : 0;
 }
 
 static int system_kind(lua_State *L)
@@ -206,7 +206,7 @@ static int system_cores(lua_State *L)
     return 1;
 }
 
-int peri_open_system(lua_State *L)
+PERI_OPENER(system)
 {
     static const luaL_Reg functions[] = {
         {"mkdirs", system_mkdirs}, {"kind", system_kind},

@@ -4,6 +4,7 @@
  *
  * All work happens inside one protected call, so that running out of memory while the libraries
  * open is a message, not a crash. */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +191,15 @@ static void print_version(void)
     fflush(stdout);
 }
 
+/* PERIGEE_MEMORY_MB is the budget that `perigee run --memory` gives its jobs. */
+static void limit_memory(lua_State *L)
+{
+    const char *text = getenv("PERIGEE_MEMORY_MB");
+    const unsigned long mb = text != NULL ? strtoul(text, NULL, 10) : 0;
+    if (mb > 0 && mb < SIZE_MAX >> 20)
+        peri_limit_memory(L, (size_t)mb << 20);
+}
+
 static int refuse_option(const char *word)
 {
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
@@ -223,6 +233,7 @@ static int protected_main(lua_State *L)
     luaL_openlibs(L);
     peri_register(L, "perigee", luaopen_perigee);
     peri_listen(L);
+    limit_memory(L);
     push_arguments(L, argc, argv, o.script);
     if (!o.ignore_environment && run_init(L) != LUA_OK)
         return 0;
