@@ -89,10 +89,50 @@ test:
 	@$(MAKE) --no-print-directory build-tests
 	@B=$B tests/run.sh
 
+# ---- what must hold beside the tests --------------------------------------------------------
+
+ASAN := B=$B/asan CC=clang OPT=-O1 \
+        SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+
+check:
+	@vendor/install.sh check
+	@$(MAKE) --no-print-directory build-tests
+	@B=$B tests/check.sh layers format prose luacheck warnings tidy
+	@$(MAKE) --no-print-directory -s $(ASAN) build-tests
+	@echo "check: the tests under ASan and UBSan"
+	@B=$B/asan SANITIZED=1 tests/run.sh
+
 run:
 	@vendor/install.sh run
 	@$(MAKE) --no-print-directory all
 	@B=$B experiments/run.sh
+
+# ---- installing ------------------------------------------------------------------------------
+
+dest := $(DESTDIR)$(PREFIX)
+luadir := $(dest)/lib/lua/5.4
+
+install: all
+	install -d $(dest)/bin $(dest)/lib/pkgconfig $(dest)/include/perigee/kernel $(luadir) \
+	    $(dest)/share/man/man1
+	install -m 755 $B/perigee $(dest)/bin/perigee
+	install -m 644 $B/libperigee.a $(dest)/lib/libperigee.a
+	install -m 755 $B/libperigee.so $(dest)/lib/libperigee.so.$(VERSION)
+	ln -sf libperigee.so.$(VERSION) $(dest)/lib/libperigee.so.0
+	ln -sf libperigee.so.0 $(dest)/lib/libperigee.so
+	install -m 644 src/perigee.h $(dest)/include/perigee/perigee.h
+	install -m 644 src/kernel/view.h $(dest)/include/perigee/kernel/view.h
+	install -m 755 $B/perigee.so $(luadir)/perigee.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' src/perigee.pc.in \
+	    > $(dest)/lib/pkgconfig/perigee.pc
+	install -m 644 src/perigee.1 $(dest)/share/man/man1/perigee.1
+
+help:
+	@sed -n 's/^#   make/make/p' Makefile
+	@echo "make check      the tests under sanitizers, layers, lint"
+	@echo "make bench      side by side with NumPy, scikit-learn and PyTorch where they are installed"
+	@echo "make install    PREFIX=$(PREFIX) DESTDIR="
+	@echo "make clean      takes build and out away"
 
 clean:
 	rm -rf $B out

@@ -85,7 +85,7 @@ static void open_module(lua_State *L, int pg, const struct module *m)
     if (m->script) {
         const struct peri_embedded *e = find_script(m->name + (m->name[0] == '_'));
         if (e == NULL)
-            luaL_error(L, "pg.%s: its Lua source is not in the program", m->name);
+            peri_raise(L, "pg.%s: its Lua source is not in the program", m->name);
         lua_pushfstring(L, "=perigee/%s.lua", e->name);
         if (luaL_loadbufferx(L, e->text, e->length, lua_tostring(L, -1), "t") != LUA_OK)
             lua_error(L);
@@ -124,8 +124,8 @@ static int open_field(lua_State *L)
     names[count] = NULL;
     const char *near = peri_nearest(name, names);
     if (near != NULL)
-        return luaL_error(L, "pg has no '%s'; did you mean '%s'?", name, near);
-    return luaL_error(L, "pg has no '%s'", name);
+        return peri_raise(L, "pg has no '%s'; did you mean '%s'?", name, near);
+    return peri_raise(L, "pg has no '%s'", name);
 }
 
 /* __index of the table of methods: functions that live in a module of their own. */

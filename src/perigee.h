@@ -56,8 +56,9 @@ typedef struct {
     void *ud;
 } peri_config;
 
-/* A new state with the standard libraries, and Perigee loaded, so that require "perigee" returns it.
- * NULL config: the defaults. Returns NULL when there is not enough memory. Close with lua_close. */
+/* A new state with the standard libraries, and Perigee loaded, so that require "perigee" returns
+ * it. NULL config: the defaults. Returns NULL when there is not enough memory. Close with
+ * lua_close. */
 PERI_API lua_State *peri_newstate(const peri_config *config);
 
 /* Sets the memory limit of any state, bytes; 0 takes it away. What is held already counts.

@@ -125,7 +125,7 @@ end
 -- A number; with lo or hi given, one within them.
 function args.number(name, arg, what, v, lo, hi)
   if type(v) ~= "number" then fail(name, arg, string.format("%s: expected a number, got %s", what, got(v))) end
-  if (lo and not (v >= lo)) or (hi and not (v <= hi)) then
+  if v ~= v or (lo and v < lo) or (hi and v > hi) then
     fail(name, arg, string.format("%s: expected a number in [%s, %s], got %s", what,
       tostring(lo or "-inf"), tostring(hi or "inf"), tostring(v)))
   end

@@ -19,7 +19,7 @@ peri_array *peri_test_array(lua_State *L, int idx)
     if (!same || lua_rawlen(L, idx) < sizeof *a || a->magic != PERI_ARRAY_MAGIC)
         return NULL;
     if (a->gone != NULL && *a->gone)
-        luaL_error(L, "array was detached: its memory belongs to the host again");
+        peri_raise(L, "array was detached: its memory belongs to the host again");
     return a;
 }
 

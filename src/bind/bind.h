@@ -143,11 +143,17 @@ int peri_option_push(lua_State *L, int arg, const char *name);
 
 /* ---- errors ------------------------------------------------------------------------------ */
 
+/* None of these returns; the int is for `return peri_error(...)`, as with luaL_error. */
+#define PERI_NORETURN __attribute__((noreturn))
+
 /* Raises "bad argument #N to 'sum' (...)". The formats are those of lua_pushfstring. */
-int peri_argerror(lua_State *L, int arg, const char *format, ...);
+PERI_NORETURN int peri_argerror(lua_State *L, int arg, const char *format, ...);
 
 /* Raises "position: sum: ...", for what is not one argument's fault. */
-int peri_error(lua_State *L, const char *format, ...);
+PERI_NORETURN int peri_error(lua_State *L, const char *format, ...);
+
+/* Raises "position: ...", for operators and indexing, which have no name. */
+PERI_NORETURN int peri_raise(lua_State *L, const char *format, ...);
 
 /* Raises the sentence for a kernel's status, naming the argument at arg (0: none). Returns when
  * status is PERI_OK. */

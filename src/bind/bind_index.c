@@ -41,10 +41,10 @@ static ptrdiff_t check_position(lua_State *L, const peri_array *a, int axis, lua
 {
     const ptrdiff_t at = position(i, a->shape[axis]);
     if (at < 0 && i == 0)
-        luaL_error(L, "index 0 is out of range on axis %d of shape %s: indices count from 1",
+        peri_raise(L, "index 0 is out of range on axis %d of shape %s: indices count from 1",
                    axis + 1, peri_push_shape(L, a->ndim, a->shape));
     if (at < 0)
-        luaL_error(L, "index %I is out of range on axis %d of shape %s", (LUAI_UACINT)i, axis + 1,
+        peri_raise(L, "index %I is out of range on axis %d of shape %s", (LUAI_UACINT)i, axis + 1,
                    peri_push_shape(L, a->ndim, a->shape));
     return at;
 }
@@ -55,14 +55,14 @@ static ptrdiff_t check_position(lua_State *L, const peri_array *a, int axis, lua
 static ptrdiff_t element_offset(lua_State *L, const peri_array *a, int first, int given)
 {
     if (given != a->ndim)
-        luaL_error(L, "expected %d indices for shape %s, got %d", a->ndim,
+        peri_raise(L, "expected %d indices for shape %s, got %d", a->ndim,
                    peri_push_shape(L, a->ndim, a->shape), given);
     ptrdiff_t offset = 0;
     for (int axis = 0; axis < a->ndim; axis++) {
         int exact = 0;
         const lua_Integer i = lua_tointegerx(L, first + axis, &exact);
         if (!exact || lua_type(L, first + axis) != LUA_TNUMBER)
-            luaL_error(L, "index %d: expected an integer, got %s", axis + 1,
+            peri_raise(L, "index %d: expected an integer, got %s", axis + 1,
                        peri_push_got(L, first + axis));
         offset += check_position(L, a, axis, i) * a->stride[axis];
     }
@@ -116,7 +116,7 @@ static bool range_field(lua_State *L, int idx, int k, int axis, lua_Integer *val
     if (type == LUA_TNUMBER)
         *value = lua_tointegerx(L, -1, &exact);
     if (!exact)
-        luaL_error(L, "slice of axis %d: expected an integer, got %s", axis + 1,
+        peri_raise(L, "slice of axis %d: expected an integer, got %s", axis + 1,
                    peri_push_got(L, -1));
     lua_pop(L, 1);
     return type != LUA_TNIL;
@@ -131,13 +131,13 @@ static void slice_axis(lua_State *L, const peri_array *a, int axis, int idx, str
         int exact;
         const lua_Integer i = lua_tointegerx(L, idx, &exact);
         if (!exact)
-            luaL_error(L, "slice of axis %d: expected an integer, got %s", axis + 1,
+            peri_raise(L, "slice of axis %d: expected an integer, got %s", axis + 1,
                        peri_push_got(L, idx));
         r->offset += check_position(L, a, axis, i) * stride;
         return;
     }
     if (lua_type(L, idx) != LUA_TTABLE)
-        luaL_error(L, "slice of axis %d: expected a number, {}, {k} or {j, k [, step]}, got %s",
+        peri_raise(L, "slice of axis %d: expected a number, {}, {k} or {j, k [, step]}, got %s",
                    axis + 1, peri_push_got(L, idx));
     idx = lua_absindex(L, idx);
     lua_Integer from = 0, to = 0, step = 1;
@@ -145,7 +145,7 @@ static void slice_axis(lua_State *L, const peri_array *a, int axis, int idx, str
     const bool has_to = range_field(L, idx, 2, axis, &to);
     const bool has_step = range_field(L, idx, 3, axis, &step);
     if (step == 0)
-        luaL_error(L, "slice of axis %d: the step is 0", axis + 1);
+        peri_raise(L, "slice of axis %d: the step is 0", axis + 1);
     if (has_from && !has_to && !has_step) {
         const ptrdiff_t at = check_position(L, a, axis, from);
         r->offset += at * stride;
@@ -187,7 +187,7 @@ static struct region resolve(lua_State *L, const peri_array *a, int table, int f
 {
     struct region r = {0};
     if (given > a->ndim)
-        luaL_error(L, "%d indices for shape %s", given, peri_push_shape(L, a->ndim, a->shape));
+        peri_raise(L, "%d indices for shape %s", given, peri_push_shape(L, a->ndim, a->shape));
     for (int axis = 0; axis < a->ndim; axis++) {
         if (axis >= given) {
             r.shape[r.ndim] = a->shape[axis];
@@ -237,7 +237,7 @@ static void assign_value(lua_State *L, const peri_array *a, const peri_view *out
     if (v == NULL && lua_type(L, idx) == LUA_TTABLE)
         v = peri_push_table(L, idx, "v", out->dtype);
     if (v == NULL)
-        luaL_error(L, "cannot assign %s to an array: expected a number, an array or a table",
+        peri_raise(L, "cannot assign %s to an array: expected a number, an array or a table",
                    peri_push_got(L, idx));
     if (peri_overlaps(a, v))
         v = peri_push_copy(L, v, -1);
@@ -250,7 +250,7 @@ static void assign_value(lua_State *L, const peri_array *a, const peri_view *out
         from.stride++;
     }
     if (!peri_broadcast_strides(&from, out->ndim, out->shape, stride))
-        luaL_error(L, "cannot assign shape %s to shape %s", peri_push_shape(L, v->ndim, v->shape),
+        peri_raise(L, "cannot assign shape %s to shape %s", peri_push_shape(L, v->ndim, v->shape),
                    peri_push_shape(L, out->ndim, out->shape));
     from.ndim = out->ndim;
     from.shape = out->shape;
@@ -390,8 +390,8 @@ static int no_field(lua_State *L, const char *key)
     names[count] = NULL;
     const char *near = peri_nearest(key, names);
     if (near != NULL)
-        return luaL_error(L, "array has no field or method '%s'; did you mean '%s'?", key, near);
-    return luaL_error(L, "array has no field or method '%s'", key);
+        return peri_raise(L, "array has no field or method '%s'; did you mean '%s'?", key, near);
+    return peri_raise(L, "array has no field or method '%s'", key);
 }
 
 /* Upvalue 1: the table of methods. */
@@ -415,9 +415,9 @@ static int index_array(lua_State *L)
         int exact;
         const lua_Integer i = lua_tointegerx(L, 2, &exact);
         if (!exact)
-            return luaL_error(L, "index: expected an integer, got %s", peri_push_got(L, 2));
+            return peri_raise(L, "index: expected an integer, got %s", peri_push_got(L, 2));
         if (a->ndim == 0)
-            return luaL_error(L, "the array has no axes; a:item() is its element");
+            return peri_raise(L, "the array has no axes; a:item() is its element");
         if (i > 0 && (size_t)i == a->shape[0] + 1)
             return 0; /* so that ipairs ends */
         const ptrdiff_t offset = check_position(L, a, 0, i) * a->stride[0];
@@ -432,10 +432,10 @@ static int index_array(lua_State *L)
         return push_region(L, 1, a, &r);
     }
     if (peri_test_array(L, 2) != NULL)
-        return luaL_error(L,
+        return peri_raise(L,
                           "an array cannot be an index: a:take(indices) takes elements by index, "
                           "a:compress(mask) by a mask");
-    return luaL_error(L, "index: expected an integer or a table, got %s", peri_push_got(L, 2));
+    return peri_raise(L, "index: expected an integer or a table, got %s", peri_push_got(L, 2));
 }
 
 static int newindex_array(lua_State *L)
@@ -446,7 +446,7 @@ static int newindex_array(lua_State *L)
         int exact;
         const lua_Integer i = lua_tointegerx(L, 2, &exact);
         if (!exact || a->ndim == 0)
-            return luaL_error(L, "index: expected an integer, got %s", peri_push_got(L, 2));
+            return peri_raise(L, "index: expected an integer, got %s", peri_push_got(L, 2));
         const ptrdiff_t at = check_position(L, a, 0, i);
         if (a->ndim == 1 && lua_type(L, 3) == LUA_TNUMBER) {
             put_at(a, at * a->stride[0], lua_tonumber(L, 3));
@@ -456,9 +456,9 @@ static int newindex_array(lua_State *L)
     } else if (lua_type(L, 2) == LUA_TTABLE) {
         r = resolve(L, a, 2, 0, (int)lua_rawlen(L, 2));
     } else if (peri_test_array(L, 2) != NULL) {
-        return luaL_error(L, "an array cannot be an index: pg.where(mask, v, a) chooses by a mask");
+        return peri_raise(L, "an array cannot be an index: pg.where(mask, v, a) chooses by a mask");
     } else {
-        return luaL_error(L, "an array has no field %s to set", peri_push_got(L, 2));
+        return peri_raise(L, "an array has no field %s to set", peri_push_got(L, 2));
     }
     const peri_view out = {address(a, r.offset), a->dtype, r.ndim, r.shape, r.stride};
     assign_value(L, a, &out, 3);
@@ -469,7 +469,7 @@ static int length(lua_State *L)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
     if (a->ndim == 0)
-        return luaL_error(L, "the array has no axes, so no length");
+        return peri_raise(L, "the array has no axes, so no length");
     lua_pushinteger(L, (lua_Integer)a->shape[0]);
     return 1;
 }
@@ -580,7 +580,7 @@ static int reshape(lua_State *L)
                       peri_push_shape(L, a->ndim, a->shape), (LUAI_UACINT)a->size,
                       peri_push_shape(L, (int)ndim, shape),
                       unknown >= 0 ? " (the -1 worked out)" : "");
-    ptrdiff_t stride[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM] = {0};
     int owner = 1;
     if (!reshaped_strides(a, (int)ndim, shape, stride)) {
         a = peri_push_copy(L, a, -1);

@@ -95,7 +95,7 @@ static void stop_hook(lua_State *L, lua_Debug *ar)
     peri_state *state = peri_getstate(L);
     if (peri_stop_requested(&state->stop)) {
         atomic_store(&state->stop.requested, 0);
-        luaL_error(L, "interrupted!");
+        peri_raise(L, "interrupted!");
     }
 }
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bind.h"
@@ -60,41 +61,65 @@ const char *peri_push_name(lua_State *L)
     return lua_getstack(L, 0, &ar) ? push_name(L, &ar) : lua_pushstring(L, "?");
 }
 
+/* Raises the message on top of the stack with the position of the calling Lua code before it. */
+PERI_NORETURN static void throw(lua_State * L)
+{
+    luaL_where(L, 1);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+    lua_error(L);
+    abort();
+}
+
+/* Pushes the formatted message. */
+#define PUSH_MESSAGE(L, format)                                                                    \
+    do {                                                                                           \
+        va_list list;                                                                              \
+        luaL_checkstack(L, 12, "error");                                                           \
+        va_start(list, format);                                                                    \
+        lua_pushvfstring(L, format, list);                                                         \
+        va_end(list);                                                                              \
+    } while (0)
+
 int peri_argerror(lua_State *L, int arg, const char *format, ...)
 {
-    luaL_checkstack(L, 12, "error");
-    va_list list;
-    va_start(list, format);
-    const char *message = lua_pushvfstring(L, format, list);
-    va_end(list);
+    PUSH_MESSAGE(L, format);
+    const char *message = lua_tostring(L, -1);
     lua_Debug ar;
     if (!lua_getstack(L, 0, &ar))
-        return luaL_error(L, "bad argument #%d (%s)", arg, message);
+        throw(L);
     const char *name = push_name(L, &ar);
-    if (ar.namewhat != NULL && strcmp(ar.namewhat, "method") == 0) {
-        arg--;
-        if (arg == 0)
-            return luaL_error(L, "bad self in call to '%s' (%s)", name, message);
-    } else if (ar.namewhat != NULL && strcmp(ar.namewhat, "metamethod") == 0) {
-        return luaL_error(L, "%s", message);
-    }
-    return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, name, message);
+    const char *how = ar.namewhat != NULL ? ar.namewhat : "";
+    if (strcmp(how, "method") == 0)
+        arg--; /* self is not counted */
+    if (strcmp(how, "metamethod") == 0)
+        lua_pushstring(L, message);
+    else if (arg == 0)
+        lua_pushfstring(L, "bad self in call to '%s' (%s)", name, message);
+    else
+        lua_pushfstring(L, "bad argument #%d to '%s' (%s)", arg, name, message);
+    throw(L);
 }
 
 int peri_error(lua_State *L, const char *format, ...)
 {
-    luaL_checkstack(L, 12, "error");
-    va_list list;
-    va_start(list, format);
-    const char *message = lua_pushvfstring(L, format, list);
-    va_end(list);
+    PUSH_MESSAGE(L, format);
+    const char *message = lua_tostring(L, -1);
     lua_Debug ar;
     if (!lua_getstack(L, 0, &ar))
-        return luaL_error(L, "%s", message);
+        throw(L);
     const char *name = push_name(L, &ar);
     if (ar.namewhat != NULL && strcmp(ar.namewhat, "metamethod") == 0)
-        return luaL_error(L, "%s", message);
-    return luaL_error(L, "%s: %s", name, message);
+        lua_pushstring(L, message);
+    else
+        lua_pushfstring(L, "%s: %s", name, message);
+    throw(L);
+}
+
+int peri_raise(lua_State *L, const char *format, ...)
+{
+    PUSH_MESSAGE(L, format);
+    throw(L);
 }
 
 /* "element (2, 3) of A" with indices counted from 1, "element 2 of A", or "A". */
@@ -159,8 +184,7 @@ void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *fac
         break;
     case PERI_ERR_INTERRUPTED:
         atomic_store(&peri_getstate(L)->stop.requested, 0);
-        luaL_error(L, "interrupted!");
-        return;
+        peri_raise(L, "interrupted!");
     }
     if (arg > 0)
         peri_argerror(L, arg, "%s", message);

@@ -11,14 +11,14 @@
 
 typedef enum {
     PERI_OK = 0,
-    PERI_ERR_SHAPE,         /* an extent of facts.arg is `got`, `wanted` was wanted */
-    PERI_ERR_VALUE,         /* element facts.index of facts.arg is `got`; `wanted` says what may be */
-    PERI_ERR_NONFINITE,     /* element facts.index of facts.arg is NaN or infinite */
-    PERI_ERR_SINGULAR,      /* facts.arg is singular (pivot facts.index[0] is exactly 0) */
-    PERI_ERR_NOT_POSITIVE,  /* facts.arg is not positive definite (leading minor facts.index[0]) */
-    PERI_ERR_NO_CONVERGENCE,/* the iteration did not converge */
-    PERI_ERR_TOO_LARGE,     /* an extent of facts.arg does not fit the library's int */
-    PERI_ERR_INTERRUPTED    /* the stop flag was set; outputs hold unspecified values */
+    PERI_ERR_SHAPE,     /* an extent of facts.arg is `got`, `wanted` was wanted */
+    PERI_ERR_VALUE,     /* element facts.index of facts.arg is `got`; `wanted` says what may be */
+    PERI_ERR_NONFINITE, /* element facts.index of facts.arg is NaN or infinite */
+    PERI_ERR_SINGULAR,  /* facts.arg is singular (pivot facts.index[0] is exactly 0) */
+    PERI_ERR_NOT_POSITIVE,   /* facts.arg is not positive definite (leading minor facts.index[0]) */
+    PERI_ERR_NO_CONVERGENCE, /* the iteration did not converge */
+    PERI_ERR_TOO_LARGE,      /* an extent of facts.arg does not fit the library's int */
+    PERI_ERR_INTERRUPTED     /* the stop flag was set; outputs hold unspecified values */
 } peri_status;
 
 /* All indices count from 0; peri_raise() adds the 1. Unused fields stay 0. */

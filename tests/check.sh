@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What must hold beside the tests. check.sh STEP... runs those steps; each prints what it found and
+# fails where something was.
+#   layers    the pure rooms know no Lua, and nothing points up
+#   format    clang-format and the blank marks of .editorconfig
+#   luacheck  Lua files
+#   warnings  gcc and clang without a warning
+#   tidy      clang-tidy
+#   prose     words that do not belong in a finished tree
+set -u
+cd "$(dirname "$0")/.."
+B=${B:-build}
+failed=0
+fail() {
+    echo "check: $*"
+    failed=1
+}
+
+layers() {
+    for room in kernel format draw; do
+        for object in "$B"/obj/src/$room/*.o; do
+            [ -f "$object" ] || continue
+            if nm "$object" | grep -Eq ' (U|T) _?lua'; then
+                fail "layers: $object uses a symbol of Lua"
+            fi
+        done
+        if grep -nE '#include *[<"](lua|lauxlib|lualib|bind/|host/|perigee)' src/$room/*.[ch] 2>/dev/null; then
+            fail "layers: src/$room includes a room above it"
+        fi
+    done
+    if grep -nE '#include *"(format|draw)/' src/kernel/*.[ch] 2>/dev/null; then
+        fail "layers: src/kernel includes a room beside it"
+    fi
+    if grep -nE '#include *"host/' src/bind/*.[ch] src/perigee.c 2>/dev/null; then
+        fail "layers: src/bind includes the host"
+    fi
+}
+
+format() {
+    git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror 2>"$B/format.log" || {
+        grep -m 5 'error:' "$B/format.log"
+        fail "format: run clang-format -i on the files above"
+    }
+    git ls-files | grep -vE '\.(png|npy|npz|pkl|gz|bin)$' | grep -v '^tests/fuzz/seeds/' |
+        xargs grep -nE '[[:blank:]]+$' -- && fail "format: blanks at the end of a line"
+}
+
+luacheck_() {
+    git ls-files '*.lua' | xargs luacheck -q || fail "luacheck: see above"
+}
+
+warnings() {
+    for compiler in gcc clang; do
+        ${CCACHE:-} make -s -j"${JOBS:-2}" B="$B/warn-$compiler" CC="${CCACHE:-} $compiler" OPT=-O1 CFLAGS=-Werror \
+            "$B/warn-$compiler/libperigee.a" || fail "warnings: $compiler"
+    done
+}
+
+tidy() {
+    flags="-std=c11 -D_GNU_SOURCE -DPERI_VERSION=\"0\" -Isrc $(pkg-config --cflags openblas lapacke stb zlib libpng minizip lua5.4 cairo freetype2)"
+    # shellcheck disable=SC2086
+    printf '%s\n' src/*.c src/*/*.c |
+        xargs -P "${JOBS:-2}" -n 1 sh -c 'clang-tidy --quiet "$0" -- '"$flags"' 2>/dev/null' >"$B/tidy.log"
+    grep -E '(warning|error):' "$B/tidy.log" && fail "tidy: see above ($B/tidy.log)"
+}
+
+prose() {
+    git grep -nIE '\b(TODO|FIXME|XXX|HACK|not implemented|unimplemented)\b' -- . ':!tests/check.sh' &&
+        fail "prose: unfinished by its own words"
+}
+
+any=0
+for step; do
+    failed=0
+    case $step in
+    luacheck) luacheck_ ;;
+    *) "$step" ;;
+    esac
+    [ "$failed" = 0 ] && echo "check: $step: fine"
+    [ "$failed" = 0 ] || any=1
+done
+exit "$any"
