@@ -28,6 +28,7 @@ typedef struct {
     int error_number;      /* errno, for PERI_IO_SYSTEM */
     uint64_t byte;         /* offset from 0 in the (inflated) content, or PERI_NO_BYTE */
     uint64_t line, column; /* for text formats; 0 where unknown */
+    size_t index;          /* PERI_IO_INEXACT: the element, counted from 0 in file order */
     const char *reason;    /* static */
     char detail[120];      /* "" or printable text */
 } peri_fault;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "format/source.h"
+
 /* Between this file and vendor/stb.c. */
 void *peri_stb_malloc(size_t size);
 void peri_stb_free(void *block);
@@ -53,27 +55,11 @@ void peri_stb_free(void *start)
     }
 }
 
-/* zlib gives no size back to its free function, so each block starts with its own. */
-static void *zlib_take(void *ud, unsigned items, unsigned size)
-{
-    const size_t bytes = (size_t)items * size + 16;
-    size_t *start = peri_take(ud, bytes);
-    if (start == NULL)
-        return NULL;
-    *start = bytes;
-    return (char *)start + 16;
-}
-
-static void zlib_give(void *ud, void *start)
-{
-    size_t *head = (void *)((char *)start - 16);
-    peri_give(ud, head, *head);
-}
-
 unsigned char *peri_stb_deflate(unsigned char *data, int length, int *out_length, int quality)
 {
     (void)quality;
-    z_stream z = {.zalloc = zlib_take, .zfree = zlib_give, .opaque = (void *)at_work.memory};
+    z_stream z = {
+        .zalloc = peri_zlib_take, .zfree = peri_zlib_give, .opaque = (void *)at_work.memory};
     if (deflateInit(&z, 6) != Z_OK)
         return NULL;
     const uLong bound = deflateBound(&z, (uLong)length);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Images in: PNG through libpng, JPEG through libjpeg-turbo, PGM and PPM (P2, P3, P5, P6) here.
+ * The result is height x width of grey or height x width x 3 of RGB, each value 0 to 255 whatever
+ * the depth (16-bit samples keep their fractions: v * 255 / 65535). Palettes become RGB; what is
+ * transparent is laid over white. A damaged or cut image is refused, not repaired.
+ *
+ * peri_image_open reads the header and says what the array must be; peri_image_read fills it.
+ * libpng's and libjpeg's jumps end inside these functions.
+ */
+#ifndef PERIGEE_FORMAT_IMAGE_H
+#define PERIGEE_FORMAT_IMAGE_H
+
+#include "format/source.h"
+
+typedef enum { PERI_IMAGE_NONE, PERI_IMAGE_PNG, PERI_IMAGE_JPEG, PERI_IMAGE_PNM } peri_image_kind;
+
+typedef struct {
+    peri_source *source;
+    peri_image_kind kind;
+    size_t width, height;
+    int channels;  /* 1 or 3 */
+    double scale;  /* PNM: 255 / maxval */
+    bool plain;    /* PNM: numbers as text */
+    unsigned most; /* PNM: maxval */
+    void *codec;   /* libpng's or libjpeg's state */
+} peri_image;
+
+peri_image_kind peri_image_sniff(const unsigned char *bytes, size_t count);
+
+void peri_image_init(peri_image *m, peri_source *source);
+peri_io peri_image_open(peri_image *m, peri_image_kind kind, peri_fault *fault);
+
+/* out: height * width * channels elements of dtype (PERI_F64 or PERI_F32). */
+peri_io peri_image_read(peri_image *m, int dtype, void *out, peri_fault *fault);
+
+void peri_image_close(peri_image *m);
+
+#endif

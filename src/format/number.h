@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Numbers as text, the same in every locale.
+ */
+#ifndef PERIGEE_FORMAT_NUMBER_H
+#define PERIGEE_FORMAT_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PERI_NUMBER_MAX = 400 }; /* the longest text that is a number */
+
+/* A whole text such as "-1.5e3", "nan", "inf" or "-Infinity" (letters in either case; no
+ * hexadecimal, no blanks), rounded to nearest. False when it is not one, or when it is a finite
+ * number larger than any double. */
+bool peri_number_parse(const char *text, size_t length, double *out);
+
+/* A whole text of an optional sign and digits that fits. */
+bool peri_integer_parse(const char *text, size_t length, int64_t *out);
+
+/* The shortest decimal text that reads back as v ("nan", "inf", "-inf" for the rest). */
+enum { PERI_NUMBER_ROOM = 32 };
+size_t peri_number_format(double v, char out[PERI_NUMBER_ROOM]);
+size_t peri_number_format_f32(float v, char out[PERI_NUMBER_ROOM]);
+
+#endif
