@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whole polylines: mapped, thinned to what can be seen, cut to the clip, and stroked by Cairo
+ * or, where corners are too many for it, by the rasteriser. */
+#include <stdlib.h>
+
+#include "draw/parts.h"
+#include "draw/raster.h"
+
+enum { MANY_CORNERS = 6000 /* a polyline of more is rasterised */ };
+
+static bool corner(peri_canvas *c, double x, double y)
+{
+    if (c->ncorners + 2 > c->roomcorners) {
+        const size_t room = c->roomcorners < 4096 ? 4096 : 2 * c->roomcorners;
+        double *grown = realloc(c->corners, room * sizeof *grown);
+        if (grown == NULL)
+            return false;
+        c->corners = grown;
+        c->roomcorners = room;
+    }
+    c->corners[c->ncorners++] = x;
+    c->corners[c->ncorners++] = y;
+    return true;
+}
+
+/* Liang and Barsky: cuts the segment to the box; false when nothing is left. */
+static bool cut(const peri_rectangle *box, double *x0, double *y0, double *x1, double *y1)
+{
+    const double dx = *x1 - *x0, dy = *y1 - *y0;
+    const double p[4] = {-dx, dx, -dy, dy};
+    const double q[4] = {*x0 - box->x, box->x + box->w - *x0, *y0 - box->y, box->y + box->h - *y0};
+    double t0 = 0, t1 = 1;
+    for (int i = 0; i < 4; i++) {
+        if (p[i] == 0) {
+            if (q[i] < 0)
+                return false;
+        } else if (p[i] < 0) {
+            t0 = fmax(t0, q[i] / p[i]);
+        } else {
+            t1 = fmin(t1, q[i] / p[i]);
+        }
+    }
+    if (t0 > t1)
+        return false;
+    const double sx = *x0, sy = *y0;
+    if (t1 < 1) {
+        *x1 = sx + t1 * dx;
+        *y1 = sy + t1 * dy;
+    }
+    if (t0 > 0) {
+        *x0 = sx + t0 * dx;
+        *y0 = sy + t0 * dy;
+    }
+    return true;
+}
+
+/* One unbroken part of a line on its way into c->corners. Consecutive points in one column, half
+ * a pixel wide, become at most four: first, lowest, highest and last, in their order, which draw
+ * the same. What lies outside the box is cut off. */
+struct run {
+    peri_rectangle box;
+    double fine;
+    size_t count; /* points so far */
+    double column;
+    size_t seen;     /* points in this column; 0: none */
+    double xy[4][2]; /* first, lowest, highest, last of the column */
+    size_t when[4];
+    double x, y;       /* last corner put out */
+    bool open, inside; /* there is one; it lies at the end of c->corners */
+};
+
+static bool put(peri_canvas *c, struct run *r, double x, double y)
+{
+    if (!r->open) {
+        r->open = true;
+        r->inside = false;
+        r->x = x;
+        r->y = y;
+        return true;
+    }
+    double x0 = r->x, y0 = r->y, x1 = x, y1 = y;
+    r->x = x;
+    r->y = y;
+    if (!cut(&r->box, &x0, &y0, &x1, &y1)) {
+        r->inside = false;
+        return true;
+    }
+    if (!r->inside && (!corner(c, NAN, NAN) || !corner(c, x0, y0)))
+        return false;
+    r->inside = x1 == x && y1 == y;
+    return corner(c, x1, y1);
+}
+
+static bool put_column(peri_canvas *c, struct run *r)
+{
+    if (r->seen == 0)
+        return true;
+    int order[4] = {0, 1, 2, 3};
+    if (r->when[2] < r->when[1]) {
+        order[1] = 2;
+        order[2] = 1;
+    }
+    for (int k = 0; k < 4; k++) {
+        const int i = order[k];
+        if (k > 0 && r->when[i] == r->when[order[k - 1]])
+            continue;
+        if (!put(c, r, r->xy[i][0], r->xy[i][1]))
+            return false;
+    }
+    r->seen = 0;
+    return true;
+}
+
+static bool take(peri_canvas *c, struct run *r, double x, double y)
+{
+    const double column = floor(x * 2 * r->fine);
+    if (r->seen > 0 && column != r->column && !put_column(c, r))
+        return false;
+    const size_t now = r->count++;
+    if (r->seen++ == 0) {
+        r->column = column;
+        for (int k = 0; k < 4; k++) {
+            r->xy[k][0] = x;
+            r->xy[k][1] = y;
+            r->when[k] = now;
+        }
+        return true;
+    }
+    const bool which[4] = {false, y<r->xy[1][1], y> r->xy[2][1], true};
+    for (int k = 1; k < 4; k++) {
+        if (which[k]) {
+            r->xy[k][0] = x;
+            r->xy[k][1] = y;
+            r->when[k] = now;
+        }
+    }
+    return true;
+}
+
+/* Ends a part. A point alone becomes a dot, or it would not be seen. */
+static bool end_run(peri_canvas *c, struct run *r)
+{
+    const bool alone = r->count == 1;
+    const double x = r->xy[0][0], y = r->xy[0][1];
+    if (!put_column(c, r))
+        return false;
+    if (alone && x >= r->box.x && x <= r->box.x + r->box.w && y >= r->box.y &&
+        y <= r->box.y + r->box.h) {
+        peri_canvas_circle(c, x, y, c->pen);
+        peri_canvas_fill(c);
+    }
+    r->count = 0;
+    r->open = r->inside = false;
+    return true;
+}
+
+static void stroke_corners(peri_canvas *c)
+{
+    bool first = true;
+    for (size_t i = 0; i < c->ncorners; i += 2) {
+        const double x = c->corners[i], y = c->corners[i + 1];
+        if (isnan(x)) {
+            first = true;
+        } else if (first) {
+            c->cairo->cairo_move_to(c->to, x, y);
+            first = false;
+        } else {
+            c->cairo->cairo_line_to(c->to, x, y);
+        }
+    }
+    c->cairo->cairo_stroke(c->to);
+}
+
+static peri_canvas_status raster_corners(peri_canvas *c)
+{
+    peri_layer layer;
+    peri_canvas_status status = peri_layer_open(c, &layer);
+    if (status != PERI_CANVAS_OK)
+        return status;
+    uint8_t *coverage = calloc(layer.w * layer.h + 1, 1);
+    if (coverage == NULL) {
+        peri_layer_close(c, &layer, true);
+        return PERI_CANVAS_NO_MEMORY;
+    }
+    double x = NAN, y = NAN;
+    for (size_t i = 0; i < c->ncorners && status == PERI_CANVAS_OK; i += 2) {
+        const double u = (c->corners[i] - layer.x) * layer.fine;
+        const double v = (c->corners[i + 1] - layer.y) * layer.fine;
+        if (!isnan(x) && !isnan(u) && layer.w > 0 && layer.h > 0)
+            peri_raster_segment(coverage, layer.w, layer.h, x, y, u, v, c->pen * layer.fine);
+        x = u;
+        y = v;
+        if (i % 4096 == 0 && peri_stop_requested(c->stop))
+            status = PERI_CANVAS_INTERRUPTED;
+    }
+    peri_raster_tint(layer.pixels, layer.stride, coverage, layer.w, layer.h, c->color);
+    free(coverage);
+    peri_layer_close(c, &layer, status != PERI_CANVAS_OK);
+    return status;
+}
+
+peri_canvas_status peri_canvas_polyline(peri_canvas *c, const double *x, const double *y, size_t n,
+                                        const peri_canvas_map *map)
+{
+    const double margin = c->pen + 8;
+    struct run run = {.box = {c->clip.x - margin, c->clip.y - margin, c->clip.w + 2 * margin,
+                              c->clip.h + 2 * margin},
+                      .fine = c->fine};
+    c->ncorners = 0;
+    c->cairo->cairo_new_path(c->to);
+    for (size_t i = 0; i < n; i++) {
+        const double u = peri_map_x(map, x[i]), v = peri_map_y(map, y[i]);
+        if (!(isfinite(u) && isfinite(v) ? take(c, &run, u, v) : end_run(c, &run)))
+            return PERI_CANVAS_NO_MEMORY;
+        if (peri_canvas_is_stopped(c, i))
+            return PERI_CANVAS_INTERRUPTED;
+    }
+    if (!end_run(c, &run))
+        return PERI_CANVAS_NO_MEMORY;
+    if (c->ncorners / 2 > MANY_CORNERS && (c->ndash == 0 || c->ncorners / 2 > 10 * MANY_CORNERS))
+        return raster_corners(c);
+    stroke_corners(c);
+    return PERI_CANVAS_OK;
+}
+
+peri_canvas_status peri_canvas_polygon(peri_canvas *c, const double *x, const double *y, size_t n,
+                                       const peri_canvas_map *map)
+{
+    c->cairo->cairo_new_path(c->to);
+    for (size_t i = 0; i < n; i++) {
+        const double u = peri_map_x(map, x[i]), v = peri_map_y(map, y[i]);
+        if (isfinite(u) && isfinite(v))
+            c->cairo->cairo_line_to(c->to, peri_bounded(u), peri_bounded(v));
+        if (peri_canvas_is_stopped(c, i)) {
+            c->cairo->cairo_new_path(c->to);
+            return PERI_CANVAS_INTERRUPTED;
+        }
+    }
+    c->cairo->cairo_close_path(c->to);
+    c->cairo->cairo_fill(c->to);
+    return PERI_CANVAS_OK;
+}
