@@ -32,6 +32,9 @@ static const lua_CFunction eager[] = {
 /* Openers of modules. */
 int peri_open_process(lua_State *L);
 int peri_open_system(lua_State *L);
+int peri_open_canvas(lua_State *L);
+int peri_open_image(lua_State *L);
+int peri_open_terminal(lua_State *L);
 
 /* name: the field of pg; a leading underscore marks what is ours alone. open: pushes the table of
  * primitives, or NULL. script: whether lua/perigee/NAME.lua exists (its name without underscore).
@@ -55,6 +58,9 @@ static const struct module {
     {"experiment", NULL, true, false},
     {"option", NULL, true, false},
     {"strict", NULL, true, false},
+    {"_canvas", peri_open_canvas, false, false},
+    {"_terminal", peri_open_terminal, false, false},
+    {"image", peri_open_image, true, false},
 };
 
 static const struct module *find_module(const char *name)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The primitives of pg.image; lua/perigee/image.lua checks what it passes. */
+#include <math.h>
+
 #include "bind/bind.h"
+#include "format/png.h"
 #include "kernel/image.h"
 
 enum { MOST = 32768 /* pixels of a side */ };
@@ -78,11 +81,57 @@ static int resize(lua_State *L)
     return 1;
 }
 
+/* A PNG on its way from the writer to a Lua string. */
+typedef struct {
+    unsigned char *bytes;
+    size_t length;
+} png_box;
+
+static const char png_type[] = "perigee.png";
+
+static int png_close(lua_State *L)
+{
+    png_box *box = luaL_checkudata(L, 1, png_type);
+    const peri_memory memory = peri_memory_default();
+    peri_give(&memory, box->bytes, box->length);
+    box->bytes = NULL;
+    return 0;
+}
+
+/* png(a) -> the bytes of a PNG file: a (h,w), (h,w,3) or (h,w,4) in 0..255, rounded and clamped,
+ * NaN as 0. */
+static int png(lua_State *L)
+{
+    const peri_array *a = peri_arg_contiguous(L, 1, "a", PERI_F64, -1);
+    if (a->ndim < 2 || a->ndim > 3 || (a->ndim == 3 && a->shape[2] != 3 && a->shape[2] != 4))
+        return peri_argerror(L, 1, "a: expected h x w or h x w x 3, got shape %s",
+                             peri_push_shape(L, a->ndim, a->shape));
+    const size_t channels = a->ndim == 3 ? a->shape[2] : 1;
+    const double *from = a->data;
+    unsigned char *pixels = peri_push_scratch(L, a->size + 1);
+    for (size_t i = 0; i < a->size; i++)
+        pixels[i] = (unsigned char)(from[i] > 0 ? rint(fmin(from[i], 255)) : 0);
+    png_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    *box = (png_box){NULL, 0};
+    luaL_setmetatable(L, png_type);
+    const peri_memory memory = peri_memory_default();
+    peri_fault fault = {.reason = "unknown"};
+    if (peri_png_encode(&memory, pixels, a->shape[1] * channels, a->shape[1], a->shape[0],
+                        (int)channels, &box->bytes, &box->length, &fault) != PERI_IO_OK)
+        return peri_error(L, "PNG: %s", fault.reason);
+    lua_pushlstring(L, (const char *)box->bytes, box->length);
+    return 1;
+}
+
 int peri_open_image(lua_State *L);
 int peri_open_image(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"collage", collage}, {"range", range}, {"color", color}, {"resize", resize}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"collage", collage}, {"range", range}, {"color", color},
+                                         {"resize", resize},   {"png", png},     {NULL, NULL}};
+    luaL_newmetatable(L, png_type);
+    lua_pushcfunction(L, png_close);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;
 }
