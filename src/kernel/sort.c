@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The key of a floating-point number x is its bits with the sign bit flipped when x >= 0 and all
+ * bits flipped when x < 0: unsigned order of keys is the order of numbers. Zeros get the key of
+ * +0 and NaNs the largest key, which puts them last.
+ */
+#include "kernel/sort.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    INSERTION_MAX = 16, /* a run the insertion sort takes */
+    MERGE_MAX = 192,    /* below it the merge sort beats the radix sort's tables */
+    DIGITS = 256
+};
+
+static const uint64_t LOW32 = 0xffffffffu;
+
+static uint64_t key64(double x)
+{
+    uint64_t bits;
+    x += 0.0; /* -0 becomes +0 */
+    memcpy(&bits, &x, sizeof bits);
+    const uint64_t key = bits ^ ((uint64_t)((int64_t)bits >> 63) | 0x8000000000000000u);
+    return x != x ? UINT64_MAX : key;
+}
+
+static uint32_t key32(float x)
+{
+    uint32_t bits;
+    x += 0.0f;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t key = bits ^ ((uint32_t)((int32_t)bits >> 31) | 0x80000000u);
+    return x != x ? UINT32_MAX : key;
+}
+
+static double from_key64(uint64_t key)
+{
+    const uint64_t bits = key >> 63 ? key ^ 0x8000000000000000u : ~key;
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static float from_key32(uint32_t key)
+{
+    const uint32_t bits = key >> 31 ? key ^ 0x80000000u : ~key;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* ---- sorting 64-bit words ------------------------------------------------------------------ */
+
+static void insertion_sort(uint64_t *a, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        const uint64_t x = a[i];
+        size_t k = i;
+        while (k > 0 && a[k - 1] > x) {
+            a[k] = a[k - 1];
+            k--;
+        }
+        a[k] = x;
+    }
+}
+
+/* Merges runs of growing length back and forth; returns which buffer holds the result. */
+static uint64_t *merge_sort(uint64_t *a, uint64_t *b, size_t n)
+{
+    for (size_t i = 0; i < n; i += INSERTION_MAX)
+        insertion_sort(a + i, n - i < INSERTION_MAX ? n - i : INSERTION_MAX);
+    for (size_t run = INSERTION_MAX; run < n; run *= 2) {
+        for (size_t start = 0; start < n; start += 2 * run) {
+            size_t i = start, k = start;
+            const size_t middle = n - start < run ? n : start + run;
+            const size_t end = n - start < 2 * run ? n : start + 2 * run;
+            size_t j = middle;
+            while (i < middle && j < end) {
+                const uint64_t x = a[i], y = a[j];
+                const bool second = y < x;
+                b[k++] = second ? y : x;
+                j += second;
+                i += !second;
+            }
+            memcpy(b + k, a + i, (middle - i) * sizeof *a);
+            memcpy(b + k + (middle - i), a + j, (end - j) * sizeof *a);
+        }
+        uint64_t *swap = a;
+        a = b;
+        b = swap;
+    }
+    return a;
+}
+
+/* Least significant digit first, from bit `from` (0 or 32) up; the bits below it must be in order
+ * among equal upper bits already. Returns which buffer holds the result. */
+static uint64_t *radix_sort(uint64_t *a, uint64_t *b, size_t n, int from)
+{
+    uint32_t count[8][DIGITS];
+    const int first = from / 8;
+    memset(count[first], 0, (size_t)(8 - first) * sizeof count[0]);
+    if (first == 4) {
+        for (size_t i = 0; i < n; i++) {
+            const uint32_t w = (uint32_t)(a[i] >> 32);
+            count[4][w & 255]++;
+            count[5][w >> 8 & 255]++;
+            count[6][w >> 16 & 255]++;
+            count[7][w >> 24]++;
+        }
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            const uint64_t w = a[i];
+            for (int d = 0; d < 8; d++)
+                count[d][w >> (8 * d) & 255]++;
+        }
+    }
+    for (int d = first; d < 8; d++) {
+        const int shift = 8 * d;
+        uint32_t *at = count[d];
+        if (at[a[0] >> shift & 255] == n)
+            continue; /* one digit for all */
+        uint32_t sum = 0;
+        for (int digit = 0; digit < DIGITS; digit++) {
+            const uint32_t c = at[digit];
+            at[digit] = sum;
+            sum += c;
+        }
+        for (size_t i = 0; i < n; i++) {
+            const uint64_t w = a[i];
+            b[at[w >> shift & 255]++] = w;
+        }
+        uint64_t *swap = a;
+        a = b;
+        b = swap;
+    }
+    return a;
+}
+
+static uint64_t *sort_words(uint64_t *a, uint64_t *b, size_t n, int from)
+{
+    if (n <= INSERTION_MAX) {
+        insertion_sort(a, n);
+        return a;
+    }
+    return n <= MERGE_MAX ? merge_sort(a, b, n) : radix_sort(a, b, n, from);
+}
+
+/* ---- lanes --------------------------------------------------------------------------------- */
+
+/* Walks the lanes of two arrays of one shape along `axis`: an odometer over the other axes. */
+struct lanes {
+    int ndim, axis;
+    const size_t *shape;
+    size_t index[PERI_MAX_NDIM];
+    ptrdiff_t a, b; /* offset of the current lane's first element in each */
+};
+
+static struct lanes lanes_begin(const peri_view *v, int axis)
+{
+    return (struct lanes){.ndim = v->ndim, .axis = axis, .shape = v->shape};
+}
+
+static bool lanes_next(struct lanes *l, const ptrdiff_t *sa, const ptrdiff_t *sb)
+{
+    for (int axis = l->ndim - 1; axis >= 0; axis--) {
+        if (axis == l->axis)
+            continue;
+        l->a += sa[axis];
+        l->b += sb[axis];
+        if (++l->index[axis] < l->shape[axis])
+            return true;
+        l->a -= sa[axis] * (ptrdiff_t)l->shape[axis];
+        l->b -= sb[axis] * (ptrdiff_t)l->shape[axis];
+        l->index[axis] = 0;
+    }
+    return false;
+}
+
+/* Restores what keys do not carry: zeros with their sign and NaNs with their bits, in the order
+ * they came. dst is sorted. */
+#define RESTORE(T)                                                                                 \
+    static void restore_##T(const T *src, ptrdiff_t step, size_t n, T *dst, ptrdiff_t dstep,       \
+                            size_t nans)                                                           \
+    {                                                                                              \
+        size_t lo = 0, hi = n - nans;                                                              \
+        while (lo < hi) {                                                                          \
+            const size_t mid = lo + (hi - lo) / 2;                                                 \
+            if (dst[(ptrdiff_t)mid * dstep] < 0)                                                   \
+                lo = mid + 1;                                                                      \
+            else                                                                                   \
+                hi = mid;                                                                          \
+        }                                                                                          \
+        size_t zero = lo, nan = n - nans;                                                          \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            const T x = src[(ptrdiff_t)i * step];                                                  \
+            if (x == 0)                                                                            \
+                dst[(ptrdiff_t)(zero++) * dstep] = x;                                              \
+            else if (x != x)                                                                       \
+                dst[(ptrdiff_t)(nan++) * dstep] = x;                                               \
+        }                                                                                          \
+    }
+RESTORE(double)
+RESTORE(float)
+
+static void sort_lane_f64(const double *src, ptrdiff_t step, size_t n, double *dst, ptrdiff_t dstep,
+                          uint64_t *work)
+{
+    size_t nans = 0, negative_zeros = 0, descents = 0;
+    uint64_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double x = src[(ptrdiff_t)i * step];
+        const uint64_t key = key64(x);
+        nans += x != x;
+        negative_zeros += x == 0 && signbit(x);
+        descents += key < before;
+        before = key;
+        work[i] = key;
+    }
+    if (descents == 0) {
+        for (size_t i = 0; i < n; i++)
+            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)i * step];
+        return;
+    }
+    const uint64_t *sorted = sort_words(work, work + n, n, 0);
+    for (size_t i = 0; i < n; i++)
+        dst[(ptrdiff_t)i * dstep] = from_key64(sorted[i]);
+    if (nans > 0 || negative_zeros > 0)
+        restore_double(src, step, n, dst, dstep, nans);
+}
+
+static void sort_lane_f32(const float *src, ptrdiff_t step, size_t n, float *dst, ptrdiff_t dstep,
+                          uint64_t *work)
+{
+    size_t nans = 0, negative_zeros = 0, descents = 0;
+    uint32_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float x = src[(ptrdiff_t)i * step];
+        const uint32_t key = key32(x);
+        nans += x != x;
+        negative_zeros += x == 0 && signbit(x);
+        descents += key < before;
+        before = key;
+        work[i] = (uint64_t)key << 32;
+    }
+    if (descents == 0) {
+        for (size_t i = 0; i < n; i++)
+            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)i * step];
+        return;
+    }
+    const uint64_t *sorted = sort_words(work, work + n, n, 32);
+    for (size_t i = 0; i < n; i++)
+        dst[(ptrdiff_t)i * dstep] = from_key32((uint32_t)(sorted[i] >> 32));
+    if (nans > 0 || negative_zeros > 0)
+        restore_float(src, step, n, dst, dstep, nans);
+}
+
+/* The stable order of a lane: words whose lower 32 bits are the indices (the upper ones may hold
+ * anything). Returns which half of work holds them. */
+static uint64_t *order_f64(const double *src, ptrdiff_t step, size_t n, uint64_t *work)
+{
+    for (size_t i = 0; i < n; i++)
+        work[i] = (key64(src[(ptrdiff_t)i * step]) & ~LOW32) | i;
+    uint64_t *sorted = sort_words(work, work + n, n, 32);
+    uint64_t *other = sorted == work ? work + n : work;
+    for (size_t i = 0; i + 1 < n;) {
+        const uint64_t high = sorted[i] >> 32;
+        if (sorted[i + 1] >> 32 != high) {
+            i++;
+            continue;
+        }
+        size_t end = i;
+        while (end < n && sorted[end] >> 32 == high) {
+            const uint64_t index = sorted[end] & LOW32;
+            sorted[end++] = key64(src[(ptrdiff_t)index * step]) << 32 | index;
+        }
+        const size_t size = end - i;
+        const uint64_t *group = sort_words(sorted + i, other, size, 32);
+        if (group != sorted + i)
+            memcpy(sorted + i, group, size * sizeof *group);
+        i = end;
+    }
+    return sorted;
+}
+
+static uint64_t *order_f32(const float *src, ptrdiff_t step, size_t n, uint64_t *work)
+{
+    for (size_t i = 0; i < n; i++)
+        work[i] = (uint64_t)key32(src[(ptrdiff_t)i * step]) << 32 | i;
+    return sort_words(work, work + n, n, 32);
+}
+
+static peri_status check_lane(size_t n, peri_facts *facts)
+{
+    if (n <= UINT32_MAX)
+        return PERI_OK;
+    facts->arg = "a";
+    facts->got = (double)n;
+    return PERI_ERR_TOO_LARGE;
+}
+
+/* Both ask the stop flag once in about this many elements. */
+static const size_t POLL = 1 << 18;
+
+peri_status peri_sort(const peri_view *a, int axis, const peri_view *dst, uint64_t *work,
+                      const peri_stop *stop, peri_facts *facts)
+{
+    if (peri_view_size(a) == 0)
+        return PERI_OK;
+    static const ptrdiff_t none = 1;
+    const size_t n = a->ndim == 0 ? 1 : a->shape[axis];
+    const ptrdiff_t step = a->ndim == 0 ? none : a->stride[axis];
+    const ptrdiff_t dstep = a->ndim == 0 ? none : dst->stride[axis];
+    const peri_status status = check_lane(n, facts);
+    if (status != PERI_OK)
+        return status;
+    struct lanes l = lanes_begin(a, axis);
+    size_t done = 0;
+    do {
+        if (a->dtype == PERI_F64)
+            sort_lane_f64((const double *)a->data + l.a, step, n, (double *)dst->data + l.b, dstep,
+                          work);
+        else
+            sort_lane_f32((const float *)a->data + l.a, step, n, (float *)dst->data + l.b, dstep,
+                          work);
+        done += n;
+        if (done >= POLL) {
+            done = 0;
+            if (peri_stop_requested(stop))
+                return PERI_ERR_INTERRUPTED;
+        }
+    } while (lanes_next(&l, a->stride, dst->stride));
+    return PERI_OK;
+}
+
+peri_status peri_argsort(const peri_view *a, int axis, double base, const peri_view *dst,
+                         uint64_t *work, const peri_stop *stop, peri_facts *facts)
+{
+    if (peri_view_size(a) == 0)
+        return PERI_OK;
+    const size_t n = a->ndim == 0 ? 1 : a->shape[axis];
+    const ptrdiff_t step = a->ndim == 0 ? 1 : a->stride[axis];
+    const ptrdiff_t dstep = a->ndim == 0 ? 1 : dst->stride[axis];
+    const peri_status status = check_lane(n, facts);
+    if (status != PERI_OK)
+        return status;
+    struct lanes l = lanes_begin(a, axis);
+    size_t done = 0;
+    do {
+        const uint64_t *order = a->dtype == PERI_F64
+                                    ? order_f64((const double *)a->data + l.a, step, n, work)
+                                    : order_f32((const float *)a->data + l.a, step, n, work);
+        double *out = (double *)dst->data + l.b;
+        for (size_t i = 0; i < n; i++)
+            out[(ptrdiff_t)i * dstep] = (double)(uint32_t)order[i] + base;
+        done += n;
+        if (done >= POLL) {
+            done = 0;
+            if (peri_stop_requested(stop))
+                return PERI_ERR_INTERRUPTED;
+        }
+    } while (lanes_next(&l, a->stride, dst->stride));
+    return PERI_OK;
+}
+
+/* ---- searching ----------------------------------------------------------------------------- */
+
+/* x < y with NaN above everything */
+static bool below(double x, double y)
+{
+    return x < y || (y != y && x == x);
+}
+
+static double element(const peri_view *v, ptrdiff_t offset)
+{
+    return v->dtype == PERI_F64 ? ((const double *)v->data)[offset]
+                                : (double)((const float *)v->data)[offset];
+}
+
+peri_status peri_searchsorted(const peri_view *a, const peri_view *v, bool right, double base,
+                              const peri_view *dst, const peri_stop *stop)
+{
+    if (peri_view_size(v) == 0)
+        return PERI_OK;
+    const size_t n = a->shape[0];
+    const ptrdiff_t step = a->stride[0];
+    struct lanes l = lanes_begin(v, -1);
+    size_t done = 0;
+    do {
+        const double x = element(v, l.a);
+        size_t lo = 0, hi = n;
+        while (lo < hi) {
+            const size_t mid = lo + (hi - lo) / 2;
+            const double y = element(a, (ptrdiff_t)mid * step);
+            if (right ? !below(x, y) : below(y, x))
+                lo = mid + 1;
+            else
+                hi = mid;
+        }
+        ((double *)dst->data)[l.b] = (double)lo + base;
+        if (++done == POLL) {
+            done = 0;
+            if (peri_stop_requested(stop))
+                return PERI_ERR_INTERRUPTED;
+        }
+    } while (lanes_next(&l, v->stride, dst->stride));
+    return PERI_OK;
+}
+
+/* ---- distinct rows ------------------------------------------------------------------------- */
+
+/* -1, 0 or 1 as row p sorts before, with or after row q */
+static int compare_rows(const peri_view *x, size_t p, size_t q)
+{
+    const size_t m = x->shape[1];
+    for (size_t k = 0; k < m; k++) {
+        const double u = element(x, (ptrdiff_t)(p * m + k));
+        const double v = element(x, (ptrdiff_t)(q * m + k));
+        if (u == v || (u != u && v != v))
+            continue;
+        return below(u, v) ? -1 : 1;
+    }
+    return 0;
+}
+
+static peri_status merge_rows(const peri_view *x, uint64_t *a, uint64_t *b, size_t n,
+                              const peri_stop *stop, uint64_t **result)
+{
+    size_t polled = 0;
+    for (size_t run = 1; run < n; run *= 2) {
+        for (size_t start = 0; start < n; start += 2 * run) {
+            size_t i = start, k = start;
+            const size_t middle = n - start < run ? n : start + run;
+            const size_t end = n - start < 2 * run ? n : start + 2 * run;
+            size_t j = middle;
+            while (i < middle && j < end) {
+                b[k++] = compare_rows(x, a[j], a[i]) < 0 ? a[j++] : a[i++];
+                if (++polled == 1 << 14) {
+                    polled = 0;
+                    if (peri_stop_requested(stop))
+                        return PERI_ERR_INTERRUPTED;
+                }
+            }
+            while (i < middle)
+                b[k++] = a[i++];
+            while (j < end)
+                b[k++] = a[j++];
+        }
+        uint64_t *swap = a;
+        a = b;
+        b = swap;
+    }
+    *result = a;
+    return PERI_OK;
+}
+
+peri_status peri_unique_order(const peri_view *x, uint64_t *order, size_t *distinct, uint64_t *work,
+                              const peri_stop *stop, peri_facts *facts)
+{
+    const size_t n = x->shape[0];
+    *distinct = 0;
+    if (n == 0)
+        return PERI_OK;
+    peri_status status = check_lane(n, facts);
+    if (status != PERI_OK)
+        return status;
+    uint64_t *sorted = work;
+    if (x->shape[1] == 1) {
+        sorted =
+            x->dtype == PERI_F64 ? order_f64(x->data, 1, n, work) : order_f32(x->data, 1, n, work);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            work[i] = i;
+        status = merge_rows(x, work, work + n, n, stop, &sorted);
+        if (status != PERI_OK)
+            return status;
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t row = sorted[i] & LOW32;
+        const bool fresh = i == 0 || compare_rows(x, order[i - 1] & LOW32, row) != 0;
+        order[i] = row | (fresh ? PERI_UNIQUE_NEW : 0);
+        count += fresh;
+    }
+    *distinct = count;
+    return PERI_OK;
+}
+
+void peri_unique_fill(const peri_view *x, const uint64_t *order, double base,
+                      const peri_view *values, double *counts, double *inverse, double *first)
+{
+    const size_t n = x->shape[0];
+    const size_t width = x->shape[1] * peri_dtype_size(x->dtype);
+    size_t group = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t row = order[i] & LOW32;
+        if (order[i] & PERI_UNIQUE_NEW) {
+            if (width > 0)
+                memcpy((char *)values->data + group * width, (const char *)x->data + row * width,
+                       width);
+            first[group] = (double)row + base;
+            counts[group] = 0;
+            group++;
+        }
+        counts[group - 1] += 1;
+        inverse[row] = (double)(group - 1) + base;
+    }
+}
