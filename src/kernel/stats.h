@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Tail probabilities.
+ *
+ *     Q(a, x) = Gamma(a, x) / Gamma(a),  the chi-square tail P(X > x) with df degrees = Q(df/2,
+ * x/2)
+ *
+ * relative error about 1e-13 wherever the result is a normal number.
+ */
+#ifndef PERIGEE_KERNEL_STATS_H
+#define PERIGEE_KERNEL_STATS_H
+
+/* a > 0, x any; 1 for x <= 0, NaN for NaN. */
+double peri_stats_gamma_q(double a, double x);
+
+/* df > 0. */
+double peri_stats_chi2_sf(double x, double df);
+
+#endif
