@@ -21,12 +21,24 @@ int peri_open_create(lua_State *L);
 int peri_open_index(lua_State *L);
 int peri_open_print(lua_State *L);
 int peri_open_info(lua_State *L);
+int peri_open_clock(lua_State *L);
+int peri_open_covariance(lua_State *L);
+int peri_open_histogram(lua_State *L);
+int peri_open_quantile(lua_State *L);
+int peri_open_rearrange(lua_State *L);
+int peri_open_sort(lua_State *L);
 
 static const lua_CFunction eager[] = {
     peri_open_create,
     peri_open_index,
     peri_open_print,
     peri_open_info,
+    peri_open_clock,
+    peri_open_covariance,
+    peri_open_histogram,
+    peri_open_quantile,
+    peri_open_rearrange,
+    peri_open_sort,
 };
 
 /* Openers of modules. */
@@ -35,6 +47,7 @@ int peri_open_system(lua_State *L);
 int peri_open_canvas(lua_State *L);
 int peri_open_image(lua_State *L);
 int peri_open_terminal(lua_State *L);
+int peri_open_stats(lua_State *L);
 
 /* name: the field of pg; a leading underscore marks what is ours alone. open: pushes the table of
  * primitives, or NULL. script: whether lua/perigee/NAME.lua exists (its name without underscore).
@@ -61,6 +74,9 @@ static const struct module {
     {"_canvas", peri_open_canvas, false, false},
     {"_terminal", peri_open_terminal, false, false},
     {"image", peri_open_image, true, false},
+    {"batches", NULL, true, false},
+    {"einsum", NULL, true, false},
+    {"stats", peri_open_stats, false, false},
 };
 
 static const struct module *find_module(const char *name)

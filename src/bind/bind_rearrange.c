@@ -10,8 +10,6 @@
 #include "kernel/copy.h"
 #include "kernel/rearrange.h"
 
-int peri_open_rearrange(lua_State *L);
-
 static const char *const out_only[] = {"out", NULL};
 static const char *const none[] = {NULL};
 
@@ -263,8 +261,8 @@ static int repeat_(lua_State *L)
     const double *t = times->data;
     for (size_t i = 0; i < n; i++) {
         if (!(t[i] >= 0 && t[i] <= INT_MAX && t[i] == (double)(size_t)t[i]))
-            peri_argerror(L, 2, "times: element %I is %f, expected an integer of at least 0",
-                          (LUAI_UACINT)i + 1, t[i]);
+            peri_argerror(L, 2, "times: element %I is %s, expected an integer of at least 0",
+                          (LUAI_UACINT)i + 1, peri_push_number(L, t[i]));
         if (__builtin_add_overflow(total, (size_t)t[i], &total))
             peri_error(L, "the result would be too large");
     }
@@ -311,10 +309,11 @@ static int take(lua_State *L)
     if (peri_index_read(&which, a->shape[axis], index, &facts) != PERI_OK) {
         const char *cure = facts.got == 0 ? ": indices count from 1" : "";
         if (number)
-            peri_argerror(L, 2, "idx: %f is no index of axis %d, which has %I%s", facts.got,
-                          axis + 1, (LUAI_UACINT)a->shape[axis], cure);
-        peri_argerror(L, 2, "idx: element %I is %f, no index of axis %d, which has %I%s",
-                      (LUAI_UACINT)facts.index[0] + 1, facts.got, axis + 1,
+            peri_argerror(L, 2, "idx: %s is no index of axis %d, which has %I%s",
+                          peri_push_number(L, facts.got), axis + 1, (LUAI_UACINT)a->shape[axis],
+                          cure);
+        peri_argerror(L, 2, "idx: element %I is %s, no index of axis %d, which has %I%s",
+                      (LUAI_UACINT)facts.index[0] + 1, peri_push_number(L, facts.got), axis + 1,
                       (LUAI_UACINT)a->shape[axis], cure);
     }
     const int ndim = a->ndim - 1 + idx->ndim;
@@ -688,7 +687,7 @@ static int meshgrid(lua_State *L)
     return count;
 }
 
-int peri_open_rearrange(lua_State *L)
+PERI_OPENER(rearrange)
 {
     static const luaL_Reg alone[] = {
         {"concat", concat}, {"stack", stack}, {"meshgrid", meshgrid}, {NULL, NULL}};

@@ -5,8 +5,6 @@
 #include "bind/out.h"
 #include "kernel/sort.h"
 
-int peri_open_sort(lua_State *L);
-
 static const char *const out_only[] = {"out", NULL};
 
 static uint64_t *push_work(lua_State *L, size_t n)
@@ -164,7 +162,7 @@ static int unique(lua_State *L)
     return 4;
 }
 
-int peri_open_sort(lua_State *L)
+PERI_OPENER(sort)
 {
     static const luaL_Reg functions[] = {
         {"sort", sort},     {"argsort", argsort}, {"searchsorted", searchsorted},

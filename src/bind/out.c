@@ -75,3 +75,11 @@ int peri_arg_axes(lua_State *L, int arg, int ndim, bool reduced[PERI_MAX_NDIM], 
     lua_remove(L, list);
     return count;
 }
+
+const char *peri_push_number(lua_State *L, double x)
+{
+    lua_Integer integer;
+    if (lua_numbertointeger(x, &integer) && (double)integer == x)
+        return lua_pushfstring(L, "%I", (LUAI_UACINT)integer);
+    return lua_pushfstring(L, "%f", x);
+}

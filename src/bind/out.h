@@ -24,4 +24,7 @@ int peri_arg_optional_axis(lua_State *L, int arg, int ndim, int def, int *opts);
 int peri_arg_axes(lua_State *L, int arg, int ndim, bool reduced[PERI_MAX_NDIM], bool *all,
                   int *opts);
 
+/* Pushes the number as users write it: 3, not 3.0. */
+const char *peri_push_number(lua_State *L, double x);
+
 #endif

@@ -76,6 +76,15 @@ void peri_histogram(const peri_view *x, const peri_view *weights, const double *
     }
 }
 
+void peri_histogram_density(const double *edges, size_t nbins, double *counts)
+{
+    double sum = 0;
+    for (size_t k = 0; k < nbins; k++)
+        sum += counts[k];
+    for (size_t k = 0; k < nbins; k++)
+        counts[k] = counts[k] / (edges[k + 1] - edges[k]) / sum;
+}
+
 peri_status peri_bincount_max(const peri_view *x, double first, double *largest, peri_facts *facts)
 {
     const size_t n = peri_view_size(x);

@@ -23,6 +23,9 @@ void peri_histogram_edges(double lo, double hi, size_t nbins, double *edges);
 void peri_histogram(const peri_view *x, const peri_view *weights, const double *edges, size_t nbins,
                     bool uniform, double *counts);
 
+/* counts, divided by their sum and each by its bin's width: the area becomes 1. */
+void peri_histogram_density(const double *edges, size_t nbins, double *counts);
+
 /* The largest element of x; 0 when x is empty. PERI_ERR_VALUE for an element that is not an
  * integer of at least `first`. */
 peri_status peri_bincount_max(const peri_view *x, double first, double *largest, peri_facts *facts);

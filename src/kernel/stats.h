@@ -10,10 +10,15 @@
 #ifndef PERIGEE_KERNEL_STATS_H
 #define PERIGEE_KERNEL_STATS_H
 
+#include "kernel/view.h"
+
 /* a > 0, x any; 1 for x <= 0, NaN for NaN. */
 double peri_stats_gamma_q(double a, double x);
 
 /* df > 0. */
 double peri_stats_chi2_sf(double x, double df);
+
+/* The same for each element; x and dst contiguous, of one size and dtype. */
+void peri_stats_chi2_sf_each(const peri_view *x, double df, const peri_view *dst);
 
 #endif
