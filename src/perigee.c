@@ -58,11 +58,14 @@ static const struct module {
     bool script, method;
 } modules[] = {
     {"_args", NULL, true, false},
+    {"_chart", NULL, true, false},
     {"_display", NULL, true, false},
+    {"_html", NULL, true, false},
     {"_json", NULL, true, false},
     {"_junit", NULL, true, false},
     {"_manifest", NULL, true, false},
     {"_options", NULL, true, false},
+    {"_page", NULL, true, false},
     {"_process", peri_open_process, false, false},
     {"_report", NULL, true, false},
     {"_runner", NULL, true, false},

@@ -39,6 +39,7 @@ function display:_erase()
 end
 
 local function duration(seconds)
+  if seconds < 1 then return ("%d ms"):format(math.floor(seconds * 1000 + 0.5)) end
   if seconds < 60 then return ("%.1f s"):format(seconds) end
   if seconds < 3600 then return ("%d:%02d min"):format(seconds // 60, math.floor(seconds % 60)) end
   return ("%d:%02d h"):format(seconds // 3600, math.floor(seconds % 3600 // 60))

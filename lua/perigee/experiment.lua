@@ -105,8 +105,8 @@ function experiment:_flush(final)
     if not option.builtin then given[option.name] = self.options[option.name] end
   end
   system.write(self.dir .. "/metrics.json", json.encode{
-    name = self.name, seed = self.seed, quick = self.quick, options = given, metrics = metrics, series = series,
-    records = state.records, data = state.data, skipped = state.skipped,
+    name = self.name, about = state.about, seed = self.seed, quick = self.quick, options = given, metrics = metrics,
+    series = series, records = state.records, data = state.data, skipped = state.skipped,
   })
   state.dirty, state.written = false, now
 end
@@ -297,7 +297,8 @@ end
 
 local BUILTIN = {
   {name = "seed", type = "integer", default = 0, builtin = true, help = "seed of ex.rng"},
-  {name = "quick", type = "flag", default = false, builtin = true, help = "a small run that shows that everything works"},
+  {name = "quick", type = "flag", default = false, builtin = true,
+    help = "a small run that shows that everything works"},
   {name = "out", type = "string", placeholder = "DIR", builtin = true, help = "the folder to write to"},
   {name = "help", type = "flag", default = false, builtin = true, help = "these lines"},
 }
@@ -368,7 +369,7 @@ local current
 -- @param spec.strict  boolean: make undeclared globals an error (default true)
 -- @return experiment  with options, rng (pg.random.new(seed)), seed, quick, dir, name and the methods data, metric,
 --   figure, table, note, skip
--- @example pg.experiment{name = "doc", options = {lr = 0.1}, args = {"--out=/tmp/doc"}, strict = false}.options.lr --> 0.1
+-- @example pg.experiment{name = "doc", options = {lr = 0.1}, args = {"--out=/tmp/doc"}}.options.lr --> 0.1
 return function(spec)
   if type(spec) ~= "table" then
     args.fail("experiment", 1, "expected a table such as {name = \"...\", options = {...}}, got " .. args.got(spec), 2)
@@ -411,7 +412,7 @@ return function(spec)
     dir = dir,
     _state = {
       declared = declared, hosted = hosted, script = script, folder = script:match("^(.*/)") or "",
-      started = system.now(),
+      started = system.now(), about = spec.about,
       metric_names = {}, metrics = {}, records = json.list(), data = json.list(), dirty = true, written = 0,
     },
   }

@@ -177,7 +177,7 @@ local function reason_in(log)
   for line in ((before or log) .. "\n"):gmatch("([^\r\n]*)[\r\n]") do
     if line:find("%S") and not line:find("^%[perigee: ") then last = line end
   end
-  return last
+  return last and last:gsub("^perigee: ", "")
 end
 
 local function judge(job, opts)
@@ -312,6 +312,21 @@ local function usage_error(why)
   return 2
 end
 
+-- Makes the folder and locks it; nil when that cannot be, which it says.
+local function take_folder(dir)
+  local ok, lock, holder = pcall(function()
+    system.mkdirs(dir)
+    return system.lock(dir .. "/.lock")
+  end)
+  if not ok then
+    usage_error(tostring(lock))
+  elseif lock == nil then
+    usage_error(("%s: another batch runs there (process %d)"):format(dir, holder))
+  else
+    return lock
+  end
+end
+
 local function environment(threads)
   local list, own = {}, {OPENBLAS_NUM_THREADS = threads, OMP_NUM_THREADS = threads, GOTO_NUM_THREADS = threads}
   for _, entry in ipairs(process.environment()) do
@@ -360,17 +375,8 @@ function runner.main(...)
     program_sha256 = system.hash(program), environment = environment(threads)}
   for _, job in ipairs(jobs) do job.key = key_of(job, context) end
 
-  local lock
-  if not opts.dry_run then
-    local made, why = pcall(system.mkdirs, opts.out)
-    if not made then return usage_error(tostring(why)) end
-    local locked, handle, holder = pcall(system.lock, opts.out .. "/.lock")
-    if not locked then return usage_error(tostring(handle)) end
-    if handle == nil then
-      return usage_error(("%s: another batch runs there (process %d)"):format(opts.out, holder))
-    end
-    lock = handle
-  end
+  local lock <close> = not opts.dry_run and take_folder(opts.out)
+  if lock == nil then return 2 end
   local waiting, view = {}, display.new(#jobs)
   for _, job in ipairs(jobs) do
     if not (opts.resume and take_over(job)) then waiting[#waiting + 1] = job end
@@ -411,7 +417,6 @@ function runner.main(...)
     return 1
   end
   print(opts.out .. "/index.html")
-  if lock then lock:close() end
   return good == #jobs and 0 or 1
 end
 
