@@ -48,6 +48,7 @@ int peri_open_canvas(lua_State *L);
 int peri_open_image(lua_State *L);
 int peri_open_terminal(lua_State *L);
 int peri_open_stats(lua_State *L);
+int peri_open_random(lua_State *L);
 
 /* name: the field of pg; a leading underscore marks what is ours alone. open: pushes the table of
  * primitives, or NULL. script: whether lua/perigee/NAME.lua exists (its name without underscore).
@@ -80,6 +81,7 @@ static const struct module {
     {"batches", NULL, true, false},
     {"einsum", NULL, true, false},
     {"stats", peri_open_stats, false, false},
+    {"random", peri_open_random, false, false},
 };
 
 static const struct module *find_module(const char *name)
