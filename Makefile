@@ -45,6 +45,8 @@ all: $B/perigee $B/libperigee.a $B/libperigee.so $B/perigee.so
 # The pure rooms see no Lua header.
 $(call obj,$(bound) src/host/main.c): INCLUDE := $(LUAI)
 $(call obj,$(draw)): INCLUDE := $(DRAW)
+# Kernels are loops: -O3 where nothing else was asked for.
+$(call obj,$(wildcard src/kernel/*.c)): CFLAGS_ALL += $(if $(filter -O2,$(OPT)),-O3)
 $B/obj/vendor/%.o: CFLAGS_ALL += -w
 
 $B/obj/%.o: %.c Makefile

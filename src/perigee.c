@@ -18,6 +18,7 @@ const char peri_array_meta, peri_methods_key, peri_pg_key;
 
 /* Openers of array functions, run at the start. */
 int peri_open_create(lua_State *L);
+int peri_open_elementwise(lua_State *L);
 int peri_open_index(lua_State *L);
 int peri_open_print(lua_State *L);
 int peri_open_info(lua_State *L);
@@ -30,6 +31,7 @@ int peri_open_sort(lua_State *L);
 
 static const lua_CFunction eager[] = {
     peri_open_create,
+    peri_open_elementwise,
     peri_open_index,
     peri_open_print,
     peri_open_info,

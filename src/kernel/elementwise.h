@@ -78,4 +78,9 @@ peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *
 void peri_elementwise_row(peri_ew op, int dtype, size_t n, const void *const in[],
                           const bool each[], void *out);
 
+/* Whether |a - b| <= atol + rtol |b| for all elements of two views of the same shape, of either
+ * dtype. Equal infinities are close; NaN is close to NaN where equal_nan says so. */
+bool peri_elementwise_all_close(const peri_view *a, const peri_view *b, double rtol, double atol,
+                                bool equal_nan);
+
 #endif
