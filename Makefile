@@ -104,6 +104,9 @@ check:
 	@echo "check: the tests under ASan and UBSan"
 	@B=$B/asan SANITIZED=1 tests/run.sh
 
+bench: all
+	@B=$B tests/bench/run.sh
+
 run:
 	@vendor/install.sh run
 	@$(MAKE) --no-print-directory all

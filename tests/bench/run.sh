@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# run.sh [NAME...]: the pairs bench_NAME.{lua,py} side by side; see README.md.
+set -u
+cd "$(dirname "$0")/../.."
+B=${B:-build}
+PERIGEE=${PERIGEE:-$PWD/$B/perigee}
+PYTHON=${PYTHON:-/usr/bin/python3}
+ROUNDS=${ROUNDS:-5}
+CORE=${CORE:-$(($(getconf _NPROCESSORS_ONLN) - 1))}
+export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+[ $# -gt 0 ] || set -- $(ls tests/bench/bench_*.lua | sed 's|.*/bench_||; s|\.lua$||')
+
+pin() {
+    if command -v taskset >/dev/null; then taskset -c "$CORE" "$@"; else "$@"; fi
+}
+
+for name; do
+    ours=tests/bench/bench_$name.lua
+    peer=tests/bench/bench_$name.py
+    : >"$out/$name.ours"
+    : >"$out/$name.peer"
+    if [ -f "$peer" ] && ! PYTHONPATH=tests/bench pin "$PYTHON" "$peer" --check 2>"$out/why"; then
+        echo "$name: left out, its peer is missing: $(tail -n 1 "$out/why")"
+        continue
+    fi
+    round=0
+    while [ $round -lt "$ROUNDS" ]; do
+        pin "$PERIGEE" "$ours" >>"$out/$name.ours" || { echo "$name: $ours failed"; exit 1; }
+        if [ -f "$peer" ]; then
+            PYTHONPATH=tests/bench pin "$PYTHON" "$peer" >>"$out/$name.peer" ||
+                { echo "$name: $peer failed"; exit 1; }
+        fi
+        round=$((round + 1))
+    done
+    awk -F '\t' -v name="$name" '
+        function median(key,    n, i, j, v, a) {
+            n = count[key]
+            for (i = 1; i <= n; i++) a[i] = value[key, i]
+            for (i = 2; i <= n; i++) {
+                v = a[i]
+                for (j = i - 1; j > 0 && a[j] > v; j--) a[j + 1] = a[j]
+                a[j + 1] = v
+            }
+            return n % 2 ? a[(n + 1) / 2] : (a[n / 2] + a[n / 2 + 1]) / 2
+        }
+        function text(key, unit,    m) {
+            if (!(key in count)) return "-"
+            m = median(key)
+            if (unit != "") return sprintf("%.4g %s", m, unit)
+            return m < 1e-6 ? sprintf("%.0f ns", m * 1e9) : m < 1e-3 ? sprintf("%.4g us", m * 1e6) : \
+                m < 1 ? sprintf("%.4g ms", m * 1e3) : sprintf("%.4g s", m)
+        }
+        {
+            side = FILENAME ~ /\.ours$/ ? "ours" : "peer"
+            if (!($1 in unit)) { order[++cases] = $1; unit[$1] = $3 }
+            value[side SUBSEP $1, ++count[side SUBSEP $1]] = $2
+        }
+        END {
+            printf "%-34s %12s %12s %10s\n", name, "perigee", "peer", "peer/ours"
+            for (c = 1; c <= cases; c++) {
+                k = order[c]; o = "ours" SUBSEP k; p = "peer" SUBSEP k
+                r = (o in count) && (p in count) ? sprintf("%.2f", median(p) / median(o)) : "-"
+                printf "%-34s %12s %12s %10s\n", k, text(o, unit[k]), text(p, unit[k]), r
+            }
+        }' "$out/$name.ours" "$out/$name.peer"
+done
