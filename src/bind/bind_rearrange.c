@@ -214,14 +214,17 @@ static peri_array *flatten(lua_State *L, int slot)
     return flat;
 }
 
-/* Pushes the slices of a (at 1) along axis whose positions are index[0..count-1]. */
+/* Pushes the slices of a (at 1) along axis whose positions are index[0..count-1]. The options are
+ * at opts, 0 where the function has none. */
 static int push_taken(lua_State *L, peri_array *a, int axis, const size_t *index, size_t count,
                       int opts)
 {
     size_t shape[PERI_MAX_NDIM];
     memcpy(shape, a->shape, (size_t)a->ndim * sizeof *shape);
     shape[axis] = count;
-    const peri_array *out = peri_option_out_from(L, opts, a->dtype, a->ndim, shape, 1, &a);
+    const peri_array *out = opts == 0
+                                ? peri_push_array(L, a->dtype, a->ndim, shape)
+                                : peri_option_out_from(L, opts, a->dtype, a->ndim, shape, 1, &a);
     const peri_view from = peri_view_of(a), to = peri_view_of(out);
     peri_take(&from, axis, index, count, &to);
     return 1;
