@@ -50,6 +50,7 @@ int peri_open_canvas(lua_State *L);
 int peri_open_image(lua_State *L);
 int peri_open_terminal(lua_State *L);
 int peri_open_stats(lua_State *L);
+int peri_open_cpt(lua_State *L);
 int peri_open_random(lua_State *L);
 
 /* name: the field of pg; a leading underscore marks what is ours alone. open: pushes the table of
@@ -83,6 +84,7 @@ static const struct module {
     {"batches", NULL, true, false},
     {"einsum", NULL, true, false},
     {"stats", peri_open_stats, false, false},
+    {"cpt", peri_open_cpt, true, false},
     {"random", peri_open_random, false, false},
 };
 
