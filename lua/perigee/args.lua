@@ -149,6 +149,35 @@ function args.callback(name, arg, what, v)
   return v
 end
 
+local getinfo = debug.getinfo
+
+-- The level at which error() points to the script that called into perigee.
+local function users_level()
+  local level = 3
+  while true do
+    local info = getinfo(level, "S")
+    if not info then return 0 end
+    if info.what ~= "C" and not info.source:find("^=perigee/") then return level - 1 end
+    level = level + 1
+  end
+end
+
+local function finish(name, shift, ok, ...)
+  if ok then return ... end
+  local message = ...
+  if type(message) ~= "string" then error(message, 0) end
+  message = message:gsub("^bad argument #(%d+) to '[^']*'", function(n)
+    return string.format("bad argument #%d to '%s'", math.tointeger(n) - shift, name)
+  end)
+  error(message, users_level())
+end
+
+-- Calls a primitive written in C for the user's function of that name, so that an error names it and
+-- points to the user's line. `shift` is how many arguments the primitive has before the user's.
+function args.call(name, shift, primitive, ...)
+  return finish(name, shift, pcall(primitive, ...))
+end
+
 -- A generator of pg.random; whatever draws takes one right after what it must know.
 function args.rng(name, arg, v)
   local meta = getmetatable(v)

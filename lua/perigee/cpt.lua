@@ -69,12 +69,12 @@ end
 --   the first is named
 -- @example pg.cpt.new{{0.25, 0.75}}:conditional{} --> 0.75
 function cpt.new(tables)
-  local handle = core.check(tables)
+  local handle = args.call("cpt.new", 0, core.check, tables)
   return model(#handle, {tables = handle, handle = handle})
 end
 
-local function collect(X, alpha, counts)
-  local handle, stored, images, observations = core.collect(X, alpha, counts)
+local function collect(name, X, alpha, counts)
+  local handle, stored, images, observations = args.call(name, 0, core.collect, X, alpha, counts)
   local _, d = X:dims()
   return model(d, {handle = handle, stored = count(stored), images = images, observations = count(observations),
     alpha = alpha})
@@ -95,7 +95,8 @@ function cpt.estimate(X, opts)
   if type(X) == "table" then X = pg.array(X) end
   args.array("cpt.estimate", 1, "X", X)
   if X.ndim > 2 then X = X:reshape(X.shape[1], -1) end
-  return collect(X, opts.alpha)
+  args.number("cpt.estimate", 2, "alpha", opts.alpha, 0)
+  return collect("cpt.estimate", X, opts.alpha)
 end
 
 --- cpt:sample(n, rng) -> array
@@ -108,7 +109,7 @@ function methods:sample(n, rng)
   self_of("sample", self)
   args.integer("sample", 1, "n", n, 0)
   args.rng("sample", 2, rng)
-  return core.sample(self.handle, n, rng)
+  return args.call("sample", 1, core.sample, self.handle, n, rng)
 end
 
 --- cpt:logprob(X) -> array | number
@@ -118,9 +119,9 @@ function methods:logprob(X)
   self_of("logprob", self)
   if type(X) == "table" then X = pg.array(X) end
   args.array("logprob", 1, "X", X)
-  if X.ndim == 1 then return core.logprob(self.handle, X:reshape(1, -1))[1] end
+  if X.ndim == 1 then return args.call("logprob", 1, core.logprob, self.handle, X:reshape(1, -1))[1] end
   if X.ndim > 2 then X = X:reshape(X.shape[1], -1) end
-  return core.logprob(self.handle, X)
+  return args.call("logprob", 1, core.logprob, self.handle, X)
 end
 
 --- cpt:loglik(X) -> number
@@ -140,7 +141,7 @@ function methods:support(opts)
   self_of("support", self)
   opts = args.options("support", 1, opts, {max = 1000000})
   local max = args.integer("support", 1, "max", opts.max, 1, 2147483647)
-  local X, p = core.support(self.handle, max)
+  local X, p = args.call("support", 1, core.support, self.handle, max)
   if not X then
     error(string.format("support: more than %d images have positive probability; raise opts.max to list them", max), 2)
   end
@@ -152,14 +153,14 @@ end
 -- @param prefix  sequence or array of fewer than d pixels, 0 or 1
 function methods:conditional(prefix)
   self_of("conditional", self)
-  return core.conditional(self.handle, prefix)
+  return args.call("conditional", 1, core.conditional, self.handle, prefix)
 end
 
 --- cpt:entropy() -> number
 -- The entropy of an image in nats; over d, that of a pixel: the floor of any model's mean loss.
 function methods:entropy()
   self_of("entropy", self)
-  return core.entropy(self.handle)
+  return args.call("entropy", 1, core.entropy, self.handle)
 end
 
 --- cpt:save(path)
@@ -192,7 +193,7 @@ function cpt.load(path)
   if type(found) ~= "table" or not (found.images and found.counts and found.alpha) then
     error(path .. ": not a cpt model: it has neither table_1 nor images, counts and alpha", 2)
   end
-  return collect(found.images, found.alpha:item(), found.counts)
+  return collect("cpt.load", found.images, found.alpha:item(), found.counts)
 end
 
 return cpt
