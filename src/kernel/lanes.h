@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Vectors of one element type on one instruction set. A kernel written once over these names is
+ * included once for each pair, as lstm.c does:
+ *
+ *     #define LANES_BITS 32    // 32: float, 64: double
+ *     #define LANES_BYTES 64   // 64: AVX-512, 32: AVX2 and FMA, 16: what every machine has
+ *     #include "kernel/lanes.h"
+ *     #include "kernel/lstm_cell.h"
+ *
+ * It gives REAL, LANES (elements a vector), NAME(f) (f with a suffix of its own), KERNEL (to stand
+ * before a function), and with `vec` for a vector: load store load_part store_part splat fma min
+ * max reciprocal root sum exp_parts sigmoid tangent. + - * / work on vectors as they are. lower()
+ * and upper() bounds let a NaN in x through. ROWS is how many rows of four accumulators fit the
+ * registers.
+ */
+#undef REAL
+#undef LANES
+#undef NAME
+#undef NAME_
+#undef NAME__
+#undef SUFFIX
+#undef KERNEL
+#undef INLINE
+#undef ROWS
+#undef INTEGER
+#undef vec
+
+#ifndef PERIGEE_KERNEL_LANES_H
+#define PERIGEE_KERNEL_LANES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined __x86_64__
+#include <immintrin.h>
+#define LANES_X86 1
+#else
+#define LANES_X86 0
+#endif
+
+/* Wanted even at -O2: accumulators live in registers only when these loops are flat. */
+#define UNROLL _Pragma("GCC unroll 16")
+
+#endif
+
+#define NAME__(f, bits, bytes) f##_f##bits##_##bytes
+#define NAME_(f, bits, bytes)  NAME__(f, bits, bytes)
+#define NAME(f)                NAME_(f, LANES_BITS, LANES_BYTES)
+
+#if LANES_BYTES == 64
+#define KERNEL __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma")))
+#define ROWS   6
+#elif LANES_BYTES == 32
+#define KERNEL __attribute__((target("avx2,fma")))
+#define ROWS   3
+#else
+#define KERNEL
+#define ROWS 3
+#endif
+#define INLINE static inline __attribute__((always_inline)) KERNEL
+
+#if LANES_BITS == 32
+#define REAL    float
+#define INTEGER int32_t
+#define LANES   (LANES_BYTES / 4)
+#else
+#define REAL    double
+#define INTEGER int64_t
+#define LANES   (LANES_BYTES / 8)
+#endif
+
+typedef REAL NAME(vector) __attribute__((vector_size(LANES_BYTES)));
+typedef INTEGER NAME(integers) __attribute__((vector_size(LANES_BYTES)));
+#define vec NAME(vector)
+
+INLINE vec NAME(load)(const REAL *p)
+{
+    vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE void NAME(store)(REAL *p, vec v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+/* The first `count` elements, 1..LANES; the others are 0 or stay as they are in memory. */
+INLINE vec NAME(load_part)(const REAL *p, size_t count)
+{
+    if (count >= LANES)
+        return NAME(load)(p);
+    REAL part[LANES] = {0};
+    memcpy(part, p, count * sizeof *p);
+    return NAME(load)(part);
+}
+
+INLINE void NAME(store_part)(REAL *p, vec v, size_t count)
+{
+    if (count >= LANES) {
+        NAME(store)(p, v);
+        return;
+    }
+    REAL part[LANES];
+    NAME(store)(part, v);
+    memcpy(p, part, count * sizeof *p);
+}
+
+INLINE vec NAME(splat)(REAL x)
+{
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_set1_ps(x);
+#elif LANES_BYTES == 64
+    return _mm512_set1_pd(x);
+#elif LANES_BYTES == 32 && LANES_BITS == 32
+    return _mm256_set1_ps(x);
+#elif LANES_BYTES == 32
+    return _mm256_set1_pd(x);
+#else
+    vec v;
+    for (size_t i = 0; i < LANES; i++)
+        v[i] = x;
+    return v;
+#endif
+}
+
+/* a b + c, rounded once where the machine can. */
+INLINE vec NAME(fma)(vec a, vec b, vec c)
+{
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_fmadd_ps(a, b, c);
+#elif LANES_BYTES == 64
+    return _mm512_fmadd_pd(a, b, c);
+#elif LANES_BYTES == 32 && LANES_BITS == 32
+    return _mm256_fmadd_ps(a, b, c);
+#elif LANES_BYTES == 32
+    return _mm256_fmadd_pd(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+/* x, but at least (at most) the bound. */
+INLINE vec NAME(lower)(vec x, vec bound)
+{
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_max_ps(bound, x);
+#elif LANES_BYTES == 64
+    return _mm512_max_pd(bound, x);
+#elif LANES_BYTES == 32 && LANES_BITS == 32
+    return _mm256_max_ps(bound, x);
+#elif LANES_BYTES == 32
+    return _mm256_max_pd(bound, x);
+#else
+    const NAME(integers) below = x < bound;
+    return (vec)((below & (NAME(integers))bound) | (~below & (NAME(integers))x));
+#endif
+}
+
+INLINE vec NAME(upper)(vec x, vec bound)
+{
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_min_ps(bound, x);
+#elif LANES_BYTES == 64
+    return _mm512_min_pd(bound, x);
+#elif LANES_BYTES == 32 && LANES_BITS == 32
+    return _mm256_min_ps(bound, x);
+#elif LANES_BYTES == 32
+    return _mm256_min_pd(bound, x);
+#else
+    const NAME(integers) above = x > bound;
+    return (vec)((above & (NAME(integers))bound) | (~above & (NAME(integers))x));
+#endif
+}
+
+/* 1 / x within 2 units in the last place, for |x| in 1e-30 .. 1e36. AVX-512 starts from 14 bits
+ * and doubles them by Newton's step y += y (1 - x y). */
+INLINE vec NAME(reciprocal)(vec x)
+{
+    const vec one = NAME(splat)(1);
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    const vec y = _mm512_rcp14_ps(x);
+    return NAME(fma)(y, NAME(fma)(-x, y, one), y);
+#elif LANES_BYTES == 64
+    vec y = _mm512_rcp14_pd(x);
+    y = NAME(fma)(y, NAME(fma)(-x, y, one), y);
+    return NAME(fma)(y, NAME(fma)(-x, y, one), y);
+#else
+    return one / x;
+#endif
+}
+
+INLINE vec NAME(root)(vec x)
+{
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_sqrt_ps(x);
+#elif LANES_BYTES == 64
+    return _mm512_sqrt_pd(x);
+#elif LANES_BYTES == 32 && LANES_BITS == 32
+    return _mm256_sqrt_ps(x);
+#elif LANES_BYTES == 32
+    return _mm256_sqrt_pd(x);
+#else
+    for (size_t i = 0; i < LANES; i++)
+        x[i] = LANES_BITS == 32 ? (REAL)__builtin_sqrtf((float)x[i]) : (REAL)__builtin_sqrt(x[i]);
+    return x;
+#endif
+}
+
+INLINE REAL NAME(sum)(vec x)
+{
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_reduce_add_ps(x);
+#elif LANES_BYTES == 64
+    return _mm512_reduce_add_pd(x);
+#else
+    REAL s = x[0];
+    for (size_t i = 1; i < LANES; i++)
+        s += x[i];
+    return s;
+#endif
+}
+
+/* exp(x) = scale (1 + minus1): n = round(x / ln 2), r = x - n ln 2 in two pieces of ln 2, and
+ * Taylor's series of exp(r) - 1 for |r| <= ln(2)/2, whose first term left out is below half a
+ * unit in the last place. x must be within +-87 (float) or +-708 (double). */
+INLINE void NAME(exp_parts)(vec x, vec *scale, vec *minus1)
+{
+#if LANES_BITS == 32
+    const REAL shift = 0x1.8p23F, ln2_high = 0x1.62e4p-1F, ln2_low = 0x1.7f7d1cp-20F;
+    const int one_bits = 0x3f800000, mantissa = 23;
+    static const REAL inverse_factorial[] = {1.0F / 5040, 1.0F / 720, 1.0F / 120,
+                                             1.0F / 24,   1.0F / 6,   1.0F / 2};
+#else
+    const REAL shift = 0x1.8p52, ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45;
+    const int64_t one_bits = 0x3ff0000000000000, mantissa = 52;
+    static const REAL inverse_factorial[] = {1.0 / 6227020800.0, 1.0 / 479001600, 1.0 / 39916800,
+                                             1.0 / 3628800,      1.0 / 362880,    1.0 / 40320,
+                                             1.0 / 5040,         1.0 / 720,       1.0 / 120,
+                                             1.0 / 24,           1.0 / 6,         1.0 / 2};
+#endif
+    const vec shifted = NAME(fma)(x, NAME(splat)((REAL)0x1.71547652b82fep0), NAME(splat)(shift));
+    const vec n = shifted - NAME(splat)(shift);
+    vec r = NAME(fma)(n, NAME(splat)(-ln2_high), x);
+    r = NAME(fma)(n, NAME(splat)(-ln2_low), r);
+    vec series = NAME(splat)(inverse_factorial[0]);
+    UNROLL for (size_t i = 1; i < sizeof inverse_factorial / sizeof *inverse_factorial; i++)
+        series = NAME(fma)(series, r, NAME(splat)(inverse_factorial[i]));
+    *minus1 = NAME(fma)(series, r * r, r);
+    *scale = (vec)(((NAME(integers))shifted << mantissa) + one_bits);
+}
+
+/* 1 / (1 + exp(-x)) */
+INLINE vec NAME(sigmoid)(vec x)
+{
+    const REAL far = LANES_BITS == 32 ? 80 : 700;
+    vec scale, minus1;
+    const vec bounded = NAME(upper)(NAME(lower)(-x, NAME(splat)(-far)), NAME(splat)(far));
+    NAME(exp_parts)(bounded, &scale, &minus1);
+    return NAME(reciprocal)(NAME(splat)(1) + NAME(fma)(scale, minus1, scale));
+}
+
+/* tanh(x) = E / (E + 2) with E = exp(2x) - 1, which keeps its digits near 0. */
+INLINE vec NAME(tangent)(vec x)
+{
+    const REAL far = LANES_BITS == 32 ? 20 : 40;
+    vec scale, minus1;
+    const vec bounded = NAME(upper)(NAME(lower)(x + x, NAME(splat)(-far)), NAME(splat)(far));
+    NAME(exp_parts)(bounded, &scale, &minus1);
+    const vec e = NAME(fma)(scale, minus1, scale - NAME(splat)(1));
+    return e * NAME(reciprocal)(e + NAME(splat)(2));
+}
