@@ -9,10 +9,9 @@
  *     #include "kernel/lstm_cell.h"
  *
  * It gives REAL, LANES (elements a vector), NAME(f) (f with a suffix of its own), KERNEL (to stand
- * before a function), and with `vec` for a vector: load store load_part store_part splat fma min
- * max reciprocal root sum exp_parts sigmoid tangent. + - * / work on vectors as they are. lower()
- * and upper() bounds let a NaN in x through. ROWS is how many rows of four accumulators fit the
- * registers.
+ * before a function), and with `vec` for a vector: load store load_part store_part splat fma lower
+ * upper reciprocal root sum exp_parts sigmoid tangent. + - * / work on vectors as they are. ROWS is
+ * how many rows of four accumulators fit the registers.
  */
 #undef REAL
 #undef LANES
@@ -39,6 +38,19 @@
 #else
 #define LANES_X86 0
 #endif
+
+/* The widest vectors this machine has, in bytes. */
+static inline int lanes_bytes(void)
+{
+#if LANES_X86
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        return 64;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return 32;
+#endif
+    return 16;
+}
 
 /* Wanted even at -O2: accumulators live in registers only when these loops are flat. */
 #define UNROLL _Pragma("GCC unroll 16")
@@ -142,7 +154,7 @@ INLINE vec NAME(fma)(vec a, vec b, vec c)
 #endif
 }
 
-/* x, but at least (at most) the bound. */
+/* x, but at least (at most) the bound; a NaN stays. */
 INLINE vec NAME(lower)(vec x, vec bound)
 {
 #if LANES_BYTES == 64 && LANES_BITS == 32

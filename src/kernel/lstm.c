@@ -93,10 +93,9 @@ typedef struct {
 static const cell_functions *choose_cell(int dtype)
 {
 #if LANES_X86
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
+    if (lanes_bytes() == 64)
         return dtype == PERI_F32 ? &cell_f32_64 : &cell_f64_64;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (lanes_bytes() == 32)
         return dtype == PERI_F32 ? &cell_f32_32 : &cell_f64_32;
 #endif
     return dtype == PERI_F32 ? &cell_f32_16 : &cell_f64_16;
@@ -157,6 +156,34 @@ peri_lstm_part peri_lstm_get_part(const peri_lstm_sizes *net, size_t index)
     default:
         return (peri_lstm_part){PERI_LSTM_B_HH, layer, offset + 4 * H * (D + H + 1), 4 * H, 1};
     }
+}
+
+/* ---- checks ------------------------------------------------------------------------------ */
+
+static double get(const void *a, size_t i, int dtype)
+{
+    return dtype == PERI_F32 ? (double)((const float *)a)[i] : ((const double *)a)[i];
+}
+
+static void put(void *a, size_t i, int dtype, double x)
+{
+    if (dtype == PERI_F32)
+        ((float *)a)[i] = (float)x;
+    else
+        ((double *)a)[i] = x;
+}
+
+size_t peri_lstm_find_bad(int dtype, const void *a, size_t batch, size_t steps, size_t wide,
+                          bool bits, const size_t *lengths)
+{
+    const size_t n = batch * steps * wide;
+    for (size_t i = 0; i < n; i++) {
+        const double x = get(a, i, dtype);
+        const bool good = bits ? x == 0 || x == 1 : isfinite(x);
+        if (!good && (lengths == NULL || i / wide % steps < lengths[i / wide / steps]))
+            return i;
+    }
+    return n;
 }
 
 /* ---- the plan of a run ------------------------------------------------------------------- */
@@ -336,19 +363,6 @@ static void *shared_at(const run *r, size_t offset)
 static const void *part_at(const run *r, const void *base, size_t index)
 {
     return (const char *)base + peri_lstm_get_part(r->p.net, index).offset * r->p.element;
-}
-
-static double get(const void *a, size_t i, int dtype)
-{
-    return dtype == PERI_F32 ? (double)((const float *)a)[i] : ((const double *)a)[i];
-}
-
-static void put(void *a, size_t i, int dtype, double x)
-{
-    if (dtype == PERI_F32)
-        ((float *)a)[i] = (float)x;
-    else
-        ((double *)a)[i] = x;
 }
 
 static void pack_small(const run *r)

@@ -71,6 +71,11 @@ size_t peri_lstm_nparams(const peri_lstm_sizes *net);
 size_t peri_lstm_nparts(const peri_lstm_sizes *net);
 peri_lstm_part peri_lstm_get_part(const peri_lstm_sizes *net, size_t index);
 
+/* The first element of a (batch,steps,wide) that is not finite, or with bits not 0 or 1; the
+ * number of elements when there is none. Beyond its length a sequence may hold anything. */
+size_t peri_lstm_find_bad(int dtype, const void *a, size_t batch, size_t steps, size_t wide,
+                          bool bits, const size_t *lengths);
+
 /* Bytes of workspace, aligned to 64, for a run; 0 when they overflow. */
 size_t peri_lstm_workspace(const peri_lstm_sizes *net, size_t batch, size_t steps, bool gradient);
 

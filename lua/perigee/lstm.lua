@@ -1,0 +1,454 @@
+-- SPDX-License-Identifier: MIT
+--
+-- pg.lstm: a stack of LSTM layers with a linear output, trained on bits with the mean binary
+-- cross-entropy of its logits. Parameters are one flat array in PyTorch's order, so an optimizer
+-- is one kernel over two arrays and a saved net is an .npz with PyTorch's names. The sums are in
+-- kernel/lstm.c; the training loop is here.
+local pg, core = ...
+local args = pg._args
+local fail, got = args.fail, args.got
+
+local lstm, methods = {}, {}
+local meta = {__name = "lstm"}
+
+-- The names of a net's arrays in order, with where each lies in the flat array.
+local function parts_of(net)
+  return rawget(net, "_parts")
+end
+
+function meta.__index(_, key)
+  local method = methods[key]
+  if method then return method end
+  local known = {"params", "grads", "nparams", "input_size", "hidden_size", "num_layers", "output_size", "dtype"}
+  for _, k in ipairs(args.sorted_keys(methods)) do known[#known + 1] = k end
+  local near = args.nearest(tostring(key), known)
+  error(string.format("lstm has no '%s'%s", tostring(key), near and string.format("; did you mean '%s'?", near) or ""), 2)
+end
+
+-- A net of these sizes with parameters 0, for the function `name`.
+local function make(name, o)
+  local handle, nparams = core.open(o.input_size, o.hidden_size, o.num_layers, o.output_size, o.dtype)
+  if not handle then
+    fail(name, 1, string.format("a net of input_size %d, hidden_size %d, num_layers %d, output_size %d is too large",
+      o.input_size, o.hidden_size, o.num_layers, o.output_size), 3)
+  end
+  return setmetatable({_core = handle, _parts = core.parts(handle), nparams = nparams, dtype = o.dtype,
+    input_size = o.input_size, hidden_size = o.hidden_size, num_layers = o.num_layers, output_size = o.output_size,
+    params = pg.zeros(nparams, o.dtype), grads = pg.zeros(nparams, o.dtype)}, meta)
+end
+
+--- pg.lstm.new(opts) -> net
+-- A stack of LSTM layers and a linear output, as torch.nn.LSTM(batch_first=True) and
+-- torch.nn.Linear: the same names, layouts, gate order i, f, g, o, and parameters drawn from
+-- uniform(-1/sqrt(hidden_size), 1/sqrt(hidden_size)).
+-- @param opts.input_size  integer
+-- @param opts.hidden_size  integer
+-- @param opts.num_layers  integer: 1
+-- @param opts.output_size  integer
+-- @param opts.dtype  string: "f32" or "f64"
+-- @param opts.rng  generator: draws the parameters
+-- @return net  with params and grads (flat arrays), nparams and the sizes by the names above
+-- @source Hochreiter & Schmidhuber 1997; torch.nn.LSTM
+-- @example pg.lstm.new{input_size = 1, hidden_size = 32, num_layers = 2, output_size = 1, rng = pg.random.new(0)}.nparams --> 12961
+function lstm.new(opts)
+  if type(opts) ~= "table" then fail("new", 1, "options: expected a table, got " .. got(opts)) end
+  local o = args.options("new", 1, opts, {input_size = args.any, hidden_size = args.any, num_layers = 1,
+    output_size = args.any, dtype = "f32", rng = args.any})
+  for _, k in ipairs{"input_size", "hidden_size", "num_layers", "output_size"} do
+    o[k] = args.integer("new", 1, k, o[k], 1, 2^29 // 1 | 0)
+  end
+  o.dtype = ({f32 = "f32", float32 = "f32", f64 = "f64", float64 = "f64"})[o.dtype]
+    or fail("new", 1, string.format('dtype: expected "f32" or "f64", got %q', o.dtype))
+  args.rng("new", 1, o.rng)
+  local net = make("new", o)
+  local bound = 1 / math.sqrt(o.hidden_size)
+  net.params:assign(o.rng:uniform(-bound, bound, net.nparams))
+  return net
+end
+
+--- pg.lstm.shift(X) -> x, y
+-- What a net that predicts each bit from those before it is trained on: y is X, x is X one step
+-- late with 0 first.
+-- @param X  array, n x steps, or n x steps x size
+-- @return x  array, n x steps x size: the inputs
+-- @return y  array, n x steps x size: the targets
+-- @example pg.lstm.shift(pg.array{{1, 0, 1}}):reshape(-1) --> [0.0  1.0  0.0]
+function lstm.shift(X)
+  args.array("shift", 1, "X", X)
+  if X.ndim ~= 2 and X.ndim ~= 3 then
+    fail("shift", 1, "X: expected n x steps or n x steps x size, got shape " .. tostring(X.shape))
+  end
+  local y = X.ndim == 2 and X:expand_dims(3) or X
+  local x = pg.zeros_like(y)
+  if x.shape[2] > 1 then x[{{}, {2, -1}}] = y:slice({}, {1, -2}) end
+  return x, y
+end
+
+-- ---- checks -----------------------------------------------------------------------------------
+
+-- Raises unless the 3-d array a has finite elements, or with bits 0 and 1 only.
+local function check_elements(name, arg, what, a, bits, lengths)
+  local i, j, k = core.find_bad(a, bits, lengths)
+  if not i then return end
+  local v = a(i, j, k)
+  fail(name, arg, string.format("%s: element (%d, %d, %d) is %s, expected %s", what, i, j, k,
+    v == v // 1 and v ~= 1 / 0 and v ~= -1 / 0 and string.format("%d", v // 1 | 0) or tostring(v),
+    bits and "0 or 1" or "a finite number"), 4)
+end
+
+local function check_shape(name, arg, what, a, want, words)
+  if not args.is_array(a) then fail(name, arg, string.format("%s: expected array, got %s", what, got(a)), 4) end
+  local ok = a.ndim == 3
+  for axis = 1, 3 do ok = ok and a.shape[axis] >= 1 and (not want[axis] or a.shape[axis] == want[axis]) end
+  if not ok then fail(name, arg, string.format("%s: expected %s, got shape %s", what, words, tostring(a.shape)), 4) end
+end
+
+local function check_x(name, net, x)
+  check_shape(name, 1, "x", x, {nil, nil, net.input_size},
+    string.format("batch x time x %d (input_size)", net.input_size))
+end
+
+-- x and y of a net's type, and lengths as the kernel takes them.
+local function check_data(name, net, x, y, lengths)
+  check_x(name, net, x)
+  local n, steps = x.shape[1], x.shape[2]
+  check_shape(name, 2, "y", y, {n, steps, net.output_size},
+    string.format("(%d, %d, %d), x's batch and time and output_size", n, steps, net.output_size))
+  local packed
+  if lengths ~= nil then
+    if type(lengths) ~= "table" and not args.is_array(lengths) then
+      fail(name, 3, "lengths: expected a list of integers, got " .. got(lengths), 3)
+    end
+    if #lengths ~= n then
+      fail(name, 3, string.format("lengths: expected one for each of %d sequences, got %d", n, #lengths), 3)
+    end
+    local at, value
+    packed, at, value = core.lengths(lengths, steps)
+    if not packed then
+      fail(name, 3, string.format("lengths: element %d is %g, expected an integer in 1..%d", at, value, steps), 3)
+    end
+  end
+  x, y = core.ready(x, net.dtype), core.ready(y, net.dtype)
+  check_elements(name, 1, "x", x, false, packed)
+  check_elements(name, 2, "y", y, true, packed)
+  return x, y, packed
+end
+
+-- ---- a net ------------------------------------------------------------------------------------
+
+--- lstm:names() -> list
+-- The names of the parameter arrays in the order they lie in net.params.
+-- @return list  of strings: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..., fc.weight, fc.bias
+function methods:names()
+  local names = {}
+  for i, part in ipairs(parts_of(self)) do names[i] = part[1] end
+  return names
+end
+
+-- A table whose pairs() go in the order of `names`.
+local function ordered(values, names)
+  return setmetatable(values, {__pairs = function(t)
+    local i = 0
+    return function()
+      i = i + 1
+      if names[i] ~= nil then return names[i], t[names[i]] end
+    end
+  end})
+end
+
+--- lstm:named([which]) -> table
+-- Views into the flat parameters (or gradients) by PyTorch's names; what is assigned to a view is
+-- assigned to the net. pairs() goes in the order of names().
+-- @param which  string: "params" (default) or "grads"
+-- @return table  weight_ih_l0 is 4 hidden_size x input_size, weight_hh_l0 4 hidden_size x hidden_size,
+-- bias_ih_l0 and bias_hh_l0 4 hidden_size, and so on for each layer; fc.weight and fc.bias
+function methods:named(which)
+  local flat = self[args.choice("named", 1, "which", which or "params", {"params", "grads"})]
+  local views = {}
+  for _, part in ipairs(parts_of(self)) do
+    local view = flat:slice({part[2], part[3]})
+    views[part[1]] = part[5] and view:reshape(part[4], part[5]) or view
+  end
+  return ordered(views, self:names())
+end
+
+--- lstm:forward(x [, state]) -> logits, state
+-- Runs the net.
+-- @param x  array, batch x time x input_size
+-- @param state  table {h=, c=} of arrays num_layers x batch x hidden_size, as forward returns it: zeros
+-- @return logits  array, batch x time x output_size
+-- @return state  table {h=, c=} after the last step
+function methods:forward(x, state)
+  check_x("forward", self, x)
+  local h, c
+  if state ~= nil then
+    if type(state) ~= "table" then fail("forward", 2, "state: expected a table {h=, c=}, got " .. got(state)) end
+    local want = {self.num_layers, x.shape[1], self.hidden_size}
+    local words = string.format("(%d, %d, %d), num_layers x batch x hidden_size", table.unpack(want))
+    check_shape("forward", 2, "state.h", state.h, want, words)
+    check_shape("forward", 2, "state.c", state.c, want, words)
+    h, c = state.h, state.c
+  end
+  x = core.ready(x, self.dtype)
+  check_elements("forward", 1, "x", x, false)
+  local logits
+  logits, h, c = core.forward(self._core, self.params, x, h, c)
+  return logits, {h = h, c = c}
+end
+
+--- lstm:loss(x, y [, opts]) -> loss
+-- Mean binary cross-entropy of the logits over all steps and outputs.
+-- @param x  array, batch x time x input_size
+-- @param y  array of 0 and 1, batch x time x output_size
+-- @param opts.lengths  list: the steps of each sequence that count; what lies beyond is ignored
+-- @return loss  number, in nats
+function methods:loss(x, y, opts)
+  local o = args.options("loss", 3, opts, {lengths = args.any})
+  local xs, ys, lengths = check_data("loss", self, x, y, o.lengths)
+  return core.loss(self._core, self.params, nil, xs, ys, lengths)
+end
+
+--- lstm:loss_grad(x, y [, opts]) -> loss
+-- The loss, and its gradient in net.grads (what was there is overwritten).
+-- @param x  array, batch x time x input_size
+-- @param y  array of 0 and 1, batch x time x output_size
+-- @param opts.lengths  list: the steps of each sequence that count; what lies beyond is ignored
+-- @return loss  number, in nats
+function methods:loss_grad(x, y, opts)
+  local o = args.options("loss_grad", 3, opts, {lengths = args.any})
+  local xs, ys, lengths = check_data("loss_grad", self, x, y, o.lengths)
+  return core.loss(self._core, self.params, self.grads, xs, ys, lengths)
+end
+
+-- Sequences of bits as inputs and targets, for the function `name`.
+local function check_sequences(name, net, X)
+  if net.input_size ~= net.output_size then
+    error(string.format("%s: a net that predicts its own input has equal sizes; this one has input_size %d and output_size %d",
+      name, net.input_size, net.output_size), 3)
+  end
+  args.array(name, 1, "X", X)
+  if X.ndim ~= (net.input_size == 1 and 2 or 3) and X.ndim ~= 3 then
+    fail(name, 1, "X: expected n x steps x " .. net.input_size .. ", got shape " .. tostring(X.shape), 3)
+  end
+  return lstm.shift(X)
+end
+
+--- lstm:logprob(X) -> array
+-- The log-probability of each sequence when every bit is drawn given those before it, the first
+-- input being 0.
+-- @param X  array of 0 and 1, n x steps (or n x steps x input_size)
+-- @return array  n values, in nats
+function methods:logprob(X)
+  local x, y = check_sequences("logprob", self, X)
+  x, y = check_data("logprob", self, x, y)
+  return -core.row_loss(self._core, self.params, x, y)
+end
+
+--- lstm:sample(n, rng, opts) -> array
+-- Draws n sequences at once, bit by bit: each from the probability that the net gives it after the
+-- bits drawn before, the first input being 0.
+-- @param n  integer: how many
+-- @param rng  generator
+-- @param opts.steps  integer: how long
+-- @return array  of 0 and 1, n x steps (n x steps x input_size when that is above 1)
+function methods:sample(n, rng, opts)
+  args.integer("sample", 1, "n", n, 0)
+  args.rng("sample", 2, rng)
+  local o = args.options("sample", 3, opts, {steps = args.any})
+  local steps = args.integer("sample", 3, "steps", o.steps, 1)
+  if self.input_size ~= self.output_size then
+    error(string.format("sample: a net that predicts its own input has equal sizes; this one has input_size %d and output_size %d",
+      self.input_size, self.output_size), 2)
+  end
+  local X = core.sample(self._core, self.params, rng:random(n, steps, self.input_size))
+  return self.input_size == 1 and X:reshape(n, steps) or X
+end
+
+function meta:__tostring()
+  local lines = {string.format("lstm %s: input_size %d, hidden_size %d, num_layers %d, output_size %d, %d parameters",
+    self.dtype, self.input_size, self.hidden_size, self.num_layers, self.output_size, self.nparams)}
+  for _, part in ipairs(parts_of(self)) do
+    lines[#lines + 1] = string.format("  %-14s %s", part[1],
+      part[5] and string.format("%d x %d", part[4], part[5]) or string.format("%d", part[4]))
+  end
+  return table.concat(lines, "\n")
+end
+
+-- ---- files ------------------------------------------------------------------------------------
+
+--- lstm:save(path)
+-- Writes the parameters as .npz with PyTorch's names. With a module that has an nn.LSTM `lstm`
+-- (batch_first=True) and an nn.Linear `fc`, weights go to PyTorch and come back with
+--     z = np.load("net.npz"); model.load_state_dict({k if k[:2] == "fc" else "lstm." + k: torch.from_numpy(z[k]) for k in z.files})
+--     np.savez("net.npz", **{k.removeprefix("lstm."): v.numpy() for k, v in model.state_dict().items()})
+-- @param path  string: ends in .npz
+function methods:save(path)
+  pg.save(path, self:named())
+end
+
+-- The arrays of a file by their names without "lstm.", and what is wrong with them for these parts.
+local function read_parts(path)
+  local read = pg.load(path)
+  if type(read) ~= "table" then
+    error(path .. ": expected an .npz with the arrays of a net, got " .. got(read), 3)
+  end
+  local arrays = {}
+  for _, name in ipairs(args.sorted_keys(read)) do arrays[name:gsub("^lstm%.", "")] = read[name] end
+  return arrays
+end
+
+local function fill(path, net, arrays)
+  local views = net:named()
+  for _, part in ipairs(parts_of(net)) do
+    local name, a = part[1], arrays[part[1]]
+    local want = views[name]
+    if not args.is_array(a) then error(string.format("%s: there is no %s", path, name), 3) end
+    if a.shape ~= want.shape then
+      error(string.format("%s: %s is %s, expected %s", path, name, tostring(a.shape), tostring(want.shape)), 3)
+    end
+    arrays[name] = nil
+  end
+  local more = args.sorted_keys(arrays)[1]
+  if more then error(string.format("%s: a net of %d layers has no %s", path, net.num_layers, more), 3) end
+end
+
+local function assign(net, arrays)
+  local views = net:named()
+  for _, name in ipairs(net:names()) do views[name]:assign(arrays[name]) end
+end
+
+local function copy_of(t)
+  local c = {}
+  for _, k in ipairs(args.sorted_keys(t)) do c[k] = t[k] end
+  return c
+end
+
+--- lstm:load(path) -> net
+-- Fills this net from a file written by net:save or by PyTorch (see lstm:save). A file of another
+-- size is refused and the net stays as it was.
+-- @param path  string
+-- @return net  itself
+-- @error PATH: weight_hh_l0 is (32, 8), expected (128, 32)
+function methods:load(path)
+  local arrays = read_parts(path)
+  fill(path, self, copy_of(arrays))
+  assign(self, arrays)
+  return self
+end
+
+--- pg.lstm.load(path) -> net
+-- A net from a file written by net:save or by PyTorch (see lstm:save); its sizes and dtype are
+-- those of the arrays.
+-- @param path  string
+-- @return net
+function lstm.load(path)
+  local arrays = read_parts(path)
+  local first, fc = arrays.weight_ih_l0, arrays["fc.weight"]
+  for _, name in ipairs{"weight_ih_l0", "fc.weight"} do
+    local a = arrays[name]
+    if not args.is_array(a) then error(string.format("%s: there is no %s", path, name), 2) end
+    if a.ndim ~= 2 or a.size == 0 or name == "weight_ih_l0" and a.shape[1] % 4 ~= 0 then
+      error(string.format("%s: %s is %s, expected %s", path, name, tostring(a.shape),
+        name == "fc.weight" and "output_size x hidden_size" or "4 hidden_size x input_size"), 2)
+    end
+  end
+  local layers = 1
+  while arrays["weight_ih_l" .. layers] do layers = layers + 1 end
+  local net = make("load", {input_size = first.shape[2], hidden_size = first.shape[1] // 4, num_layers = layers,
+    output_size = fc.shape[1], dtype = first.dtype})
+  fill(path, net, copy_of(arrays))
+  assign(net, arrays)
+  return net
+end
+
+-- ---- training ---------------------------------------------------------------------------------
+
+local function plain(epochs)
+  return function(_, i)
+    if i < epochs then return i + 1, {} end
+  end, nil, 0
+end
+
+--- lstm:fit(x, y [, opts]) -> history
+-- Trains the net. An epoch goes once over all sequences, in mini-batches of a new random order
+-- when there are several. Ctrl-C stops after the step under way and keeps the net.
+-- @param x  array, n x time x input_size
+-- @param y  array of 0 and 1, n x time x output_size
+-- @param opts.epochs  integer: 100
+-- @param opts.batch  integer: sequences to a step; all of them
+-- @param opts.optimizer  optimizer: pg.optim.adam{}
+-- @param opts.rng  generator for the order; wanted when batch is below n
+-- @param opts.lengths  list: the steps of each sequence that count; all
+-- @param opts.clip_norm  number: the gradient is scaled to at most this norm
+-- @param opts.progress  boolean: whether a bar is drawn, on a terminal: true
+-- @param opts.on_epoch  function(s) with s.epoch, s.loss, s.last, s.lr; training stops when it returns false
+-- @return history  table: loss (mean over the steps of an epoch), last (loss of its last batch) and lr, an
+-- array each with one value an epoch; epochs (how many were made); stopped (false, "on_epoch" or "interrupted")
+-- @error fit: the loss is nan at epoch 3, step 17
+function methods:fit(x, y, opts)
+  local o = args.options("fit", 3, opts, {epochs = 100, batch = args.any, optimizer = args.any, rng = args.any,
+    lengths = args.any, clip_norm = args.any, progress = true, on_epoch = args.any})
+  local epochs = args.integer("fit", 3, "epochs", o.epochs, 0)
+  local xs, ys, lengths = check_data("fit", self, x, y, o.lengths)
+  local n = xs.shape[1]
+  local batch = math.min(args.integer("fit", 3, "batch", o.batch or n, 1), n)
+  local on_epoch = args.callback("fit", 3, "on_epoch", o.on_epoch)
+  local clip = o.clip_norm and args.number("fit", 3, "clip_norm", o.clip_norm, 0)
+  local rng = o.rng
+  if batch < n then args.rng("fit", 3, rng) end
+  local optimizer = o.optimizer or pg.optim.adam{}
+  if type(optimizer) ~= "table" or type(optimizer.step) ~= "function" then
+    fail("fit", 3, "optimizer: expected one of pg.optim such as pg.optim.adam{}, got " .. got(optimizer))
+  end
+
+  local loss_grad, clip_norm, handle = core.loss, pg.optim.clip_norm, self._core
+  local params, grads = self.params, self.grads
+  local means, lasts, rates, done = {}, {}, {}, 0
+  local stopped, failure = false, nil
+  local function run_epoch(epoch)
+    local order = batch < n and rng:permutation(n) or nil
+    local sum, last, step = 0, nil, 0
+    for from = 1, n, batch do
+      local count = math.min(batch, n - from + 1)
+      step = step + 1
+      last = loss_grad(handle, params, grads, xs, ys, lengths, order, from, count)
+      if last ~= last or last == math.huge then
+        failure = string.format("fit: the loss is %s at epoch %d, step %d; a lower lr or clip_norm may help",
+          last ~= last and "nan" or "inf", epoch, step)
+        return false
+      end
+      if clip then clip_norm(grads, clip) end
+      optimizer:step(params, grads)
+      sum = sum + last * count
+    end
+    done = epoch
+    means[epoch], lasts[epoch], rates[epoch] = sum / n, last, optimizer.lr
+    return true
+  end
+  local function train()
+    local steps, state, start, closing
+    if o.progress then
+      steps, state, start, closing = pg.progress(epochs, "fit")
+    else
+      steps, state, start = plain(epochs)
+    end
+    for epoch, bar in steps, state, start, closing do
+      if not run_epoch(epoch) then return end
+      bar.loss = means[epoch]
+      if on_epoch and on_epoch{epoch = epoch, loss = means[epoch], last = lasts[epoch], lr = rates[epoch]} == false then
+        stopped = "on_epoch"
+        return
+      end
+    end
+  end
+  local ok, err = pcall(train)
+  core.release(handle)
+  if not ok then
+    if type(err) ~= "string" or not err:find("interrupted!$") then error(err, 0) end
+    stopped = "interrupted"
+  end
+  if failure then error(failure, 2) end
+  return {loss = pg.array(means), last = pg.array(lasts), lr = pg.array(rates), epochs = done, stopped = stopped}
+end
+
+return lstm

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The primitives of lua/perigee/optim.lua. */
+#include <math.h>
+
+#include "bind.h"
+#include "kernel/optim.h"
+
+/* The array at arg, contiguous as it is: it is written in place. With `like`, of its dtype and
+ * size. */
+static peri_array *check_flat(lua_State *L, int arg, const char *name, const peri_array *like)
+{
+    peri_array *a = peri_arg_array(L, arg, name);
+    if (!peri_is_contiguous(a))
+        peri_argerror(L, arg,
+                      "%s: expected a contiguous array, got a strided view; it is changed "
+                      "in place, so give the array itself",
+                      name);
+    if (like != NULL && (a->dtype != like->dtype || a->size != like->size))
+        peri_argerror(L, arg, "%s: expected %I elements of %s, got %s", name,
+                      (LUAI_UACINT)like->size, like->dtype == PERI_F32 ? "f32" : "f64",
+                      peri_push_got(L, arg));
+    if (like != NULL && peri_overlaps(a, like))
+        peri_argerror(L, arg, "%s: shares memory with params", name);
+    return a;
+}
+
+/* adam(params, grads, m, v, step, lr, beta1, beta2, eps, weight_decay) */
+static int optim_adam(lua_State *L)
+{
+    const peri_array *p = check_flat(L, 1, "params", NULL);
+    const peri_array *g = check_flat(L, 2, "grads", p);
+    const peri_array *m = check_flat(L, 3, "m", p), *v = check_flat(L, 4, "v", p);
+    const peri_adam adam = {.step = luaL_checkinteger(L, 5),
+                            .lr = luaL_checknumber(L, 6),
+                            .beta1 = luaL_checknumber(L, 7),
+                            .beta2 = luaL_checknumber(L, 8),
+                            .eps = luaL_checknumber(L, 9),
+                            .weight_decay = luaL_checknumber(L, 10)};
+    peri_optim_adam(p->dtype, p->size, &adam, g->data, p->data, m->data, v->data);
+    return 0;
+}
+
+/* sgd(params, grads, b, step, lr, momentum, dampening, weight_decay, nesterov) */
+static int optim_sgd(lua_State *L)
+{
+    const peri_array *p = check_flat(L, 1, "params", NULL);
+    const peri_array *g = check_flat(L, 2, "grads", p);
+    const peri_sgd sgd = {.step = luaL_checkinteger(L, 4),
+                          .lr = luaL_checknumber(L, 5),
+                          .momentum = luaL_checknumber(L, 6),
+                          .dampening = luaL_checknumber(L, 7),
+                          .weight_decay = luaL_checknumber(L, 8),
+                          .nesterov = lua_toboolean(L, 9)};
+    const peri_array *b = sgd.momentum != 0 ? check_flat(L, 3, "b", p) : NULL;
+    peri_optim_sgd(p->dtype, p->size, &sgd, g->data, p->data, b != NULL ? b->data : NULL);
+    return 0;
+}
+
+/*** pg.optim.clip_norm(grads, max_norm) -> norm
+ * Scales grads in place so that their Euclidean norm is at most max_norm.
+ * @param grads  array, contiguous: changed in place
+ * @param max_norm  number above 0
+ * @return norm  number: the norm before
+ * @source torch.nn.utils.clip_grad_norm_: the factor is max_norm / (norm + 1e-6)
+ * @example pg.optim.clip_norm(pg.array{3, 4}, 1) --> 5.0
+ */
+static int optim_clip_norm(lua_State *L)
+{
+    const peri_array *g = check_flat(L, 1, "grads", NULL);
+    const double most = peri_arg_number(L, 2, "max_norm");
+    if (!(most > 0))
+        peri_argerror(L, 2, "max_norm: expected a number above 0, got %f", most);
+    lua_pushnumber(L, peri_optim_clip(g->dtype, g->size, most, g->data));
+    return 1;
+}
+
+PERI_OPENER(optim)
+{
+    static const luaL_Reg functions[] = {
+        {"adam", optim_adam}, {"sgd", optim_sgd}, {"clip_norm", optim_clip_norm}, {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}

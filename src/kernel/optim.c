@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/optim.h"
+
+#include <math.h>
+#include <stdint.h>
+
+#include "kernel/view.h"
+
+typedef struct {
+    void (*adam)(size_t n, const peri_adam *a, double scale, double root2, const void *grad,
+                 void *params, void *first, void *second);
+    void (*sgd)(size_t n, const peri_sgd *s, const void *grad, void *params, void *buffer);
+} optim_functions;
+
+#define LANES_BITS  32
+#define LANES_BYTES 16
+#include "kernel/lanes.h"
+#include "kernel/optim_step.h"
+#undef LANES_BITS
+#define LANES_BITS 64
+#include "kernel/lanes.h"
+#include "kernel/optim_step.h"
+#if LANES_X86
+#undef LANES_BYTES
+#define LANES_BYTES 32
+#include "kernel/lanes.h"
+#include "kernel/optim_step.h"
+#undef LANES_BITS
+#define LANES_BITS 32
+#include "kernel/lanes.h"
+#include "kernel/optim_step.h"
+#undef LANES_BYTES
+#define LANES_BYTES 64
+#include "kernel/lanes.h"
+#include "kernel/optim_step.h"
+#undef LANES_BITS
+#define LANES_BITS 64
+#include "kernel/lanes.h"
+#include "kernel/optim_step.h"
+#endif
+
+static const optim_functions *choose(int dtype)
+{
+#if LANES_X86
+    if (lanes_bytes() == 64)
+        return dtype == PERI_F32 ? &optim_f32_64 : &optim_f64_64;
+    if (lanes_bytes() == 32)
+        return dtype == PERI_F32 ? &optim_f32_32 : &optim_f64_32;
+#endif
+    return dtype == PERI_F32 ? &optim_f32_16 : &optim_f64_16;
+}
+
+void peri_optim_adam(int dtype, size_t n, const peri_adam *adam, const void *g, void *p, void *m,
+                     void *v)
+{
+    const double step = (double)adam->step;
+    const double scale = adam->lr / (1 - pow(adam->beta1, step));
+    const double root2 = sqrt(1 - pow(adam->beta2, step));
+    choose(dtype)->adam(n, adam, scale, root2, g, p, m, v);
+}
+
+void peri_optim_sgd(int dtype, size_t n, const peri_sgd *sgd, const void *g, void *p, void *b)
+{
+    choose(dtype)->sgd(n, sgd, g, p, b);
+}
+
+static double sum_squares(int dtype, size_t n, const void *g)
+{
+    enum { CHAINS = 8 };
+    double sum[CHAINS] = {0};
+    for (size_t i = 0; i < n; i++) {
+        const double x = dtype == PERI_F32 ? (double)((const float *)g)[i] : ((const double *)g)[i];
+        sum[i % CHAINS] += x * x;
+    }
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+double peri_optim_clip(int dtype, size_t n, double max_norm, void *g)
+{
+    const double norm = sqrt(sum_squares(dtype, n, g));
+    const double factor = max_norm / (norm + 1e-6);
+    if (factor >= 1)
+        return norm;
+    for (size_t i = 0; i < n; i++)
+        if (dtype == PERI_F32)
+            ((float *)g)[i] *= (float)factor;
+        else
+            ((double *)g)[i] *= factor;
+    return norm;
+}
