@@ -44,6 +44,8 @@ static const lua_CFunction eager[] = {
 };
 
 /* Openers of modules. */
+int peri_open_lstm(lua_State *L);
+int peri_open_optim(lua_State *L);
 int peri_open_process(lua_State *L);
 int peri_open_system(lua_State *L);
 int peri_open_canvas(lua_State *L);
@@ -76,6 +78,9 @@ static const struct module {
     {"_sweep", NULL, true, false},
     {"_system", peri_open_system, false, false},
     {"experiment", NULL, true, false},
+    {"gradcheck", NULL, true, false},
+    {"lstm", peri_open_lstm, true, false},
+    {"optim", peri_open_optim, true, false},
     {"option", NULL, true, false},
     {"strict", NULL, true, false},
     {"_canvas", peri_open_canvas, false, false},

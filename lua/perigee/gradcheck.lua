@@ -31,44 +31,51 @@ return function(f, grad, x, opts)
   if type(grad) == "function" then grad = grad(x) end
   args.array("gradcheck", 2, "grad", grad)
   if grad.size ~= x.size then
-    args.fail("gradcheck", 2, string.format("grad: expected x's shape %s, got %s", tostring(x.shape), tostring(grad.shape)))
+    args.fail("gradcheck", 2,
+      string.format("grad: expected x's shape %s, got %s", tostring(x.shape), tostring(grad.shape)))
   end
-  local n = x.size
-  local flat, analytic = x:reshape(n), grad:reshape(n):copy()
-  local shared = n > 0 and pcall(function()
-    local before = flat[1]
-    flat[1] = before + 1
-    local same = x:reshape(n)[1] == before + 1
-    flat[1] = before
-    assert(same)
-  end)
-  -- A strided x cannot be seen as flat; then f is given a copy.
-  local at = shared and x or x:copy()
-  flat = at:reshape(n)
-  local function value(i, v)
-    flat[i] = v
-    local y = f(at)
-    if type(y) ~= "number" then args.fail("gradcheck", 1, "f: returned " .. args.got(y) .. ", expected a number", 4) end
-    return y
+  local n, shape = x.size, x.shape
+  -- x:set's arguments for the element at a row-major position.
+  local function place(position)
+    local index, rest = {}, position - 1
+    for axis = x.ndim, 1, -1 do
+      index[axis] = rest % shape[axis] + 1
+      rest = rest // shape[axis]
+    end
+    return index
   end
+  local flat = grad:reshape(n)
   local indices = o.indices
   if indices == nil then
     indices = {}
     for i = 1, n do indices[i] = i end
   end
-  local numeric, scale = {}, 0
+  local numeric, scale, before, analytic = {}, 0, x:copy(), {}
   for k = 1, #indices do
     local i = args.integer("gradcheck", 4, "indices", indices[k], 1, n)
-    local v = flat[i]
+    local index = place(i)
+    local v = x:get(table.unpack(index))
     local h = o.step * math.max(1, math.abs(v))
-    local d = (value(i, v - 2 * h) - 8 * value(i, v - h) + 8 * value(i, v + h) - value(i, v + 2 * h)) / (12 * h)
-    flat[i] = v
+    local function f_at(moved)
+      index[x.ndim + 1] = moved
+      x:set(table.unpack(index))
+      local y = f(x)
+      if type(y) ~= "number" then
+        x:assign(before)
+        args.fail("gradcheck", 1, "f: returned " .. args.got(y) .. ", expected a number", 3)
+      end
+      return y
+    end
+    local d = (f_at(v - 2 * h) - 8 * f_at(v - h) + 8 * f_at(v + h) - f_at(v + 2 * h)) / (12 * h)
+    index[x.ndim + 1] = v
+    x:set(table.unpack(index))
     numeric[k] = d
-    scale = math.max(scale, math.abs(d) + math.abs(analytic[i]))
+    scale = math.max(scale, math.abs(d) + math.abs(flat[i]))
+    analytic[k] = flat[i]
   end
   local result = {max_rel_error = 0.0, ok = true}
   for k = 1, #indices do
-    local a, d = analytic[indices[k] // 1 | 0], numeric[k]
+    local a, d = analytic[k], numeric[k]
     local size = math.max(math.abs(a) + math.abs(d), o.floor * scale)
     local err = a == d and 0.0 or math.abs(a - d) / size
     if err ~= err then err = math.huge end

@@ -22,7 +22,8 @@ function meta.__index(_, key)
   local known = {"params", "grads", "nparams", "input_size", "hidden_size", "num_layers", "output_size", "dtype"}
   for _, k in ipairs(args.sorted_keys(methods)) do known[#known + 1] = k end
   local near = args.nearest(tostring(key), known)
-  error(string.format("lstm has no '%s'%s", tostring(key), near and string.format("; did you mean '%s'?", near) or ""), 2)
+  local hint = near and string.format("; did you mean '%s'?", near) or ""
+  error(string.format("lstm has no '%s'%s", tostring(key), hint), 2)
 end
 
 -- A net of these sizes with parameters 0, for the function `name`.
@@ -49,7 +50,7 @@ end
 -- @param opts.rng  generator: draws the parameters
 -- @return net  with params and grads (flat arrays), nparams and the sizes by the names above
 -- @source Hochreiter & Schmidhuber 1997; torch.nn.LSTM
--- @example pg.lstm.new{input_size = 1, hidden_size = 32, num_layers = 2, output_size = 1, rng = pg.random.new(0)}.nparams --> 12961
+-- @example pg.lstm.new{input_size = 1, hidden_size = 32, output_size = 1, rng = pg.random.new(0)}.nparams --> 4513
 function lstm.new(opts)
   if type(opts) ~= "table" then fail("new", 1, "options: expected a table, got " .. got(opts)) end
   local o = args.options("new", 1, opts, {input_size = args.any, hidden_size = args.any, num_layers = 1,
@@ -87,50 +88,55 @@ end
 -- ---- checks -----------------------------------------------------------------------------------
 
 -- Raises unless the 3-d array a has finite elements, or with bits 0 and 1 only.
-local function check_elements(name, arg, what, a, bits, lengths)
+local function check_elements(name, arg, what, a, bits, lengths, depth)
   local i, j, k = core.find_bad(a, bits, lengths)
   if not i then return end
   local v = a(i, j, k)
   fail(name, arg, string.format("%s: element (%d, %d, %d) is %s, expected %s", what, i, j, k,
     v == v // 1 and v ~= 1 / 0 and v ~= -1 / 0 and string.format("%d", v // 1 | 0) or tostring(v),
-    bits and "0 or 1" or "a finite number"), 4)
+    bits and "0 or 1" or "a finite number"), 3 + depth)
 end
 
-local function check_shape(name, arg, what, a, want, words)
-  if not args.is_array(a) then fail(name, arg, string.format("%s: expected array, got %s", what, got(a)), 4) end
+-- `depth` counts the functions between the method and this one.
+local function check_shape(name, arg, what, a, want, words, depth)
+  if not args.is_array(a) then
+    fail(name, arg, string.format("%s: expected array, got %s", what, got(a)), 3 + depth)
+  end
   local ok = a.ndim == 3
   for axis = 1, 3 do ok = ok and a.shape[axis] >= 1 and (not want[axis] or a.shape[axis] == want[axis]) end
-  if not ok then fail(name, arg, string.format("%s: expected %s, got shape %s", what, words, tostring(a.shape)), 4) end
+  if not ok then
+    fail(name, arg, string.format("%s: expected %s, got shape %s", what, words, tostring(a.shape)), 3 + depth)
+  end
 end
 
-local function check_x(name, net, x)
+local function check_x(name, net, x, depth)
   check_shape(name, 1, "x", x, {nil, nil, net.input_size},
-    string.format("batch x time x %d (input_size)", net.input_size))
+    string.format("batch x time x %d (input_size)", net.input_size), depth + 1)
 end
 
 -- x and y of a net's type, and lengths as the kernel takes them.
 local function check_data(name, net, x, y, lengths)
-  check_x(name, net, x)
+  check_x(name, net, x, 1)
   local n, steps = x.shape[1], x.shape[2]
   check_shape(name, 2, "y", y, {n, steps, net.output_size},
-    string.format("(%d, %d, %d), x's batch and time and output_size", n, steps, net.output_size))
+    string.format("(%d, %d, %d), x's batch and time and output_size", n, steps, net.output_size), 1)
   local packed
   if lengths ~= nil then
     if type(lengths) ~= "table" and not args.is_array(lengths) then
-      fail(name, 3, "lengths: expected a list of integers, got " .. got(lengths), 3)
+      fail(name, 3, "lengths: expected a list of integers, got " .. got(lengths), 4)
     end
     if #lengths ~= n then
-      fail(name, 3, string.format("lengths: expected one for each of %d sequences, got %d", n, #lengths), 3)
+      fail(name, 3, string.format("lengths: expected one for each of %d sequences, got %d", n, #lengths), 4)
     end
     local at, value
     packed, at, value = core.lengths(lengths, steps)
     if not packed then
-      fail(name, 3, string.format("lengths: element %d is %g, expected an integer in 1..%d", at, value, steps), 3)
+      fail(name, 3, string.format("lengths: element %d is %g, expected an integer in 1..%d", at, value, steps), 4)
     end
   end
   x, y = core.ready(x, net.dtype), core.ready(y, net.dtype)
-  check_elements(name, 1, "x", x, false, packed)
-  check_elements(name, 2, "y", y, true, packed)
+  check_elements(name, 1, "x", x, false, packed, 1)
+  check_elements(name, 2, "y", y, true, packed, 1)
   return x, y, packed
 end
 
@@ -179,18 +185,18 @@ end
 -- @return logits  array, batch x time x output_size
 -- @return state  table {h=, c=} after the last step
 function methods:forward(x, state)
-  check_x("forward", self, x)
+  check_x("forward", self, x, 0)
   local h, c
   if state ~= nil then
     if type(state) ~= "table" then fail("forward", 2, "state: expected a table {h=, c=}, got " .. got(state)) end
     local want = {self.num_layers, x.shape[1], self.hidden_size}
     local words = string.format("(%d, %d, %d), num_layers x batch x hidden_size", table.unpack(want))
-    check_shape("forward", 2, "state.h", state.h, want, words)
-    check_shape("forward", 2, "state.c", state.c, want, words)
+    check_shape("forward", 2, "state.h", state.h, want, words, 0)
+    check_shape("forward", 2, "state.c", state.c, want, words, 0)
     h, c = state.h, state.c
   end
   x = core.ready(x, self.dtype)
-  check_elements("forward", 1, "x", x, false)
+  check_elements("forward", 1, "x", x, false, nil, 0)
   local logits
   logits, h, c = core.forward(self._core, self.params, x, h, c)
   return logits, {h = h, c = c}
@@ -220,14 +226,19 @@ function methods:loss_grad(x, y, opts)
   return core.loss(self._core, self.params, self.grads, xs, ys, lengths)
 end
 
+-- What a method that feeds outputs back as inputs wants.
+local function check_predicts(name, net, depth)
+  if net.input_size ~= net.output_size then
+    error(string.format("%s: wants input_size and output_size to be equal, they are %d and %d", name, net.input_size,
+      net.output_size), 3 + (depth or 0))
+  end
+end
+
 -- Sequences of bits as inputs and targets, for the function `name`.
 local function check_sequences(name, net, X)
-  if net.input_size ~= net.output_size then
-    error(string.format("%s: a net that predicts its own input has equal sizes; this one has input_size %d and output_size %d",
-      name, net.input_size, net.output_size), 3)
-  end
+  check_predicts(name, net, 1)
   args.array(name, 1, "X", X)
-  if X.ndim ~= (net.input_size == 1 and 2 or 3) and X.ndim ~= 3 then
+  if X.ndim ~= 3 and not (X.ndim == 2 and net.input_size == 1) then
     fail(name, 1, "X: expected n x steps x " .. net.input_size .. ", got shape " .. tostring(X.shape), 3)
   end
   return lstm.shift(X)
@@ -256,10 +267,7 @@ function methods:sample(n, rng, opts)
   args.rng("sample", 2, rng)
   local o = args.options("sample", 3, opts, {steps = args.any})
   local steps = args.integer("sample", 3, "steps", o.steps, 1)
-  if self.input_size ~= self.output_size then
-    error(string.format("sample: a net that predicts its own input has equal sizes; this one has input_size %d and output_size %d",
-      self.input_size, self.output_size), 2)
-  end
+  check_predicts("sample", self)
   local X = core.sample(self._core, self.params, rng:random(n, steps, self.input_size))
   return self.input_size == 1 and X:reshape(n, steps) or X
 end
@@ -279,8 +287,8 @@ end
 --- lstm:save(path)
 -- Writes the parameters as .npz with PyTorch's names. With a module that has an nn.LSTM `lstm`
 -- (batch_first=True) and an nn.Linear `fc`, weights go to PyTorch and come back with
---     z = np.load("net.npz"); model.load_state_dict({k if k[:2] == "fc" else "lstm." + k: torch.from_numpy(z[k]) for k in z.files})
---     np.savez("net.npz", **{k.removeprefix("lstm."): v.numpy() for k, v in model.state_dict().items()})
+--     model.load_state_dict({k if k[:2] == "fc" else "lstm." + k: torch.tensor(v) for k, v in np.load(path).items()})
+--     np.savez(path, **model.state_dict())
 -- @param path  string: ends in .npz
 function methods:save(path)
   pg.save(path, self:named())

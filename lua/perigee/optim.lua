@@ -47,8 +47,8 @@ end
 -- The state arrays of opt fit params, or the optimizer is used for two nets.
 local function check_state(opt, params)
   if opt.size and opt.size ~= params.size then
-    args.fail("step", 1, string.format("params: has %d elements, but this optimizer's state is for %d; make one for each net",
-      params.size, opt.size), 3)
+    args.fail("step", 1, string.format(
+      "params: has %d elements, but this optimizer's state is for %d; make one for each net", params.size, opt.size), 4)
   end
   opt.size = params.size
 end
@@ -75,8 +75,8 @@ function optim.adam(opts)
   args.number("adam", 1, "weight_decay", o.weight_decay, 0)
   local lr = check_rate("adam", o.lr or 1e-3)
   local scheduled = type(lr) == "function"
-  return setmetatable({lr = not scheduled and lr or nil, schedule = scheduled and lr or nil, beta1 = beta1, beta2 = beta2,
-    eps = o.eps, weight_decay = o.weight_decay, t = 0}, adam_meta)
+  return setmetatable({lr = not scheduled and lr or nil, schedule = scheduled and lr or nil, beta1 = beta1,
+    beta2 = beta2, eps = o.eps, weight_decay = o.weight_decay, t = 0}, adam_meta)
 end
 
 --- adam:step(params, grads)

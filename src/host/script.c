@@ -18,6 +18,8 @@ static void stop(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     lua_sethook(L, NULL, 0, 0);
+    if (!peri_stop_requested(&peri_getstate(L)->stop))
+        return; /* a kernel saw the flag first and its error was raised already */
     atomic_store(&peri_getstate(L)->stop.requested, 0);
     luaL_error(L, "interrupted!");
 }
