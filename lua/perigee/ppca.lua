@@ -1,0 +1,363 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Probabilistic principal component analysis: x = W z + mu + e, z ~ N(0, I), e ~ N(0, sigma2 I).
+-- Tipping & Bishop 1999, "Probabilistic Principal Component Analysis", J. R. Statist. Soc. B 61(3).
+-- The equations stand in src/kernel/ppca.h.
+
+local pg, core = ...
+local args = pg._args
+
+local ppca = {}
+
+-- ---- the model ---------------------------------------------------------------------------------
+
+local methods = {}
+local meta = {__name = "ppca"}
+
+function meta.__index(_, key)
+  local method = methods[key]
+  if method then return method end
+  local names = {"W", "mu", "sigma2", "eigenvalues", "d", "n", "trace", "converged"}
+  for name in pairs(methods) do names[#names + 1] = name end
+  table.sort(names)
+  local near = args.nearest(tostring(key), names)
+  error(string.format("a ppca model has no '%s'%s", tostring(key),
+    near and string.format("; did you mean '%s'?", near) or ""), 2)
+end
+
+function meta.__tostring(m)
+  return string.format("ppca: %d features, %d latent dimensions, sigma2 = %.6g, %.1f %% of the variance explained",
+    #m.mu, m.d, m.sigma2, 100 * m:explained():sum())
+end
+
+-- Optional fields are absent, not errors.
+local function model(fields)
+  fields.trace = fields.trace or false
+  fields.converged = fields.converged ~= false
+  fields.factor = core.factor(fields.W, fields.sigma2)
+  return setmetatable(fields, meta)
+end
+
+-- X as n x m of the model's m; the second result says whether one row came alone.
+local function rows_of(m, name, X)
+  if type(X) == "table" then X = pg.array(X) end
+  args.array(name, 1, "X", X, nil)
+  local single = X.ndim == 1
+  if single then X = X:expand_dims(1) end
+  if X.ndim ~= 2 or X.shape[2] ~= #m.mu then
+    args.fail(name, 1, string.format("X: expected rows of %d features, got shape %s", #m.mu, tostring(X.shape)), 3)
+  end
+  return X, single
+end
+
+local function latent_of(m, name, Z)
+  if type(Z) == "table" then Z = pg.array(Z) end
+  args.array(name, 1, "Z", Z, nil)
+  local single = Z.ndim == 1
+  if single then Z = Z:expand_dims(1) end
+  if Z.ndim ~= 2 or Z.shape[2] ~= m.d then
+    args.fail(name, 1, string.format("Z: expected rows of %d latent values, got shape %s", m.d, tostring(Z.shape)), 3)
+  end
+  return Z, single
+end
+
+-- The result named by a letter (see bind_ppca.c), from complete rows or rows with gaps.
+local function project(m, X, letter)
+  return core.project(X, m.mu, m.W, m.factor, m.sigma2, letter)
+    or core.project_missing(X, m.mu, m.W, m.sigma2, letter)
+end
+
+--- ppca:encode(X) -> Z
+-- The posterior mean of the latent vectors, E[z|x] = M^-1 W'(x - mu) with M = W'W + sigma2 I.
+-- @param X  array, n x m, or one row (m): NaN marks missing values
+-- @return Z  array, n x d, or (d) for one row
+-- @error  another number of features; an infinite value, with its place
+-- @source Tipping & Bishop 1999, eq. 6
+function methods:encode(X)
+  local rows, single = rows_of(self, "encode", X)
+  local Z = project(self, rows, "z")
+  return single and Z[1] or Z
+end
+
+--- ppca:posterior(X) -> mean, cov
+-- Mean and covariance of z given x. The covariance sigma2 M^-1 is the same for every complete row.
+-- @param X  array, n x m, or one row (m): NaN marks missing values
+-- @return mean  array, n x d, or (d) for one row
+-- @return cov  array, d x d; with missing values n x d x d
+function methods:posterior(X)
+  local rows, single = rows_of(self, "posterior", X)
+  local Z = core.project(rows, self.mu, self.W, self.factor, self.sigma2, "z")
+  if Z then
+    -- The covariance depends only on which values are there: any complete row has it.
+    local cov = core.project_missing(self.mu:reshape(1, -1), self.mu, self.W, self.sigma2, "c")
+    return single and Z[1] or Z, cov[1]
+  end
+  local cov
+  Z, cov = core.project_missing(rows, self.mu, self.W, self.sigma2, "zc")
+  if single then return Z[1], cov[1] end
+  return Z, cov
+end
+
+--- ppca:decode(Z) -> X
+-- The mean of the observation given latent vectors, E[x|z] = W z + mu, without noise.
+-- @param Z  array, n x d, or one row (d)
+-- @return X  array, n x m, or (m) for one row
+function methods:decode(Z)
+  local rows, single = latent_of(self, "decode", Z)
+  local X = rows:dot(self.W.T) + self.mu
+  return single and X[1] or X
+end
+
+--- ppca:reconstruct(X) -> X
+-- decode(encode(X)): the mean of x given the posterior mean of z.
+-- @param X  array, n x m, or one row (m): NaN marks missing values
+-- @return X  array of the same shape
+function methods:reconstruct(X)
+  local rows, single = rows_of(self, "reconstruct", X)
+  local out = core.project(rows, self.mu, self.W, self.factor, self.sigma2, "x")
+    or core.project_missing(rows, self.mu, self.W, self.sigma2, "z"):dot(self.W.T) + self.mu
+  return single and out[1] or out
+end
+
+--- ppca:sample(n, rng [, opts]) -> X
+-- New observations: z from N(0, I), then E[x|z]; with noise also e from N(0, sigma2 I).
+-- @param n  integer of at least 1
+-- @param rng  generator of pg.random
+-- @param opts.noise  boolean, default false: whether to add e
+-- @return X  array, n x m
+function methods:sample(n, rng, opts)
+  n = args.integer("sample", 1, "n", n, 1)
+  args.rng("sample", 2, rng)
+  opts = args.options("sample", 3, opts, {noise = false})
+  local X = self:decode(rng:standard_normal(n, self.d))
+  if opts.noise then X = X + rng:standard_normal(n, #self.mu) * math.sqrt(self.sigma2) end
+  return X
+end
+
+--- ppca:logprob(X) -> array
+-- The log density of each row under N(mu, W W' + sigma2 I), of its observed entries where some are
+-- missing.
+-- @param X  array, n x m, or one row (m): NaN marks missing values
+-- @return array  (n), or a number for one row
+function methods:logprob(X)
+  local rows, single = rows_of(self, "logprob", X)
+  local p = project(self, rows, "p")
+  return single and p[1] or p
+end
+
+--- ppca:loglik(X) -> number
+-- The sum of logprob over the rows.
+-- @param X  array, n x m: NaN marks missing values
+function methods:loglik(X)
+  local p = self:logprob(X)
+  return args.is_array(p) and p:sum() or p
+end
+
+--- ppca:explained() -> array
+-- The share of the total variance along each latent dimension, largest first.
+-- @return array  (d)
+function methods:explained()
+  local total = self.eigenvalues:sum()
+  return self.eigenvalues:slice{1, self.d} / total
+end
+
+--- ppca:impute(X) -> X
+-- X with every NaN replaced by its conditional mean given what the row has.
+-- @param X  array, n x m, or one row (m): NaN marks missing values
+-- @return X  array of the same shape
+function methods:impute(X)
+  local rows, single = rows_of(self, "impute", X)
+  local out = core.project_missing(rows, self.mu, self.W, self.sigma2, "x")
+  return single and out[1] or out
+end
+
+--- ppca:save(path)
+-- Writes the model as .npz with the arrays W, mu, sigma2, eigenvalues and n.
+-- @param path  string ending in .npz
+function methods:save(path)
+  pg.save(path, {W = self.W, mu = self.mu, sigma2 = pg.array(self.sigma2), eigenvalues = self.eigenvalues,
+    n = pg.array(self.n)})
+end
+
+--- pg.ppca.load(path) -> m
+-- Reads a model that ppca:save wrote.
+-- @param path  string
+-- @return m  model
+-- @error  a file that lacks an array or whose shapes do not belong together
+function ppca.load(path)
+  local t = pg.load(path)
+  for _, name in ipairs{"W", "mu", "sigma2", "eigenvalues", "n"} do
+    if type(t) ~= "table" or not args.is_array(rawget(t, name)) then
+      error(string.format("%s: not a ppca model: it has no array '%s'", path, name), 2)
+    end
+  end
+  local m, d = t.W:dims()
+  if not d or t.W.ndim ~= 2 or #t.mu ~= m or #t.eigenvalues ~= m then
+    error(string.format("%s: not a ppca model: W %s, mu %s and eigenvalues %s do not belong together", path,
+      tostring(t.W.shape), tostring(t.mu.shape), tostring(t.eigenvalues.shape)), 2)
+  end
+  return model{W = t.W, mu = t.mu, sigma2 = t.sigma2:item(), eigenvalues = t.eigenvalues, d = d,
+    n = math.tointeger(t.n:item())}
+end
+
+-- ---- fitting -----------------------------------------------------------------------------------
+
+-- Observations as n x m: images n x h x w are flattened.
+local function observations(name, X)
+  if type(X) == "table" then X = pg.array(X) end
+  args.array(name, 1, "X", X, nil)
+  if X.ndim > 2 then X = X:reshape(X.shape[1], -1) end
+  if X.ndim ~= 2 then
+    args.fail(name, 1, "X: expected n x m observations, got shape " .. tostring(X.shape), 3)
+  end
+  return X
+end
+
+local function check_d(name, arg, n, m, d)
+  if n < 2 then args.fail(name, 1, string.format("X: at least 2 rows are needed, got %d", n), 3) end
+  local most = math.min(n - 1, m)
+  if math.type(d) ~= "integer" and not (type(d) == "number" and math.tointeger(d)) then
+    args.fail(name, arg, "d: expected an integer, got " .. args.got(d), 3)
+  end
+  d = math.tointeger(d)
+  if d < 1 or d > most then
+    args.fail(name, arg, string.format("d: expected an integer in 1..%d for %d x %d data, got %d", most, n, m, d), 3)
+  end
+  if d == m then
+    args.fail(name, arg, string.format(
+      "d: sigma2 is 0 at d = %d, the number of features; the largest d with noise left is at most %d", m, m - 1), 3)
+  end
+  return d
+end
+
+local function fit_covariance(X, mu, d)
+  local n, m = X:dims()
+  local S, sum = pg.zeros(m, m), pg.zeros(m)
+  core.scatter(X, mu, sum, S)
+  local eigenvalues, W, sigma2
+  mu, eigenvalues, W, sigma2 = core.fit_moments(n, mu, sum, S, d)
+  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, d = d, n = n}
+end
+
+local function fit_rows(X, mu, d, svd)
+  local eigenvalues, W, sigma2 = core.fit_rows(X, mu, d, svd)
+  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, d = d, n = #X}
+end
+
+local function fit_closed(X, mu, d, svd)
+  local n, m = X:dims()
+  if svd or n <= m then return fit_rows(X, mu, d, svd) end
+  return fit_covariance(X, mu, d)
+end
+
+-- EM starts from the closed form on the data with column means in the gaps, which without gaps is
+-- where it ends.
+local function fit_em(X, d, opts)
+  local n = #X
+  local _, mean = core.observed(X)
+  local start = fit_closed(pg.where(pg.isnan(X), mean, X), mean, d, false)
+  local mu, W, sigma2 = start.mu:copy(), start.W:copy(), start.sigma2
+  local trace, converged = {}, false
+  for step = 1, opts.max_iter do
+    local loglik
+    sigma2, loglik = core.em(X, mu, W, sigma2)
+    trace[step] = loglik
+    if step > 1 and loglik - trace[step - 1] <= opts.tol * math.abs(loglik) then
+      converged = true
+      break
+    end
+  end
+  -- EM finds the subspace; turn W so that its columns are orthogonal and sorted, as in the closed
+  -- form, with the same sign convention. The model is the same.
+  local _, s, Vt = pg.linalg.svd(W)
+  W = W:dot(Vt.T)
+  for k = 1, d do
+    local column = W:slice({}, k)
+    if column[column:abs():argmax()] < 0 then W[{{}, k}] = -column end
+  end
+  local m = #mu
+  local eigenvalues = pg.full(m, sigma2)
+  eigenvalues[{{1, d}}] = s * s + sigma2
+  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, d = d, n = n,
+    trace = pg.array(trace), converged = converged}
+end
+
+--- pg.ppca.fit(X, d [, opts]) -> m
+-- Fits probabilistic PCA by maximum likelihood: the closed form of the eigenvalues of the
+-- covariance (with 1/n), by the covariance where n > m and by the inner products of the rows
+-- elsewhere; by expectation maximisation where values are missing.
+-- @param X  array, n x m, f32 or f64 (n x h x w images are flattened): observations are rows, NaN is missing
+-- @param d  integer in 1..min(n-1, m): latent dimensions
+-- @param opts.method  string: "auto" (default); "svd": from singular values, for small eigenvalues to full accuracy; "em"
+-- @param opts.tol  number, default 1e-9: EM ends when the log-likelihood grows by less, relatively
+-- @param opts.max_iter  integer, default 1000: steps of EM at most
+-- @return m  model: W (m x d), mu (m), sigma2, eigenvalues (m, descending), d, n; after EM also trace (log-likelihood a step) and converged
+-- @error  d out of range; fewer than 2 rows; a column that is all NaN; an infinite value, with its place; a d that leaves sigma2 = 0
+-- @source Tipping & Bishop 1999, eq. 7 and 8; appendix B for EM
+-- @example pg.ppca.fit({{1, 2, 0}, {3, 4.5, 1}, {5, 6, 0}}, 1).d --> 1
+function ppca.fit(X, d, opts)
+  X = observations("fit", X)
+  local n, m = X:dims()
+  d = check_d("fit", 2, n, m, d)
+  opts = args.options("fit", 3, opts, {method = "auto", tol = 1e-9, max_iter = 1000})
+  args.choice("fit", 3, "method", opts.method, {"auto", "svd", "em"})
+  args.integer("fit", 3, "max_iter", opts.max_iter, 1)
+  local mu = core.mean(X)
+  if mu and opts.method ~= "em" then return fit_closed(X, mu, d, opts.method == "svd") end
+  if opts.method == "svd" then args.fail("fit", 3, 'method: "svd" needs complete data, and X has NaN') end
+  return fit_em(X, d, opts)
+end
+
+-- ---- more data than memory ---------------------------------------------------------------------
+
+local accumulator = {}
+local accumulator_meta = {__name = "ppca.accumulator", __index = accumulator}
+
+function accumulator_meta.__tostring(acc)
+  return string.format("ppca.accumulate: %d rows so far", acc.n)
+end
+
+--- pg.ppca.accumulate() -> acc
+-- Collects the moments of data that come in chunks; memory does not grow with the rows.
+-- @return acc  with acc:add(X) and acc:fit(d)
+-- @example pg.ppca.accumulate():add({{1, 2, 0}, {3, 4.5, 1}, {5, 6, 0}}):fit(1).n --> 3
+function ppca.accumulate()
+  return setmetatable({n = 0}, accumulator_meta)
+end
+
+--- accumulator:add(X) -> acc
+-- Adds rows.
+-- @param X  array, n x m, f32 or f64 (n x h x w images are flattened)
+-- @return acc  itself
+-- @error  another number of features than before; a value that is not finite, with its place in X
+function accumulator:add(X)
+  X = observations("add", X)
+  local n, m = X:dims()
+  if n == 0 then return self end
+  if self.S and #self.sum ~= m then
+    args.fail("add", 1, string.format("X: expected rows of %d features, got shape %s", #self.sum, tostring(X.shape)))
+  end
+  -- The sums are taken about the mean of the first chunk, so that little cancels. They are checked
+  -- first: what raises leaves the accumulator as it was.
+  local mean = core.mean(X)
+  if not mean then args.fail("add", 1, "X: has NaN; missing values need pg.ppca.fit") end
+  if not self.S then
+    self.shift, self.sum, self.S = mean, pg.zeros(m), pg.zeros(m, m)
+  end
+  core.scatter(X, self.shift, self.sum, self.S)
+  self.n = self.n + n
+  return self
+end
+
+--- accumulator:fit(d) -> m
+-- Fits to all rows so far; more may be added afterwards.
+-- @param d  integer in 1..min(n-1, m): latent dimensions
+-- @return m  model, as pg.ppca.fit gives it
+function accumulator:fit(d)
+  if self.n < 2 then error("fit: at least 2 rows are needed, got " .. self.n, 2) end
+  d = check_d("fit", 1, self.n, #self.sum, d)
+  local mu, eigenvalues, W, sigma2 = core.fit_moments(self.n, self.shift, self.sum, self.S:copy(), d)
+  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, d = d, n = self.n}
+end
+
+return ppca
