@@ -81,7 +81,7 @@ ctests := $(patsubst tests/kernel/%.c,$B/test/%,$(wildcard tests/kernel/test_*.c
 $B/test/%: tests/kernel/%.c $B/libperigee.a
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fvisibility=hidden,$(CFLAGS_ALL)) -Wno-missing-prototypes $(LDFLAGS_ALL) \
-	    -o $@ $< $B/libperigee.a -lcmocka $(filter-out -llua5.4,$(STATIC))
+	    -o $@ $< $B/libperigee.a -lcmocka $(filter-out -llua5.4,$(STATIC)) $B/libperigee.a
 
 .PHONY: build-tests
 build-tests: all $(ctests)

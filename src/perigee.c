@@ -30,17 +30,9 @@ int peri_open_rearrange(lua_State *L);
 int peri_open_sort(lua_State *L);
 
 static const lua_CFunction eager[] = {
-    peri_open_create,
-    peri_open_elementwise,
-    peri_open_index,
-    peri_open_print,
-    peri_open_info,
-    peri_open_clock,
-    peri_open_covariance,
-    peri_open_histogram,
-    peri_open_quantile,
-    peri_open_rearrange,
-    peri_open_sort,
+    peri_open_create,   peri_open_elementwise, peri_open_index,      peri_open_print,
+    peri_open_info,     peri_open_clock,       peri_open_covariance, peri_open_histogram,
+    peri_open_quantile, peri_open_rearrange,   peri_open_sort,
 };
 
 /* Openers of modules. */
@@ -54,6 +46,7 @@ int peri_open_terminal(lua_State *L);
 int peri_open_stats(lua_State *L);
 int peri_open_cpt(lua_State *L);
 int peri_open_random(lua_State *L);
+int peri_open_ppca(lua_State *L);
 
 /* name: the field of pg; a leading underscore marks what is ours alone. open: pushes the table of
  * primitives, or NULL. script: whether lua/perigee/NAME.lua exists (its name without underscore).
@@ -91,6 +84,7 @@ static const struct module {
     {"stats", peri_open_stats, false, false},
     {"cpt", peri_open_cpt, true, false},
     {"random", peri_open_random, false, false},
+    {"ppca", peri_open_ppca, true, false},
 };
 
 static const struct module *find_module(const char *name)
