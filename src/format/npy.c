@@ -202,22 +202,59 @@ peri_io peri_npy_header(peri_source *s, peri_layout *layout, peri_fault *fault)
                              fault);
 }
 
-size_t peri_npy_format_header(int dtype, int ndim, const size_t *shape, char *out)
+enum { HEADER_ROOM = 1024 }; /* 32 extents of 19 digits and what stands around them */
+
+static size_t format_header(const peri_view *array, char out[HEADER_ROOM])
 {
     static const char before[10] = "\x93NUMPY\1\0";
     memcpy(out, before, sizeof before);
     size_t n = 10;
     n += (size_t)snprintf(
-        out + n, PERI_NPY_HEADER_ROOM - n, "{'descr': '%cf%zu', 'fortran_order': False, 'shape': (",
-        __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>', peri_dtype_size(dtype));
-    for (int axis = 0; axis < ndim; axis++)
-        n += (size_t)snprintf(out + n, PERI_NPY_HEADER_ROOM - n, axis == 0 ? "%zu" : ", %zu",
-                              shape[axis]);
-    n += (size_t)snprintf(out + n, PERI_NPY_HEADER_ROOM - n, "%s), }", ndim == 1 ? "," : "");
+        out + n, HEADER_ROOM - n, "{'descr': '%cf%zu', 'fortran_order': False, 'shape': (",
+        __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>', peri_dtype_size(array->dtype));
+    for (int axis = 0; axis < array->ndim; axis++)
+        n += (size_t)snprintf(out + n, HEADER_ROOM - n, axis == 0 ? "%zu" : ", %zu",
+                              array->shape[axis]);
+    n += (size_t)snprintf(out + n, HEADER_ROOM - n, "%s), }", array->ndim == 1 ? "," : "");
     while (n % 64 != 63)
         out[n++] = ' ';
     out[n++] = '\n';
     out[8] = (char)((n - 10) & 255);
     out[9] = (char)((n - 10) >> 8);
     return n;
+}
+
+peri_io peri_npy_put(const peri_view *array,
+                     peri_io (*put)(void *ud, const void *data, size_t n, peri_fault *fault),
+                     void *ud, peri_fault *fault)
+{
+    char buffer[16 * 1024];
+    const size_t size = peri_view_size(array), width = peri_dtype_size(array->dtype);
+    const peri_io status = put(ud, buffer, format_header(array, buffer), fault);
+    if (status != PERI_IO_OK || size == 0)
+        return status;
+    if (peri_view_is_contiguous(array))
+        return put(ud, array->data, size * width, fault);
+    /* An odometer over the indices; `at` is where it points. */
+    size_t index[PERI_MAX_NDIM] = {0}, used = 0;
+    const char *at = array->data;
+    for (size_t done = 0; done < size; done++) {
+        memcpy(buffer + used, at, width);
+        used += width;
+        if (used == sizeof buffer || done + 1 == size) {
+            const peri_io written = put(ud, buffer, used, fault);
+            if (written != PERI_IO_OK)
+                return written;
+            used = 0;
+        }
+        for (int axis = array->ndim - 1; axis >= 0; axis--) {
+            const ptrdiff_t step = array->stride[axis] * (ptrdiff_t)width;
+            at += step;
+            if (++index[axis] < array->shape[axis])
+                break;
+            at -= step * (ptrdiff_t)array->shape[axis];
+            index[axis] = 0;
+        }
+    }
+    return PERI_IO_OK;
 }

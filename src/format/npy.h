@@ -18,9 +18,10 @@ enum { PERI_NPY_HEADER_MAX = 64 * 1024 };
  * times). layout has been measured and the elements are known to be able to follow. */
 peri_io peri_npy_header(peri_source *s, peri_layout *layout, peri_fault *fault);
 
-/* Writes NumPy's own header of version 1.0 for a row-major array of this dtype and shape to out,
- * which holds PERI_NPY_HEADER_ROOM bytes. Returns its length, a multiple of 64. */
-enum { PERI_NPY_HEADER_ROOM = 1024 };
-size_t peri_npy_format_header(int dtype, int ndim, const size_t *shape, char *out);
+/* Hands header (version 1.0, as NumPy's) and elements, row-major, of an array of any strides to
+ * put(ud, bytes, n, fault), piece by piece, until one fails. */
+peri_io peri_npy_put(const peri_view *array,
+                     peri_io (*put)(void *ud, const void *data, size_t n, peri_fault *fault),
+                     void *ud, peri_fault *fault);
 
 #endif
