@@ -47,9 +47,55 @@ local function number(value)
   end
 end
 
-local function write(out, value, indent)
+local write
+
+-- The number of elements of a table that is a list, or nil. What is both, or has gaps, has no JSON form.
+local function list_length(value)
+  local n, keys = #value, 0
+  for _ in next, value do keys = keys + 1 end
+  if n == 0 and (keys > 0 or getmetatable(value) ~= List) then return nil end
+  for i = 1, n do
+    if value[i] == nil then keys = -1 end
+  end
+  if n ~= keys then error("a list with gaps or names has no JSON form", 0) end
+  return n
+end
+
+local function write_list(out, value, n, indent)
+  local deeper = indent .. "  "
+  local flat = true
+  for i = 1, n do flat = flat and type(value[i]) ~= "table" end
+  out[#out + 1] = "["
+  for i = 1, n do
+    out[#out + 1] = (i > 1 and "," or "") .. (flat and (i > 1 and " " or "") or "\n" .. deeper)
+    write(out, value[i], deeper)
+  end
+  out[#out + 1] = (flat and "" or "\n" .. indent) .. "]"
+end
+
+local function write_object(out, value, indent)
+  local deeper = indent .. "  "
+  local names, fields = {}, {}
+  for key, field in next, value do
+    local name = tostring(key)
+    if fields[name] ~= nil or (type(key) ~= "string" and type(key) ~= "number") then
+      error("a table with the key " .. name .. " has no JSON form", 0)
+    end
+    names[#names + 1], fields[name] = name, field
+  end
+  table.sort(names)
+  out[#out + 1] = "{"
+  for i, name in ipairs(names) do
+    out[#out + 1] = (i > 1 and "," or "") .. "\n" .. deeper .. quote(name) .. ": "
+    write(out, fields[name], deeper)
+  end
+  out[#out + 1] = (#names > 0 and "\n" .. indent or "") .. "}"
+end
+
+function write(out, value, indent)
   local t = type(value)
-  if t == "nil" then
+  local meta = getmetatable(value)
+  if t == "nil" or meta == "none" then
     out[#out + 1] = "null"
   elseif t == "boolean" then
     out[#out + 1] = tostring(value)
@@ -57,28 +103,12 @@ local function write(out, value, indent)
     out[#out + 1] = number(value)
   elseif t == "string" then
     out[#out + 1] = quote(value)
+  elseif meta == "array" then
+    write(out, value.ndim == 0 and value:item() or json.list(value:totable()), indent)
   elseif t == "table" then
-    local deeper = indent .. "  "
-    if value[1] ~= nil or getmetatable(value) == List then
-      local flat = true
-      for _, item in ipairs(value) do flat = flat and type(item) ~= "table" end
-      out[#out + 1] = "["
-      for i, item in ipairs(value) do
-        out[#out + 1] = (i > 1 and "," or "") .. (flat and (i > 1 and " " or "") or "\n" .. deeper)
-        write(out, item, deeper)
-      end
-      out[#out + 1] = (flat and "" or "\n" .. indent) .. "]"
-    else
-      local names = {}
-      for name in pairs(value) do names[#names + 1] = tostring(name) end
-      table.sort(names)
-      out[#out + 1] = "{"
-      for i, name in ipairs(names) do
-        out[#out + 1] = (i > 1 and "," or "") .. "\n" .. deeper .. quote(name) .. ": "
-        write(out, value[name], deeper)
-      end
-      out[#out + 1] = (#names > 0 and "\n" .. indent or "") .. "}"
-    end
+    if #indent > 200 then error("a table nested more than 100 deep has no JSON form", 0) end
+    local n = list_length(value)
+    if n then write_list(out, value, n, indent) else write_object(out, value, indent) end
   else
     error("a " .. t .. " has no JSON form", 0)
   end
@@ -164,7 +194,10 @@ local function read_object(text, at, depth)
   end
 end
 
-local WORDS = {{"true", true}, {"false", false}, {"null", nil}}
+local WORDS = {{"true", true}, {"false", false}}
+
+-- What null becomes while decode runs.
+local null
 
 function read(text, at, depth)
   at = skip(text, at)
@@ -176,13 +209,16 @@ function read(text, at, depth)
   for _, word in ipairs(WORDS) do
     if text:sub(at, at + #word[1] - 1) == word[1] then return word[2], at + #word[1] end
   end
+  if text:sub(at, at + 3) == "null" then return null, at + 4 end
   local digits = text:match("^-?%d+%.?%d*[eE]?[+-]?%d*", at)
   local value = digits and tonumber(digits)
   if value == nil then fail(text, at, "expected a value") end
   return value, at + #digits
 end
 
-function json.decode(text)
+-- The value of a JSON text; null is nil, or what `none` is.
+function json.decode(text, none)
+  null = none
   local value, at = read(text, 1, 0)
   at = skip(text, at)
   if at <= #text then fail(text, at, "more than one value") end

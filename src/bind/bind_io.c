@@ -17,6 +17,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include <lualib.h>
+
 #include "bind/internal.h"
 #include "format/csv.h"
 #include "format/idx.h"
