@@ -42,12 +42,16 @@ describe("pg.batches", function()
   it("says what is wrong", function()
     for call, want in pairs{
       [function() pg.batches(3) end] = "bad argument #1 to 'batches' (x: expected array, got number 3)",
-      [function() pg.batches(x, pg.ones(4)) end] = "bad argument #2 to 'batches' (y: shape (4,) and x's (5, 2) differ in rows)",
-      [function() pg.batches(x, {size = 0}) end] = "bad argument #2 to 'batches' (size: expected an integer of at least 1, got 0)",
+      [function() pg.batches(x, pg.ones(4)) end] =
+        "bad argument #2 to 'batches' (y: shape (4,) and x's (5, 2) differ in rows)",
+      [function() pg.batches(x, {size = 0}) end] =
+        "bad argument #2 to 'batches' (size: expected an integer of at least 1, got 0)",
       [function() pg.batches(x, y, {rng = 1}) end] =
         "bad argument #3 to 'batches' (rng: expected a generator such as pg.random.new(seed), got number 1)",
-      [function() pg.batches(x, y, {sise = 1}) end] = "bad argument #3 to 'batches' (unknown option 'sise'; did you mean 'size'?)",
-      [function() pg.batches(pg.array(1)) end] = "bad argument #1 to 'batches' (x: expected at least 1 axis, got shape ())",
+      [function() pg.batches(x, y, {sise = 1}) end] =
+        "bad argument #3 to 'batches' (unknown option 'sise'; did you mean 'size'?)",
+      [function() pg.batches(pg.array(1)) end] =
+        "bad argument #1 to 'batches' (x: expected at least 1 axis, got shape ())",
     } do assert.equal(want, message(call)) end
   end)
 end)

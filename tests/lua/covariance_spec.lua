@@ -31,7 +31,8 @@ describe("cov and corrcoef", function()
   end)
   it("say what is wrong", function()
     for call, want in pairs{
-      [function() pg.cov(X, pg.ones(3)) end] = "bad argument #2 to 'cov' (Y: shape (3,) and X's (4, 2) differ in observations (rows))",
+      [function() pg.cov(X, pg.ones(3)) end] =
+        "bad argument #2 to 'cov' (Y: shape (3,) and X's (4, 2) differ in observations (rows))",
       [function() pg.cov(1) end] = "bad argument #1 to 'cov' (X: expected 1 or 2 axes, got shape ())",
       [function() X:cov{dof = 1} end] = "bad argument #1 to 'cov' (unknown option 'dof'; did you mean 'ddof'?)",
       [function() X:cov("x") end] = [[bad argument #1 to 'cov' (Y: expected array, got "x")]],

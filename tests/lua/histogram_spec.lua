@@ -39,12 +39,15 @@ describe("histogram", function()
     local holes = pg.array{{1, 2}, {3, 1 / 0}}
     for call, want in pairs{
       [function() holes:histogram() end] = "bad self in call to 'histogram' (element (2, 2) of a is not finite)",
-      [function() A:histogram(0) end] = "bad argument #1 to 'histogram' (bins: expected an integer in 1..1099511627776, got 0)",
+      [function() A:histogram(0) end] =
+        "bad argument #1 to 'histogram' (bins: expected an integer in 1..1099511627776, got 0)",
       [function() A:histogram{1} end] = "bad argument #1 to 'histogram' (bins: expected at least 2 edges, got 1)",
-      [function() A:histogram{1, 3, 2} end] = "bad argument #1 to 'histogram' (bins: edge 3 is 2, expected ascending edges)",
+      [function() A:histogram{1, 3, 2} end] =
+        "bad argument #1 to 'histogram' (bins: edge 3 is 2, expected ascending edges)",
       [function() A:histogram(3, {range = {2, 1}}) end] =
         "bad argument #2 to 'histogram' (range: expected {lo, hi}, finite and ascending, got table)",
-      [function() A:histogram({1, 2}, {range = {1, 2}}) end] = "bad argument #2 to 'histogram' (range: bins are edges already)",
+      [function() A:histogram({1, 2}, {range = {1, 2}}) end] =
+        "bad argument #2 to 'histogram' (range: bins are edges already)",
       [function() A:histogram(3, {weights = pg.ones(2)}) end] =
         "bad argument #2 to 'histogram' (weights: expected an array of shape (2, 3), got array (2,) f64)",
     } do assert.equal(want, message(call)) end
@@ -57,7 +60,8 @@ describe("bincount", function()
     assert.equal("1 1 1 0 0", flat(pg.bincount({0, 1, 2}, {first = 0, minlength = 5})))
     assert.equal("0.5 0 3", flat(pg.bincount({1, 3, 3}, {weights = pg.array{0.5, 1, 2}})))
     assert.equal(0, pg.bincount(pg.zeros(0)).size)
-    assert.equal("bad argument #1 to 'bincount' (x: element 2 is 0, expected an integer of at least 1; {first = 0} counts from 0)",
+    assert.equal("bad argument #1 to 'bincount' (x: element 2 is 0, expected an integer of at least 1; {first = "
+      .. "0} counts from 0)",
       message(pg.bincount, {1, 0}))
     assert.equal("bad argument #1 to 'bincount' (x: element 1 is 1.5, expected an integer of at least 1)",
       message(pg.bincount, {1.5}))

@@ -41,14 +41,20 @@ describe("median and quantile", function()
   end)
   it("say what is wrong", function()
     for call, want in pairs{
-      [function() A:quantile(50) end] = "bad argument #1 to 'quantile' (q: expected a number in [0, 1], got 50: a fraction, not percent)",
-      [function() A:quantile({0.5, -1}) end] = "bad argument #1 to 'quantile' (q: element 2 is -1, expected a number in [0, 1])",
-      [function() A:quantile() end] = "bad argument #1 to 'quantile' (q: expected a number in [0, 1] or an array of them, got no value)",
+      [function() A:quantile(50) end] =
+        "bad argument #1 to 'quantile' (q: expected a number in [0, 1], got 50: a fraction, not percent)",
+      [function() A:quantile({0.5, -1}) end] =
+        "bad argument #1 to 'quantile' (q: element 2 is -1, expected a number in [0, 1])",
+      [function() A:quantile() end] =
+        "bad argument #1 to 'quantile' (q: expected a number in [0, 1] or an array of them, got no value)",
       [function() A:median(3) end] = "bad argument #1 to 'median' (axis: axes are 1..2, got 3)",
       [function() A:median{1, 1} end] = "bad argument #1 to 'median' (axis: 1 is given twice)",
-      [function() A:median(1, {keepdim = true}) end] = "bad argument #2 to 'median' (unknown option 'keepdim'; did you mean 'keepdims'?)",
-      [function() A:median(1, {out = A}) end] = "bad argument #2 to 'median' (out: expected array (3,) f64, got array (2, 3) f64)",
-      [function() A:median(1, {keepdims = 1}) end] = "bad argument #2 to 'median' (keepdims: expected true or false, got number 1)",
+      [function() A:median(1, {keepdim = true}) end] =
+        "bad argument #2 to 'median' (unknown option 'keepdim'; did you mean 'keepdims'?)",
+      [function() A:median(1, {out = A}) end] =
+        "bad argument #2 to 'median' (out: expected array (3,) f64, got array (2, 3) f64)",
+      [function() A:median(1, {keepdims = 1}) end] =
+        "bad argument #2 to 'median' (keepdims: expected true or false, got number 1)",
     } do assert.equal(want, message(call)) end
   end)
 end)

@@ -50,18 +50,22 @@ describe("joining", function()
     for call, want in pairs{
       [function() pg.concat(A, A) end] = "bad argument #1 to 'concat' (list: expected a table of arrays, "
         .. "got array (2, 3) f64; write {a, b}, in braces)",
-      [function() pg.concat{} end] = "bad argument #1 to 'concat' (list: expected at least one array, got an empty table)",
+      [function() pg.concat{} end] =
+        "bad argument #1 to 'concat' (list: expected at least one array, got an empty table)",
       [function() pg.concat{A, pg.ones(2, 2)} end] = "bad argument #1 to 'concat' (list: element 2 has shape (2, 2), "
         .. "element 1 (2, 3): all but axis 1 must agree)",
       [function() pg.concat{A, "x"} end] = [[bad argument #1 to 'concat' (list: element 2 is "x", expected array)]],
-      [function() pg.concat({A}, 0) end] = "bad argument #2 to 'concat' (axis: axes are 1..2: NumPy's axis=0 is 1 here)",
-      [function() pg.concat({pg.array(1)}) end] = "bad argument #1 to 'concat' (list: element 1 has no axes; stack joins such)",
+      [function() pg.concat({A}, 0) end] =
+        "bad argument #2 to 'concat' (axis: axes are 1..2: NumPy's axis=0 is 1 here)",
+      [function() pg.concat({pg.array(1)}) end] =
+        "bad argument #1 to 'concat' (list: element 1 has no axes; stack joins such)",
       [function() pg.concat({A}, 1, {out = pg.ones(2)}) end] =
         "bad argument #3 to 'concat' (out: expected array (2, 3) f64, got array (2,) f64)",
       [function() pg.stack{A, pg.ones(3)} end] =
         "bad argument #1 to 'stack' (list: element 2 has shape (3,), element 1 (2, 3): all must agree)",
       [function() pg.stack({A}, 4) end] = "bad argument #2 to 'stack' (axis: axes are 1..3, got 4)",
-      [function() pg.stack({A}, {ouh = A}) end] = "bad argument #2 to 'stack' (unknown option 'ouh'; did you mean 'out'?)",
+      [function() pg.stack({A}, {ouh = A}) end] =
+        "bad argument #2 to 'stack' (unknown option 'ouh'; did you mean 'out'?)",
     } do assert.equal(want, message(call)) end
     local deep = pg.array(1):reshape((function() local t = {} for k = 1, 32 do t[k] = 1 end return t end)())
     assert.equal("bad argument #1 to 'stack' (list: element 1 has 32 axes already)", message(pg.stack, {deep}))
@@ -85,8 +89,10 @@ describe("repeating", function()
     assert.equal("1 1", flat(pg["repeat"](pg.array{1}, 2)))
     assert.equal(0, A:repeat_(0).size)
     for call, want in pairs{
-      [function() pg.repeat_(A, -1) end] = "bad argument #2 to 'repeat_' (times: expected an integer in 0..2147483647, got -1)",
-      [function() A:repeat_({1, 2}, 2) end] = "bad argument #1 to 'repeat_' (times: expected 3, one for each slice, got 2)",
+      [function() pg.repeat_(A, -1) end] =
+        "bad argument #2 to 'repeat_' (times: expected an integer in 0..2147483647, got -1)",
+      [function() A:repeat_({1, 2}, 2) end] =
+        "bad argument #1 to 'repeat_' (times: expected 3, one for each slice, got 2)",
       [function() A:repeat_({1, 0.5, 1}, 2) end] =
         "bad argument #1 to 'repeat_' (times: element 2 is 0.5, expected an integer of at least 0)",
       [function() A:repeat_(1, 3) end] = "bad argument #2 to 'repeat_' (axis: axes are 1..2, got 3)",
@@ -131,11 +137,13 @@ describe("selecting", function()
       [function() A:take(7) end] = "bad argument #1 to 'take' (idx: 7 is no index of axis 1, which has 2)",
       [function() A:take({1, 0}) end] =
         "bad argument #1 to 'take' (idx: element 2 is 0, no index of axis 1, which has 2: indices count from 1)",
-      [function() A:take({1.5}, 2) end] = "bad argument #1 to 'take' (idx: element 1 is 1.5, no index of axis 2, which has 3)",
+      [function() A:take({1.5}, 2) end] =
+        "bad argument #1 to 'take' (idx: element 1 is 1.5, no index of axis 2, which has 3)",
       [function() A:take("x") end] = [[bad argument #1 to 'take' (idx: expected array, got "x")]],
       [function() A:take(1, 3) end] = "bad argument #2 to 'take' (axis: axes are 1..2, got 3)",
       [function() pg.array(1):take(1) end] = "bad self in call to 'take' (a: expected at least 1 axis, got shape ())",
-      [function() A:compress{1, 0, 1} end] = "bad argument #1 to 'compress' (mask: shape (3,) does not fit axis 1 of shape (2, 3))",
+      [function() A:compress{1, 0, 1} end] =
+        "bad argument #1 to 'compress' (mask: shape (3,) does not fit axis 1 of shape (2, 3))",
       [function() pg.nonzero(3) end] = "bad argument #1 to 'nonzero' (a: expected at least 1 axis, got shape ())",
     } do assert.equal(want, message(call)) end
     assert.matches("^bad argument #1 to 'take' %(a: expected array, got no value; write a:take%(%), with a colon%)$",
@@ -191,8 +199,10 @@ describe("matrices", function()
     assert.equal(a, a:triu({out = a}))
     assert.equal("11 12 13 0 22 23", flat(a))
     assert.equal("1 0 1 1 1 0 1 1", flat(pg.ones(2, 2, 2):tril()))
-    assert.equal("bad argument #1 to 'tril' (a: expected at least 2 axes, got shape (3,))", message(pg.tril, pg.ones(3)))
-    assert.equal("bad argument #1 to 'triu' (k: expected an integer, got number 0.5)", message(function() A:triu(0.5) end))
+    assert.equal("bad argument #1 to 'tril' (a: expected at least 2 axes, got shape (3,))",
+      message(pg.tril, pg.ones(3)))
+    assert.equal("bad argument #1 to 'triu' (k: expected an integer, got number 0.5)",
+      message(function() A:triu(0.5) end))
   end)
   it("makes and reads diagonals", function()
     assert.equal("1 0 0 2", flat(pg.diag{1, 2}))

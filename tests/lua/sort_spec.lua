@@ -72,7 +72,8 @@ describe("searchsorted", function()
     assert.equal("1 2 4 5 5", flat(a:searchsorted{0, 2, 3, 6, nan}))
     assert.equal("(2, 1)", tostring(a:searchsorted({{1}, {2}}).shape))
     assert.equal(1, pg.searchsorted(pg.zeros(0), 3))
-    assert.equal("bad argument #1 to 'searchsorted' (a: expected 1 axis, got shape (2, 3))", message(pg.searchsorted, A, 1))
+    assert.equal("bad argument #1 to 'searchsorted' (a: expected 1 axis, got shape (2, 3))",
+      message(pg.searchsorted, A, 1))
     assert.equal([[bad argument #2 to 'searchsorted' (side: expected one of "left", "right", got "up")]],
       message(function() a:searchsorted(1, {side = "up"}) end))
   end)
