@@ -7,6 +7,9 @@
 
 static const char *const out_only[] = {"out", NULL};
 
+/* Lanes up to SMALL are sorted in memory of the C stack. */
+enum { SMALL = 64 };
+
 static uint64_t *push_work(lua_State *L, size_t n)
 {
     return peri_push_scratch(L, peri_mul_size(L, peri_sort_work(n), sizeof(uint64_t)));
@@ -28,11 +31,13 @@ static int sort(lua_State *L)
     const int axis = peri_arg_optional_axis(L, 2, a->ndim, a->ndim - 1, &opts);
     peri_options(L, opts, out_only);
     const peri_array *out = peri_option_out_from(L, opts, a->dtype, a->ndim, a->shape, 1, &a);
-    uint64_t *work = push_work(L, a->ndim > 0 ? a->shape[axis] : 1);
+    const int result = lua_gettop(L);
+    const size_t n = a->ndim > 0 ? a->shape[axis] : 1;
+    uint64_t small[2 * SMALL], *work = n <= SMALL ? small : push_work(L, n);
     const peri_view from = peri_view_of(a), to = peri_view_of(out);
     peri_facts facts = {0};
     peri_check(L, 1, peri_sort(&from, axis, &to, work, &peri_getstate(L)->stop, &facts), &facts);
-    lua_pop(L, 1);
+    lua_settop(L, result);
     return 1;
 }
 
@@ -52,12 +57,14 @@ static int argsort(lua_State *L)
     const int axis = peri_arg_optional_axis(L, 2, a->ndim, a->ndim - 1, &opts);
     peri_options(L, opts, out_only);
     const peri_array *out = peri_option_out_from(L, opts, PERI_F64, a->ndim, a->shape, 1, &a);
-    uint64_t *work = push_work(L, a->ndim > 0 ? a->shape[axis] : 1);
+    const int result = lua_gettop(L);
+    const size_t n = a->ndim > 0 ? a->shape[axis] : 1;
+    uint64_t small[2 * SMALL], *work = n <= SMALL ? small : push_work(L, n);
     const peri_view from = peri_view_of(a), to = peri_view_of(out);
     peri_facts facts = {0};
     peri_check(L, 1, peri_argsort(&from, axis, 1, &to, work, &peri_getstate(L)->stop, &facts),
                &facts);
-    lua_pop(L, 1);
+    lua_settop(L, result);
     return 1;
 }
 

@@ -11,7 +11,9 @@
 
 enum {
     INSERTION_MAX = 16, /* a run the insertion sort takes */
-    MERGE_MAX = 192,    /* below it the merge sort beats the radix sort's tables */
+    MERGE_MAX = 160,    /* below it the merge sort beats the radix sorts' tables */
+    LINEAR_MAX = 16384, /* below it two passes over equal bins beat the radix sort */
+    GROUP_MAX = 48,     /* elements in one such bin that are still sorted by insertion */
     DIGITS = 256
 };
 
@@ -94,6 +96,17 @@ static uint64_t *merge_sort(uint64_t *a, uint64_t *b, size_t n)
     return a;
 }
 
+/* Counts become the places where each digit's words start. */
+static void start_counts(uint32_t *count)
+{
+    uint32_t sum = 0;
+    for (int digit = 0; digit < DIGITS; digit++) {
+        const uint32_t c = count[digit];
+        count[digit] = sum;
+        sum += c;
+    }
+}
+
 /* Least significant digit first, from bit `from` (0 or 32) up; the bits below it must be in order
  * among equal upper bits already. Returns which buffer holds the result. */
 static uint64_t *radix_sort(uint64_t *a, uint64_t *b, size_t n, int from)
@@ -121,12 +134,7 @@ static uint64_t *radix_sort(uint64_t *a, uint64_t *b, size_t n, int from)
         uint32_t *at = count[d];
         if (at[a[0] >> shift & 255] == n)
             continue; /* one digit for all */
-        uint32_t sum = 0;
-        for (int digit = 0; digit < DIGITS; digit++) {
-            const uint32_t c = at[digit];
-            at[digit] = sum;
-            sum += c;
-        }
+        start_counts(at);
         for (size_t i = 0; i < n; i++) {
             const uint64_t w = a[i];
             b[at[w >> shift & 255]++] = w;
@@ -204,9 +212,96 @@ static bool lanes_next(struct lanes *l, const ptrdiff_t *sa, const ptrdiff_t *sb
 RESTORE(double)
 RESTORE(float)
 
+/* A shorter way for lanes of middling length: 65536 equal bins between the least and the largest
+ * element, two passes of 8 bits over (bin, index) in 32 bits, and insertion within bins. It is left
+ * (false) where an element is not finite or too many share a bin. Words as order_f64 leaves them
+ * are at work then. */
+#define LINEAR(T)                                                                                  \
+    static bool linear_##T(const T *src, ptrdiff_t step, size_t n, uint64_t *work)                 \
+    {                                                                                              \
+        T lo[4], hi[4], odd[4];                                                                    \
+        size_t descents = 0;                                                                       \
+        for (size_t k = 0; k < 4; k++) {                                                           \
+            lo[k] = hi[k] = src[0];                                                                \
+            odd[k] = 0;                                                                            \
+        }                                                                                          \
+        for (size_t i = 0; i + 4 <= n; i += 4)                                                     \
+            for (size_t k = 0; k < 4; k++) {                                                       \
+                const T x = src[(ptrdiff_t)(i + k) * step];                                        \
+                lo[k] = x < lo[k] ? x : lo[k];                                                     \
+                hi[k] = x > hi[k] ? x : hi[k];                                                     \
+                odd[k] += x * 0;                                                                   \
+            }                                                                                      \
+        for (size_t i = n / 4 * 4; i < n; i++) {                                                   \
+            const T x = src[(ptrdiff_t)i * step];                                                  \
+            lo[0] = x < lo[0] ? x : lo[0];                                                         \
+            hi[0] = x > hi[0] ? x : hi[0];                                                         \
+            odd[0] += x * 0;                                                                       \
+        }                                                                                          \
+        for (size_t k = 1; k < 4; k++) {                                                           \
+            lo[0] = lo[k] < lo[0] ? lo[k] : lo[0];                                                 \
+            hi[0] = hi[k] > hi[0] ? hi[k] : hi[0];                                                 \
+            odd[0] += odd[k];                                                                      \
+        }                                                                                          \
+        const double least = (double)lo[0], scale = 65535 / ((double)hi[0] - least);               \
+        if (!(odd[0] == 0) || !isfinite(scale) || scale == 0)                                      \
+            return false;                                                                          \
+        uint32_t *a = (uint32_t *)(work + n), *b = a + n;                                          \
+        uint32_t low[DIGITS] = {0}, high[DIGITS] = {0};                                            \
+        uint32_t before = 0;                                                                       \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            const uint32_t bin =                                                                   \
+                (uint32_t)(int32_t)(((double)src[(ptrdiff_t)i * step] - least) * scale);           \
+            descents += bin < before;                                                              \
+            before = bin;                                                                          \
+            low[bin & 255]++;                                                                      \
+            high[bin >> 8]++;                                                                      \
+            a[i] = bin << 16 | (uint32_t)i;                                                        \
+        }                                                                                          \
+        const uint32_t *sorted = a;                                                                \
+        if (descents > 0) {                                                                        \
+            start_counts(low);                                                                     \
+            start_counts(high);                                                                    \
+            for (size_t i = 0; i < n; i++)                                                         \
+                b[low[a[i] >> 16 & 255]++] = a[i];                                                 \
+            for (size_t i = 0; i < n; i++)                                                         \
+                a[high[b[i] >> 24]++] = b[i];                                                      \
+        }                                                                                          \
+        for (size_t i = 0; i < n; i++)                                                             \
+            work[i] = sorted[i] & 0xffff;                                                          \
+        for (size_t i = 1; i < n; i++) {                                                           \
+            if (sorted[i] >> 16 != sorted[i - 1] >> 16)                                            \
+                continue;                                                                          \
+            const uint64_t index = work[i];                                                        \
+            const T x = src[(ptrdiff_t)index * step];                                              \
+            size_t k = i;                                                                          \
+            while (k > 0 && src[(ptrdiff_t)work[k - 1] * step] > x) {                              \
+                work[k] = work[k - 1];                                                             \
+                k--;                                                                               \
+            }                                                                                      \
+            if (i - k > GROUP_MAX)                                                                 \
+                return false;                                                                      \
+            work[k] = index;                                                                       \
+        }                                                                                          \
+        return true;                                                                               \
+    }
+
+LINEAR(double)
+LINEAR(float)
+
+static bool is_linear_size(size_t n)
+{
+    return n > MERGE_MAX && n <= LINEAR_MAX;
+}
+
 static void sort_lane_f64(const double *src, ptrdiff_t step, size_t n, double *dst, ptrdiff_t dstep,
                           uint64_t *work)
 {
+    if (is_linear_size(n) && linear_double(src, step, n, work)) {
+        for (size_t i = 0; i < n; i++)
+            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)work[i] * step];
+        return;
+    }
     size_t nans = 0, negative_zeros = 0, descents = 0;
     uint64_t before = 0;
     for (size_t i = 0; i < n; i++) {
@@ -233,6 +328,11 @@ static void sort_lane_f64(const double *src, ptrdiff_t step, size_t n, double *d
 static void sort_lane_f32(const float *src, ptrdiff_t step, size_t n, float *dst, ptrdiff_t dstep,
                           uint64_t *work)
 {
+    if (is_linear_size(n) && linear_float(src, step, n, work)) {
+        for (size_t i = 0; i < n; i++)
+            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)work[i] * step];
+        return;
+    }
     size_t nans = 0, negative_zeros = 0, descents = 0;
     uint32_t before = 0;
     for (size_t i = 0; i < n; i++) {
@@ -260,8 +360,18 @@ static void sort_lane_f32(const float *src, ptrdiff_t step, size_t n, float *dst
  * anything). Returns which half of work holds them. */
 static uint64_t *order_f64(const double *src, ptrdiff_t step, size_t n, uint64_t *work)
 {
-    for (size_t i = 0; i < n; i++)
-        work[i] = (key64(src[(ptrdiff_t)i * step]) & ~LOW32) | i;
+    if (is_linear_size(n) && linear_double(src, step, n, work))
+        return work;
+    uint64_t before = 0;
+    size_t descents = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t key = key64(src[(ptrdiff_t)i * step]);
+        descents += key < before;
+        before = key;
+        work[i] = (key & ~LOW32) | i;
+    }
+    if (descents == 0)
+        return work;
     uint64_t *sorted = sort_words(work, work + n, n, 32);
     uint64_t *other = sorted == work ? work + n : work;
     for (size_t i = 0; i + 1 < n;) {
@@ -286,8 +396,18 @@ static uint64_t *order_f64(const double *src, ptrdiff_t step, size_t n, uint64_t
 
 static uint64_t *order_f32(const float *src, ptrdiff_t step, size_t n, uint64_t *work)
 {
-    for (size_t i = 0; i < n; i++)
-        work[i] = (uint64_t)key32(src[(ptrdiff_t)i * step]) << 32 | i;
+    if (is_linear_size(n) && linear_float(src, step, n, work))
+        return work;
+    uint32_t before = 0;
+    size_t descents = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t key = key32(src[(ptrdiff_t)i * step]);
+        descents += key < before;
+        before = key;
+        work[i] = (uint64_t)key << 32 | i;
+    }
+    if (descents == 0)
+        return work;
     return sort_words(work, work + n, n, 32);
 }
 
@@ -378,6 +498,30 @@ static double element(const peri_view *v, ptrdiff_t offset)
                                 : (double)((const float *)v->data)[offset];
 }
 
+/* How many elements of the ascending a (n) are below x, or with `right` not above it. NaNs in a
+ * compare false, which is right: they are at the end. */
+#define COUNT_BELOW(T)                                                                             \
+    static size_t count_below_##T(const T *a, ptrdiff_t step, size_t n, double x, bool right)      \
+    {                                                                                              \
+        if (x != x && right)                                                                       \
+            return n;                                                                              \
+        if (x != x) {                                                                              \
+            x = INFINITY; /* below NaN stands all that is not NaN */                               \
+            right = true;                                                                          \
+        }                                                                                          \
+        size_t lo = 0;                                                                             \
+        while (n > 0) {                                                                            \
+            const size_t half = n / 2;                                                             \
+            const double y = (double)a[(ptrdiff_t)(lo + half) * step];                             \
+            const bool up = (y < x) | (right & (y == x));                                          \
+            lo = up ? lo + half + 1 : lo;                                                          \
+            n = up ? n - half - 1 : half;                                                          \
+        }                                                                                          \
+        return lo;                                                                                 \
+    }
+COUNT_BELOW(double)
+COUNT_BELOW(float)
+
 peri_status peri_searchsorted(const peri_view *a, const peri_view *v, bool right, double base,
                               const peri_view *dst, const peri_stop *stop)
 {
@@ -389,16 +533,9 @@ peri_status peri_searchsorted(const peri_view *a, const peri_view *v, bool right
     size_t done = 0;
     do {
         const double x = element(v, l.a);
-        size_t lo = 0, hi = n;
-        while (lo < hi) {
-            const size_t mid = lo + (hi - lo) / 2;
-            const double y = element(a, (ptrdiff_t)mid * step);
-            if (right ? !below(x, y) : below(y, x))
-                lo = mid + 1;
-            else
-                hi = mid;
-        }
-        ((double *)dst->data)[l.b] = (double)lo + base;
+        const size_t place = a->dtype == PERI_F64 ? count_below_double(a->data, step, n, x, right)
+                                                  : count_below_float(a->data, step, n, x, right);
+        ((double *)dst->data)[l.b] = (double)place + base;
         if (++done == POLL) {
             done = 0;
             if (peri_stop_requested(stop))

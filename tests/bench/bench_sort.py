@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-import os
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import numpy as np
-import bench
+from bench import case as timed
+
+if "--check" in sys.argv:
+    sys.exit()
 
 for n in (10, 1000, 100000, 10000000):
     for dtype in ("f64",) if n == 10000000 else ("f64", "f32"):
@@ -12,7 +13,7 @@ for n in (10, 1000, 100000, 10000000):
         env = dict(np=np, a=a, s=np.sort(a), k=np.floor(a * a.dtype.type(10)))
 
         def case(name, code):
-            bench.case(f"{name} {dtype} {n}", code, env)
+            timed(f"{name} {dtype} {n}", code, env)
 
         case("argsort", "a.argsort()")
         case("sort", "np.sort(a)")

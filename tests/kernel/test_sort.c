@@ -39,6 +39,8 @@ static double sample(int kind)
     }
     case 3: /* differ in the lower half of the key alone */
         return 1.0 + (double)(draw() % 100000) * 0x1p-52;
+    case 4: /* of every magnitude: nearly all in one of equal bins */
+        return ldexp((double)(draw() >> 11) - 0x1p52, (int)(draw() % 1000) - 500);
     default: /* one value */
         return -2.385;
     }
@@ -105,7 +107,7 @@ static void test_lanes(void **state)
     static const size_t sizes[] = {0, 1, 2, 3, 15, 16, 17, 33, 100, 191, 193, 500, 2000};
     static const ptrdiff_t steps[] = {1, 3, -2};
     for (int dtype = PERI_F64; dtype <= PERI_F32; dtype++)
-        for (int kind = 0; kind < 5; kind++)
+        for (int kind = 0; kind < 6; kind++)
             for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
                 for (size_t k = 0; k < 3; k++)
                     check_lane(dtype, kind, sizes[s], steps[k]);
