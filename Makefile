@@ -53,9 +53,15 @@ $B/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(INCLUDE) -DPERI_VERSION='"$(VERSION)"' -c $< -o $@
 
-$B/gen/embedded.c: $(luas) src/embed.sh
+$B/gen/embedded.c: $(luas) $B/gen/helptext.lua src/embed.sh
 	@mkdir -p $(@D)
-	sh src/embed.sh $(luas) > $@
+	sh src/embed.sh $(luas) $B/gen/helptext.lua > $@
+
+# The doc blocks, which the help, the reference and the editors' definitions are made from.
+documented := $(sort $(wildcard src/bind/*.c)) $(luas)
+$B/gen/helptext.lua: $(documented) src/docs.awk
+	@mkdir -p $(@D)
+	awk -f src/docs.awk $(documented) > $@
 
 $B/obj/embedded.o: $B/gen/embedded.c
 	@mkdir -p $(@D)

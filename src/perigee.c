@@ -40,6 +40,7 @@ static const lua_CFunction eager[] = {
 int peri_open_lstm(lua_State *L);
 int peri_open_optim(lua_State *L);
 int peri_open_process(lua_State *L);
+int peri_open_repl(lua_State *L);
 int peri_open_system(lua_State *L);
 int peri_open_canvas(lua_State *L);
 int peri_open_image(lua_State *L);
@@ -59,14 +60,22 @@ static const struct module {
 } modules[] = {
     {"_args", NULL, true, false},
     {"_chart", NULL, true, false},
+    {"_complete", NULL, true, false},
     {"_display", NULL, true, false},
+    {"_docs", NULL, true, false},
+    {"_help", NULL, true, false},
+    {"_helptext", NULL, true, false},
+    {"_hints", NULL, true, false},
     {"_html", NULL, true, false},
     {"_json", NULL, true, false},
     {"_junit", NULL, true, false},
+    {"_lexer", NULL, true, false},
     {"_manifest", NULL, true, false},
     {"_options", NULL, true, false},
     {"_page", NULL, true, false},
+    {"_pretty", NULL, true, false},
     {"_process", peri_open_process, false, false},
+    {"_repl", peri_open_repl, true, false},
     {"_report", NULL, true, false},
     {"_runner", NULL, true, false},
     {"_sweep", NULL, true, false},

@@ -1,0 +1,311 @@
+-- SPDX-License-Identifier: MIT
+-- pg._repl.run(): the interactive prompt. Text runs in an environment of its own in front of _G, which holds what
+-- `local` at top level declared, so that it stays for later lines. On a terminal results are shown by pretty.lua; where
+-- input comes from a file or a pipe everything is as stock Lua's prompt has it.
+local pg, core = ...
+local help = pg._help
+local hints = pg._hints
+local lexer = pg._lexer
+local pretty = pg._pretty
+
+local repl = {}
+
+local declared = {}
+
+-- Variables of the prompt stand in the table itself; the rest is _G's.
+local environment = setmetatable({}, {
+  __index = _G,
+  __newindex = function(t, name, value)
+    if declared[name] then rawset(t, name, value) else _G[name] = value end
+  end,
+})
+repl.environment = environment
+
+local function complain(message)
+  io.stdout:flush()
+  io.stderr:write(message, "\n")
+  io.stderr:flush()
+end
+
+-- ---- compiling -------------------------------------------------------------------------------
+
+-- The text as a function, or nil, the message and whether more text could complete it.
+local function compile(text, name)
+  local f, expression = load("return " .. text, name, "t", environment)
+  if f then return f end
+  local kept, names = lexer.keep_locals(text)
+  local chunk, message = load(kept, name, "t", environment)
+  if chunk == nil then
+    -- What was blanked out may have been the cure; the message for the text as written is the right one.
+    local _, plain = load(text, name, "t", environment)
+    message = plain or message
+    return nil, message, message:find("<eof>$") ~= nil, expression:find("<eof>$") ~= nil
+  end
+  return function()
+    for _, n in ipairs(names) do
+      declared[n] = true
+    end
+    return chunk()
+  end
+end
+
+-- "stdin:2: near ..." without the frames of the prompt itself, and without a traceback that says nothing more.
+local function shorten(message)
+  local head, trace = message:match("^(.-)\nstack traceback:\n(.*)$")
+  if head == nil then return message end
+  local lines = {}
+  for line in trace:gmatch("[^\n]+") do
+    if line:find("in function <perigee/repl.lua") or line:find("%[C%]: in field 'call'") or
+      line:find("perigee/repl.lua:", 1, true) then
+      break
+    end
+    lines[#lines + 1] = line
+  end
+  -- The first frame is where the message points already.
+  local useful = 0
+  for _, line in ipairs(lines) do
+    if not line:find("%[C%]: in ") and not line:find("tail calls", 1, true) then useful = useful + 1 end
+  end
+  if useful <= 1 then return head end
+  return head .. "\n" .. table.concat(lines, "\n")
+end
+
+-- ---- running ---------------------------------------------------------------------------------
+
+local function can_show(value)
+  return type(value) == "table" and type(getmetatable(value)) == "table" and getmetatable(value).__name == "figure"
+end
+
+local function show_results(results, interactive)
+  if not interactive then
+    local ok, message = core.call(print, table.unpack(results, 2, results.n))
+    if not ok then complain("perigee: error calling 'print' (" .. tostring(message) .. ")") end
+    return
+  end
+  local ok, message = core.call(function()
+    local parts = {}
+    for i = 2, results.n do
+      if not (can_show(results[i]) and pcall(function() results[i]:show() end)) then
+        parts[#parts + 1] = pretty(results[i])
+      end
+    end
+    if #parts > 0 then print(table.concat(parts, "\t")) end
+  end)
+  if not ok then complain(shorten(tostring(message))) end
+end
+
+-- Runs a compiled text; `quiet` keeps its results from being shown.
+local function run(f, interactive, quiet)
+  local results = table.pack(core.call(f))
+  if not results[1] then
+    local message = tostring(results[2])
+    complain((interactive and "" or "perigee: ") .. shorten(message))
+    local hint = interactive and hints.runtime(message)
+    if hint then complain("hint: " .. hint) end
+    return false
+  end
+  if results.n > 1 then
+    if results[2] ~= nil then rawset(environment, "_", results[2]) end
+    if not quiet then show_results(results, interactive) end
+  end
+  return true
+end
+
+-- ---- commands --------------------------------------------------------------------------------
+
+-- The name the help knows something by: a variable's method is looked up under its class.
+local function help_name(name)
+  local object, method = name:match("^([%w_.]+)[:.]([%w_]+)$")
+  if object and help.find(name) == nil then
+    local value = environment
+    for part in object:gmatch("[^.]+") do
+      local ok, field = pcall(function() return value[part] end)
+      value = ok and field or nil
+      if value == nil then return name end
+    end
+    local meta = getmetatable(value)
+    local class = type(meta) == "table" and rawget(meta, "__name") or meta
+    if type(class) == "string" then return class .. ":" .. method end
+  end
+  return name
+end
+
+local function show_help(name)
+  local text, found = help.text(help_name(name))
+  if found then print(text) else complain(text) end
+end
+
+local function seconds_text(s)
+  if s < 1e-3 then return ("%.1f us"):format(s * 1e6) end
+  if s < 1 then return ("%.2f ms"):format(s * 1e3) end
+  return ("%.3f s"):format(s)
+end
+
+local commands = {}
+
+function commands.time(text, interactive)
+  local f, message = compile(text, "=stdin")
+  if f == nil then return complain(message) end
+  local before = pg._system.now()
+  local took
+  run(function()
+    local results = table.pack(f())
+    took = pg._system.now() - before
+    return table.unpack(results, 1, results.n)
+  end, interactive, text:find(";%s*$") ~= nil)
+  print(seconds_text(took or pg._system.now() - before))
+end
+
+function commands.mem()
+  collectgarbage()
+  local held, peak, limit = pg.memory()
+  print(("%.1f MB held, %.1f MB at most%s"):format(held / 2 ^ 20, peak / 2 ^ 20,
+    limit > 0 and (", limit %.0f MB"):format(limit / 2 ^ 20) or ""))
+end
+
+function commands.load(path, interactive)
+  local file, why = io.open(path, "rb")
+  if file == nil then return complain(why) end
+  local text = file:read("a")
+  file:close()
+  if text == nil then return complain(path .. ": cannot be read") end
+  local f, message = compile(text:gsub("^#[^\n]*", ""), "@" .. path)
+  if f == nil then return complain(message) end
+  run(f, interactive, true)
+end
+
+function commands.help(name)
+  if name ~= "" then return show_help(name) end
+  print([[
+?name         the manual entry, such as ?pg.svd; ? alone lists all
+name = value  makes a variable; `local` ones stay too
+expression    shows its value; a ; at the end suppresses that; _ is the last value
+:time expr    how long it takes        :load file   runs a script here
+:mem          memory in use            !command     runs a shell command
+Ctrl-C        stops what is running    Ctrl-D       leaves]])
+end
+
+function commands.quit() return "quit" end
+
+-- Whether the text was for the prompt itself; "quit" ends it.
+local function command(text, interactive)
+  local name = text:match("^%s*%?+%s*(.-)%s*$") or text:match("^%s*([%w_.:]+)%?+%s*$")
+  if name then
+    show_help(name)
+    return true
+  end
+  local shell = text:match("^%s*!%s*(.-)%s*$")
+  if shell and shell ~= "" and not shell:find("^=") then
+    io.stdout:flush()
+    local _, kind, code = os.execute(shell)
+    if code ~= 0 then complain(("%s %d"):format(kind, code)) end
+    return true
+  end
+  local word, rest = text:match("^%s*:(%a+)%s*(.-)%s*$")
+  if word and commands[word] then
+    return commands[word](rest, interactive) or true
+  elseif word then
+    local near = pg._args.nearest(word, pg._args.sorted_keys(commands))
+    complain(("no command :%s; %s"):format(word, near and "did you mean :" .. near .. "?" or ":help lists them"))
+    return true
+  end
+end
+
+-- ---- history ---------------------------------------------------------------------------------
+
+-- One entry a line, its own line ends written \n, so that it is recalled as one.
+local function history_path()
+  local path = os.getenv("PERIGEE_HISTORY")
+  if path then return path ~= "" and path or nil end
+  local home = os.getenv("HOME")
+  return home and home .. "/.perigee_history"
+end
+
+local MOST_HISTORY = 2000
+
+local function load_history(path)
+  local file = path and io.open(path, "r")
+  if not file then return end
+  local lines = {}
+  for line in file:lines() do lines[#lines + 1] = line end
+  file:close()
+  for i = math.max(1, #lines - MOST_HISTORY + 1), #lines do
+    core.remember((lines[i]:gsub("\\([\\n])", function(c) return c == "n" and "\n" or "\\" end)))
+  end
+  if #lines > 2 * MOST_HISTORY then
+    pcall(pg._system.write, path, table.concat(lines, "\n", #lines - MOST_HISTORY + 1) .. "\n")
+  end
+end
+
+local last_entry
+
+local function remember(path, text)
+  if text == last_entry or not text:find("%S") then return end
+  last_entry = text
+  core.remember(text)
+  local file = path and io.open(path, "a")
+  if file then
+    file:write((text:gsub("[\\\n]", {["\\"] = "\\\\", ["\n"] = "\\n"})), "\n")
+    file:close()
+  end
+end
+
+-- ---- the loop --------------------------------------------------------------------------------
+
+local function prompt(name, default)
+  local value = rawget(_G, name)
+  return value ~= nil and tostring(value) or default
+end
+
+-- Text copied from a prompt still has its marks.
+local function strip_prompts(text)
+  if not text:find("^>%s") then return text end
+  return (("\n" .. text):gsub("\n>>?%s", "\n"):sub(2))
+end
+
+-- Reads until a statement is complete. Returns text, function or nil, message, whether it is for the prompt itself; nil
+-- at the end of input; false after Ctrl-C.
+local function read_statement(interactive)
+  local text = core.read(prompt("_PROMPT", "> "))
+  if not text then return text end
+  text = interactive and strip_prompts(text) or text:gsub("^=", "return ")
+  if interactive and (text:find("^%s*[?!]") or text:find("^%s*:%a") or text:find("^[%w_.:]+%?$")) then
+    return text, nil, nil, true
+  end
+  while true do
+    local f, message, more, more_of_expression = compile(text, "=stdin")
+    if f or not (more or interactive and more_of_expression) then return text, f, message end
+    local line = core.read(prompt("_PROMPT2", ">> "))
+    if line == false then return false end
+    if line == nil then return text, nil, message end
+    text = text .. "\n" .. line
+  end
+end
+
+function repl.run()
+  local interactive = core.terminal()
+  core.open(function(line, first, last) return pg._complete(environment, line, first, last) end)
+  local path = interactive and history_path()
+  load_history(path)
+  while true do
+    local text, f, message, is_command = read_statement(interactive)
+    if text == nil then break end
+    if text then
+      if interactive then remember(path, text) end
+      if is_command then
+        local ok, result = core.call(command, text, interactive)
+        if not ok then complain(shorten(tostring(result))) end
+        if result == "quit" then return end
+      elseif f then
+        run(f, interactive, interactive and text:find(";%s*$") ~= nil)
+      else
+        complain(interactive and message or "perigee: " .. message)
+        local hint = interactive and hints.syntax(text)
+        if hint then complain("hint: " .. hint) end
+      end
+    end
+  end
+  print()
+end
+
+return repl
