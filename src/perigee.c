@@ -19,6 +19,7 @@ const char peri_array_meta, peri_methods_key, peri_pg_key;
 /* Openers of array functions, run at the start. */
 int peri_open_create(lua_State *L);
 int peri_open_elementwise(lua_State *L);
+int peri_open_reduce(lua_State *L);
 int peri_open_index(lua_State *L);
 int peri_open_print(lua_State *L);
 int peri_open_info(lua_State *L);
@@ -34,6 +35,7 @@ static const lua_CFunction eager[] = {
     peri_open_create,    peri_open_elementwise, peri_open_index,     peri_open_print,
     peri_open_info,      peri_open_io,          peri_open_clock,     peri_open_covariance,
     peri_open_histogram, peri_open_quantile,    peri_open_rearrange, peri_open_sort,
+    peri_open_reduce,
 };
 
 /* Openers of modules. */

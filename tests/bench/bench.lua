@@ -18,7 +18,7 @@ function bench.case(name, code, environment)
   local make = assert(load(head .. "return function(n) for _ = 1, n do " .. code .. " end end", "=" .. name))
   local run = make(table.unpack(values, 1, #names))
   collectgarbage()
-  local count, seconds = 1, 0
+  local count, seconds = 1
   while true do
     local start = pg.clock()
     run(count)

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reductions: sum, mean, max and their kin over all axes, one or several. */
+#include <math.h>
+#include <string.h>
+
+#include "bind.h"
+#include "internal.h"
+#include "kernel/copy.h"
+#include "kernel/elementwise.h"
+#include "kernel/reduce.h"
+
+enum { LONG = 1 << 17 };
+
+/* What (a [, axis | {axes}] [, options]) asks for. */
+struct request {
+    const peri_array *a;
+    bool reduced[PERI_MAX_NDIM];
+    bool whole; /* no axis was named */
+    bool keepdims;
+    int options; /* the argument that holds them */
+    double ddof;
+};
+
+static int read_axis(lua_State *L, int arg, int idx, int ndim)
+{
+    int exact = 0;
+    lua_Integer axis = 0;
+    if (lua_type(L, idx) == LUA_TNUMBER)
+        axis = lua_tointegerx(L, idx, &exact);
+    if (!exact)
+        peri_argerror(L, arg, "axis: expected an integer, got %s", peri_push_got(L, idx));
+    const lua_Integer at = axis < 0 ? axis + ndim + 1 : axis;
+    if (at < 1 || at > ndim) {
+        if (ndim == 0)
+            peri_argerror(L, arg, "axis: the array has no axes");
+        if (axis == 0)
+            peri_argerror(L, arg, "axis: axes are 1..%d: NumPy's axis=0 is 1 here", ndim);
+        peri_argerror(L, arg, "axis: axes are 1..%d, got %I", ndim, (LUAI_UACINT)axis);
+    }
+    return (int)at - 1;
+}
+
+/* An array, or what can be made one. */
+static const peri_array *read_array(lua_State *L)
+{
+    if (lua_type(L, 1) == LUA_TTABLE)
+        return peri_arg_operand(L, 1, "a");
+    return peri_arg_array(L, 1, "a");
+}
+
+static void read_request(lua_State *L, const char *const names[], struct request *r)
+{
+    r->a = read_array(L);
+    r->whole = true;
+    r->keepdims = false;
+    r->options = 2;
+    r->ddof = 0;
+    const int ndim = r->a->ndim, type = lua_type(L, 2);
+    if (type == LUA_TNUMBER) {
+        memset(r->reduced, 0, sizeof r->reduced);
+        r->reduced[read_axis(L, 2, 2, ndim)] = true;
+        r->whole = false;
+        r->options = 3;
+    } else if (type == LUA_TTABLE && lua_rawlen(L, 2) > 0) {
+        memset(r->reduced, 0, sizeof r->reduced);
+        const size_t count = (size_t)lua_rawlen(L, 2);
+        for (size_t k = 1; k <= count; k++) {
+            lua_rawgeti(L, 2, (lua_Integer)k);
+            const int axis = read_axis(L, 2, lua_gettop(L), ndim);
+            if (r->reduced[axis])
+                peri_argerror(L, 2, "axis: %d is named twice", axis + 1);
+            r->reduced[axis] = true;
+            lua_pop(L, 1);
+        }
+        r->whole = false;
+        r->options = 3;
+    } else if (type == LUA_TNIL || type == LUA_TNONE) {
+        r->options = type == LUA_TNIL ? 3 : 2;
+    } else if (type != LUA_TTABLE) {
+        peri_argerror(L, 2, "axis: expected an integer or a table of them, got %s",
+                      peri_push_got(L, 2));
+    }
+    if (r->whole)
+        for (int axis = 0; axis < ndim; axis++)
+            r->reduced[axis] = true;
+    if (lua_isnoneornil(L, r->options)) {
+        r->options = 0;
+        return;
+    }
+    peri_options(L, r->options, names);
+    r->keepdims = peri_option_boolean(L, r->options, "keepdims", false);
+    r->ddof = peri_option_number(L, r->options, "ddof", 0);
+}
+
+static const char *const plain_names[] = {"keepdims", "out", NULL};
+static const char *const ddof_names[] = {"keepdims", "ddof", "out", NULL};
+
+/* The result's array, on top of the stack, and it as a view with an axis for each of a's (shape
+ * and stride are given the room). Returns NULL, and *view is of one double, *number, where the
+ * result has no axes and no array was asked for. */
+static peri_array *push_result(lua_State *L, const struct request *r, int dtype, double *number,
+                               peri_view *view, size_t shape[PERI_MAX_NDIM],
+                               ptrdiff_t stride[PERI_MAX_NDIM])
+{
+    const peri_array *a = r->a;
+    size_t kept[PERI_MAX_NDIM];
+    int ndim = 0;
+    for (int axis = 0; axis < a->ndim; axis++) {
+        shape[axis] = r->reduced[axis] ? 1 : a->shape[axis];
+        stride[axis] = 0;
+        if (!r->reduced[axis] || r->keepdims)
+            kept[ndim++] = shape[axis];
+    }
+    const bool given = r->options != 0 && peri_option_push(L, r->options, "out") != LUA_TNIL;
+    if (r->options != 0 && !given)
+        lua_pop(L, 1);
+    *view = (peri_view){number, PERI_F64, a->ndim, shape, stride};
+    if (ndim == 0 && !given)
+        return NULL;
+    peri_array *out;
+    if (given) {
+        out = peri_test_array(L, -1);
+        if (out == NULL || out->dtype != dtype || out->ndim != ndim ||
+            memcmp(out->shape, kept, (size_t)ndim * sizeof *kept) != 0)
+            peri_argerror(L, r->options, "out: expected array %s %s, got %s",
+                          peri_push_shape(L, ndim, kept), dtype == PERI_F32 ? "f32" : "f64",
+                          peri_push_got(L, -2));
+    } else {
+        out = peri_push_array(L, dtype, ndim, kept);
+    }
+    int k = 0;
+    for (int axis = 0; axis < a->ndim; axis++) {
+        if (r->keepdims)
+            stride[axis] = out->stride[axis];
+        else if (!r->reduced[axis])
+            stride[axis] = out->stride[k++];
+    }
+    view->data = out->data;
+    view->dtype = out->dtype;
+    return out;
+}
+
+/* The input as a view; a copy of it (kept alive below the result) where the result is written into
+ * its memory. */
+static peri_view view_input(lua_State *L, const struct request *r, const peri_array *out)
+{
+    const peri_array *a = r->a;
+    if (out != NULL && r->options != 0 && peri_overlaps(a, out)) {
+        a = peri_push_copy(L, a, -1);
+        lua_insert(L, -2);
+    }
+    return peri_view_of(a);
+}
+
+static const peri_stop *stop_flag(lua_State *L, const peri_array *a)
+{
+    return a->size >= LONG ? &peri_getstate(L)->stop : NULL;
+}
+
+/* Least and largest, and their places, are not defined for nothing. */
+static void refuse_empty(lua_State *L, const struct request *r)
+{
+    for (int axis = 0; axis < r->a->ndim; axis++)
+        if (r->reduced[axis] && r->a->shape[axis] == 0)
+            peri_error(L, "no element to choose from in an array of shape %s",
+                       peri_push_shape(L, r->a->ndim, r->a->shape));
+}
+
+/* Pushes the result: an array, or the number. */
+static bool reduce(lua_State *L, peri_reduction op, const char *const names[], double *number)
+{
+    struct request r;
+    peri_view to;
+    size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    read_request(L, names, &r);
+    if (op == PERI_MIN || op == PERI_MAX)
+        refuse_empty(L, &r);
+    const peri_array *out = push_result(L, &r, r.a->dtype, number, &to, shape, stride);
+    const peri_view from = view_input(L, &r, out);
+    peri_check(L, 0, peri_reduce(op, &from, r.reduced, r.ddof, &to, stop_flag(L, r.a)), NULL);
+    return out != NULL;
+}
+
+static int reduce_to_number(lua_State *L, peri_reduction op, const char *const names[])
+{
+    double number = 0;
+    if (!reduce(L, op, names, &number))
+        lua_pushnumber(L, number);
+    return 1;
+}
+
+static int reduce_to_boolean(lua_State *L, peri_reduction op)
+{
+    double number = 0;
+    if (!reduce(L, op, plain_names, &number))
+        lua_pushboolean(L, number != 0);
+    return 1;
+}
+
+/*** pg.sum(a [, axis] [, opts]) -> number | array
+ * The sum of the elements; pairwise, f32 accumulated in f64.
+ * @param a  array
+ * @param axis  integer or table of integers: axes to sum over, from 1, negative from the end;
+ *   absent: all
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ * @return a number without an axis left, else an array
+ * @error an axis out of range
+ * @example pg.ones(2, 3):sum() --> 6.0
+ */
+static int sum(lua_State *L)
+{
+    return reduce_to_number(L, PERI_SUM, plain_names);
+}
+
+/*** pg.prod(a [, axis] [, opts]) -> number | array
+ * The product of the elements.
+ * @param a  array
+ * @param axis  integer or table of integers; absent: all
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ * @example pg.range(1, 5):prod() --> 120.0
+ */
+static int prod(lua_State *L)
+{
+    return reduce_to_number(L, PERI_PROD, plain_names);
+}
+
+/*** pg.min(a [, axis] [, opts]) -> number | array
+ * The smallest element; NaN where one is NaN.
+ * @param a  array
+ * @param axis  integer or table of integers; absent: all
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ * @error an empty array has none
+ */
+static int min_(lua_State *L)
+{
+    return reduce_to_number(L, PERI_MIN, plain_names);
+}
+
+/*** pg.max(a [, axis] [, opts]) -> number | array
+ * The largest element; NaN where one is NaN.
+ * @param a  array
+ * @param axis  integer or table of integers; absent: all
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ * @error an empty array has none
+ * @example pg.array{3, 1, 4}:max() --> 4.0
+ */
+static int max_(lua_State *L)
+{
+    return reduce_to_number(L, PERI_MAX, plain_names);
+}
+
+/*** pg.mean(a [, axis] [, opts]) -> number | array
+ * The arithmetic mean; NaN of nothing.
+ * @param a  array
+ * @param axis  integer or table of integers; absent: all
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ * @example pg.range(1, 4):mean() --> 2.5
+ */
+static int mean(lua_State *L)
+{
+    return reduce_to_number(L, PERI_MEAN, plain_names);
+}
+
+/*** pg.var(a [, axis] [, opts]) -> number | array
+ * The variance, sum (x - mean)^2 / (n - ddof).
+ * @param a  array
+ * @param axis  integer or table of integers; absent: all
+ * @param opts.ddof  number: 0 by default; 1 gives the unbiased estimate
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ * @example pg.range(1, 4):var() --> 1.25
+ */
+static int var(lua_State *L)
+{
+    return reduce_to_number(L, PERI_VAR, ddof_names);
+}
+
+/*** pg.std(a [, axis] [, opts]) -> number | array
+ * The standard deviation, the square root of pg.var.
+ * @param a  array
+ * @param axis  integer or table of integers; absent: all
+ * @param opts.ddof  number: 0 by default; 1 for that of a sample
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ */
+static int std_(lua_State *L)
+{
+    return reduce_to_number(L, PERI_STD, ddof_names);
+}
+
+/*** pg.norm(a [, axis] [, opts]) -> number | array
+ * The Euclidean norm, sqrt(sum x^2), without overflow.
+ * @param a  array
+ * @param axis  integer or table of integers; absent: all
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ * @example pg.array{3, 4}:norm() --> 5.0
+ */
+static int norm(lua_State *L)
+{
+    return reduce_to_number(L, PERI_NORM, plain_names);
+}
+
+/*** pg.logsumexp(a [, axis] [, opts]) -> number | array
+ * log(sum e^x) without overflow.
+ * @param a  array
+ * @param axis  integer or table of integers; absent: all
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ * @example pg.array{1000}:logsumexp() --> 1000.0
+ */
+static int logsumexp(lua_State *L)
+{
+    return reduce_to_number(L, PERI_LOGSUMEXP, plain_names);
+}
+
+/*** pg.any(a [, axis] [, opts]) -> boolean | array
+ * Whether an element is not 0.
+ * @param a  array
+ * @param axis  integer or table of integers; absent: all
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ * @return true or false without an axis left, else an array of 0 and 1
+ * @example pg.zeros(3):any() --> false
+ */
+static int any(lua_State *L)
+{
+    return reduce_to_boolean(L, PERI_ANY);
+}
+
+/*** pg.all(a [, axis] [, opts]) -> boolean | array
+ * Whether no element is 0; true of nothing.
+ * @param a  array
+ * @param axis  integer or table of integers; absent: all
+ * @param opts.keepdims  boolean: keep the axes, with extent 1
+ * @param opts.out  array of the result's shape and dtype
+ * @return true or false without an axis left, else an array of 0 and 1
+ * @example pg.ones(3):all() --> true
+ */
+static int all(lua_State *L)
+{
+    return reduce_to_boolean(L, PERI_ALL);
+}
+
+/* ---- places ------------------------------------------------------------------------------ */
+
+static int position(lua_State *L, bool largest)
+{
+    struct request r;
+    peri_view to;
+    size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    double number = 0;
+    if (lua_type(L, 2) == LUA_TTABLE && lua_rawlen(L, 2) > 0)
+        peri_argerror(L, 2, "axis: expected an integer, got a table");
+    read_request(L, plain_names, &r);
+    refuse_empty(L, &r);
+    peri_array *out = push_result(L, &r, PERI_F64, &number, &to, shape, stride);
+    const peri_view from = view_input(L, &r, out);
+    peri_check(L, 0, peri_reduce_position(largest, &from, r.reduced, &to, stop_flag(L, r.a)), NULL);
+    if (out == NULL) {
+        lua_pushinteger(L, (lua_Integer)number + 1);
+        return 1;
+    }
+    const double one = 1;
+    static const ptrdiff_t none[PERI_MAX_NDIM];
+    const peri_view places[2] = {peri_view_of(out),
+                                 {(void *)(uintptr_t)&one, PERI_F64, out->ndim, out->shape, none}};
+    peri_elementwise(PERI_EW_ADD, places, &places[0], NULL);
+    return 1;
+}
+
+/*** pg.argmin(a [, axis] [, opts]) -> integer | array
+ * The place, from 1, of the first smallest element (or of the first NaN).
+ * @param a  array
+ * @param axis  integer; absent: the place in a:reshape(-1)
+ * @param opts.keepdims  boolean: keep the axis, with extent 1
+ * @param opts.out  f64 array of the result's shape
+ * @return an integer without an axis left, else an f64 array
+ * @example pg.array{3, 1, 4}:argmin() --> 2
+ */
+static int argmin(lua_State *L)
+{
+    return position(L, false);
+}
+
+/*** pg.argmax(a [, axis] [, opts]) -> integer | array
+ * The place, from 1, of the first largest element (or of the first NaN).
+ * @param a  array
+ * @param axis  integer; absent: the place in a:reshape(-1)
+ * @param opts.keepdims  boolean: keep the axis, with extent 1
+ * @param opts.out  f64 array of the result's shape
+ * @return an integer without an axis left, else an f64 array
+ * @example pg.array{3, 1, 4}:argmax() --> 3
+ */
+static int argmax(lua_State *L)
+{
+    return position(L, true);
+}
+
+/* ---- as large as the input --------------------------------------------------------------- */
+
+static const char *const out_names[] = {"out", NULL};
+
+/* The options' `out`, or a new array like a; on top of the stack. *a becomes a copy where the two
+ * overlap. */
+static peri_array *push_like(lua_State *L, const peri_array **a, int options, int ndim,
+                             const size_t *shape)
+{
+    if (options != 0 && peri_option_push(L, options, "out") != LUA_TNIL) {
+        peri_array *out = peri_test_array(L, -1);
+        if (out == NULL || out->dtype != (*a)->dtype || out->ndim != ndim ||
+            memcmp(out->shape, shape, (size_t)ndim * sizeof *shape) != 0)
+            peri_argerror(L, options, "out: expected array %s %s, got %s",
+                          peri_push_shape(L, ndim, shape), (*a)->dtype == PERI_F32 ? "f32" : "f64",
+                          peri_push_got(L, -2));
+        if (peri_overlaps(*a, out)) {
+            *a = peri_push_copy(L, *a, -1);
+            lua_insert(L, -2);
+        }
+        return out;
+    }
+    if (options != 0)
+        lua_pop(L, 1);
+    return peri_push_array(L, (*a)->dtype, ndim, shape);
+}
+
+/*** pg.cumsum(a [, axis] [, opts]) -> array
+ * Running sums along an axis, accumulated in f64.
+ * @param a  array
+ * @param axis  integer; absent: those of a:reshape(-1)
+ * @param opts.out  array of the result's shape and dtype
+ * @example pg.range(1, 4):cumsum():max() --> 10.0
+ */
+static int cumsum(lua_State *L)
+{
+    struct request r;
+    if (lua_type(L, 2) == LUA_TTABLE && lua_rawlen(L, 2) > 0)
+        peri_argerror(L, 2, "axis: expected an integer, got a table");
+    read_request(L, out_names, &r);
+    const peri_array *a = r.a;
+    int axis = 0;
+    peri_view from;
+    if (r.whole) {
+        if (!peri_is_contiguous(a))
+            a = peri_push_copy(L, a, -1);
+        const size_t size = a->size;
+        const ptrdiff_t step = 1;
+        const peri_array *out = push_like(L, &a, r.options, 1, &size);
+        from = (peri_view){a->data, a->dtype, 1, &size, &step};
+        const peri_view to = peri_view_of(out);
+        peri_check(L, 0, peri_cumsum(&from, 0, &to, stop_flag(L, a)), NULL);
+        return 1;
+    }
+    while (!r.reduced[axis])
+        axis++;
+    const peri_array *out = push_like(L, &a, r.options, a->ndim, a->shape);
+    from = peri_view_of(a);
+    const peri_view to = peri_view_of(out);
+    peri_check(L, 0, peri_cumsum(&from, axis, &to, stop_flag(L, a)), NULL);
+    return 1;
+}
+
+/*** pg.softmax(a [, axis] [, opts]) -> array
+ * e^x / sum e^x, without overflow.
+ * @param a  array
+ * @param axis  integer or table of integers over which the result sums to 1; absent: all
+ * @param opts.out  array of the shape and dtype of a
+ * @example pg.softmax(pg.array{0, 0}):max() --> 0.5
+ */
+static int softmax(lua_State *L)
+{
+    struct request r;
+    size_t shape[PERI_MAX_NDIM];
+    read_request(L, out_names, &r);
+    const peri_array *a = r.a;
+    for (int axis = 0; axis < a->ndim; axis++)
+        shape[axis] = r.reduced[axis] ? 1 : a->shape[axis];
+    const peri_stop *stop = stop_flag(L, a);
+    const peri_array *scale = peri_push_array(L, a->dtype, a->ndim, shape);
+    const peri_array *out = push_like(L, &a, r.options, a->ndim, a->shape);
+    const peri_view from = peri_view_of(a), to = peri_view_of(out), small = peri_view_of(scale);
+    if (a->size == 0)
+        return 1;
+    /* The largest (then the sum) of each group, seen in the shape of a. */
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    peri_broadcast_strides(&small, a->ndim, a->shape, stride);
+    const peri_view spread = {scale->data, scale->dtype, a->ndim, a->shape, stride};
+    peri_check(L, 0, peri_reduce(PERI_MAX, &from, r.reduced, 0, &small, stop), NULL);
+    peri_check(L, 0, peri_elementwise(PERI_EW_SUB, (peri_view[]){from, spread}, &to, stop), NULL);
+    peri_check(L, 0, peri_elementwise((peri_ew)PERI_VM_EXP, &to, &to, stop), NULL);
+    peri_check(L, 0, peri_reduce(PERI_SUM, &to, r.reduced, 0, &small, stop), NULL);
+    peri_check(L, 0, peri_elementwise(PERI_EW_DIV, (peri_view[]){to, spread}, &to, stop), NULL);
+    return 1;
+}
+
+PERI_OPENER(reduce)
+{
+    static const luaL_Reg functions[] = {
+        {"sum", sum},       {"prod", prod},           {"min", min_},
+        {"max", max_},      {"mean", mean},           {"var", var},
+        {"std", std_},      {"norm", norm},           {"any", any},
+        {"all", all},       {"argmin", argmin},       {"argmax", argmax},
+        {"cumsum", cumsum}, {"logsumexp", logsumexp}, {"softmax", softmax},
+        {NULL, NULL},
+    };
+    peri_array_functions(L, functions);
+    return 0;
+}

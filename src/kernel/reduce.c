@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/reduce.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernel/simd.h"
+#include "kernel/vmath.h"
+
+/* BLOCK and LANES fix the order of additions; see the header. */
+enum { BLOCK = 512, LANES = 16 };
+
+/* Results computed side by side where the neighbours in memory belong to different ones. */
+enum { STRIP = 256, NARROW = 8 };
+
+/* Blocks are joined pairwise as a binary counter counts: enough for 2^49 elements. */
+enum { LEVELS = 40 };
+
+/* Elements between two looks at the stop flag. */
+enum { POLL = 1 << 18 };
+
+/* SSD: sum (x - c)^2. SUMEXP: sum e^(x - c). Up to ALL the numbers are peri_reduction's. */
+typedef enum { SUM, PROD, MIN, MAX, ANY, ALL, SSD, SUMEXP, KINDS } kind;
+
+typedef struct {
+    double (*block[SUMEXP][2])(const void *x, size_t n, double c);
+    void (*rows[SUMEXP][2])(double *acc, const void *x0, const void *x1, const void *x2,
+                            const void *x3, size_t w, const double *c);
+    void (*first[2])(double *best, double *at, const void *x, size_t w, double row, double sign);
+} loops;
+
+typedef double v8d __attribute__((vector_size(64)));
+typedef float v8f __attribute__((vector_size(32)));
+typedef long long v8i __attribute__((vector_size(64)));
+
+#define SIMD(name) name##_base
+#include "kernel/reduce_loops.h"
+#undef SIMD
+
+#if PERI_X86
+PERI_BEGIN_AVX2
+#define SIMD(name) name##_avx2
+#include "kernel/reduce_loops.h"
+#undef SIMD
+PERI_END
+PERI_BEGIN_AVX512
+#define SIMD(name) name##_avx512
+#include "kernel/reduce_loops.h"
+#undef SIMD
+PERI_END
+static const loops *const tables[3] = {&loops_base, &loops_avx2, &loops_avx512};
+#else
+static const loops *const tables[3] = {&loops_base};
+#endif
+
+static double start_of(kind k)
+{
+    return k == PROD || k == ALL ? 1.0 : k == MIN ? HUGE_VAL : k == MAX ? -HUGE_VAL : 0.0;
+}
+
+static double join(kind k, double a, double b)
+{
+    switch (k) {
+    case PROD:
+        return a * b;
+    case MIN:
+        return b < a || b != b ? b : a;
+    case MAX:
+        return b > a || b != b ? b : a;
+    case ANY:
+        return b != 0 ? 1.0 : a;
+    case ALL:
+        return b == 0 ? 0.0 : a;
+    default:
+        return a + b;
+    }
+}
+
+/* ---- which elements make which result ---------------------------------------------------- */
+
+typedef struct {
+    const loops *table;
+    int dtype;
+    size_t width; /* bytes of an element */
+    /* kept axes; the last one is the strip's where `strip` says so */
+    int kept;
+    size_t kept_shape[PERI_MAX_NDIM];
+    ptrdiff_t kept_stride[PERI_MAX_NDIM], out_stride[PERI_MAX_NDIM];
+    bool strip;
+    /* reduced axes, joined where memory allows, in row-major order */
+    int axes;
+    size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    size_t n; /* elements that make one result */
+} plan;
+
+static void make_plan(plan *p, const peri_view *a, const bool reduced[], const peri_view *out)
+{
+    p->table = tables[peri_isa()];
+    p->dtype = a->dtype;
+    p->width = peri_dtype_size(a->dtype);
+    p->kept = p->axes = 0;
+    p->n = 1;
+    for (int axis = 0; axis < a->ndim; axis++) {
+        const size_t extent = a->shape[axis];
+        if (reduced[axis])
+            p->n *= extent;
+        if (extent == 1)
+            continue;
+        if (!reduced[axis]) {
+            const int k = p->kept - 1;
+            if (k >= 0 && p->kept_stride[k] == a->stride[axis] * (ptrdiff_t)extent &&
+                p->out_stride[k] == out->stride[axis] * (ptrdiff_t)extent) {
+                p->kept_shape[k] *= extent;
+                p->kept_stride[k] = a->stride[axis];
+                p->out_stride[k] = out->stride[axis];
+                continue;
+            }
+            p->kept_shape[p->kept] = extent;
+            p->kept_stride[p->kept] = a->stride[axis];
+            p->out_stride[p->kept++] = out->stride[axis];
+        } else {
+            const int k = p->axes - 1;
+            if (k >= 0 && p->stride[k] == a->stride[axis] * (ptrdiff_t)extent) {
+                p->shape[k] *= extent;
+                p->stride[k] = a->stride[axis];
+                continue;
+            }
+            p->shape[p->axes] = extent;
+            p->stride[p->axes++] = a->stride[axis];
+        }
+    }
+    p->strip = false;
+    if (p->axes == 0) { /* one element makes a result: as if one followed another */
+        p->shape[0] = p->n;
+        p->stride[0] = 1;
+        p->axes = 1;
+        if (p->kept == 0)
+            return;
+    } else if (p->axes == 1 && p->stride[0] == 1) {
+        return;
+    }
+    for (int k = 0; k < p->kept; k++) {
+        if (p->kept_stride[k] == 1 && p->kept_shape[k] >= NARROW) {
+            const size_t extent = p->kept_shape[k];
+            const ptrdiff_t out_stride = p->out_stride[k];
+            for (int i = k; i + 1 < p->kept; i++) {
+                p->kept_shape[i] = p->kept_shape[i + 1];
+                p->kept_stride[i] = p->kept_stride[i + 1];
+                p->out_stride[i] = p->out_stride[i + 1];
+            }
+            p->kept_shape[p->kept - 1] = extent;
+            p->kept_stride[p->kept - 1] = 1;
+            p->out_stride[p->kept - 1] = out_stride;
+            p->strip = true;
+            return;
+        }
+    }
+}
+
+/* A place among the reduced axes. */
+typedef struct {
+    size_t index[PERI_MAX_NDIM];
+    ptrdiff_t offset; /* of the place, in elements */
+} cursor;
+
+static void step_cursor(const plan *p, cursor *c, size_t run)
+{
+    int axis = p->axes - 1;
+    c->index[axis] += run;
+    c->offset += (ptrdiff_t)run * p->stride[axis];
+    while (axis > 0 && c->index[axis] == p->shape[axis]) {
+        c->offset -= (ptrdiff_t)p->shape[axis] * p->stride[axis];
+        c->index[axis] = 0;
+        axis--;
+        c->index[axis]++;
+        c->offset += p->stride[axis];
+    }
+}
+
+/* The next n elements of one result, copied to `to`. */
+static void gather(const plan *p, cursor *c, const char *base, size_t n, void *to)
+{
+    const int inner = p->axes - 1;
+    const ptrdiff_t stride = p->stride[inner];
+    while (n > 0) {
+        const size_t left = p->shape[inner] - c->index[inner], run = left < n ? left : n;
+        if (p->dtype == PERI_F32) {
+            const float *from = (const float *)(const void *)base + c->offset;
+            for (size_t i = 0; i < run; i++)
+                ((float *)to)[i] = from[(ptrdiff_t)i * stride];
+        } else {
+            const double *from = (const double *)(const void *)base + c->offset;
+            for (size_t i = 0; i < run; i++)
+                ((double *)to)[i] = from[(ptrdiff_t)i * stride];
+        }
+        to = (char *)to + run * p->width;
+        n -= run;
+        step_cursor(p, c, run);
+    }
+}
+
+/* ---- one result -------------------------------------------------------------------------- */
+
+static void exp_minus(const void *x, int dtype, size_t n, const double *c, size_t step, double *to)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (dtype == PERI_F32 ? (double)((const float *)x)[i] : ((const double *)x)[i]) -
+                c[i * step];
+    peri_vmath_f64(PERI_VM_EXP, n, to, to);
+}
+
+static double reduce_one(const plan *p, kind k, const char *base, double c)
+{
+    _Alignas(64) double block[BLOCK], other[BLOCK];
+    double level[LEVELS];
+    const bool direct = p->axes == 1 && (p->stride[0] == 1 || p->n <= 1);
+    cursor at = {.offset = 0};
+    size_t count = 0;
+    for (size_t i = 0; i < p->n; i += BLOCK, count++) {
+        const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+        const void *x = base + i * p->width;
+        if (!direct) {
+            gather(p, &at, base, n, block);
+            x = block;
+        }
+        double value;
+        if (k == SUMEXP) {
+            exp_minus(x, p->dtype, n, &c, 0, other);
+            value = p->table->block[SUM][PERI_F64](other, n, 0);
+        } else {
+            value = p->table->block[k][p->dtype](x, n, c);
+        }
+        if ((k == ANY && value != 0) || (k == ALL && value == 0))
+            return value;
+        int l = 0;
+        for (size_t carry = count; carry & 1; carry >>= 1, l++)
+            value = join(k, level[l], value);
+        level[l] = value;
+    }
+    double result = start_of(k);
+    bool none = true;
+    for (int l = 0; count != 0; count >>= 1, l++) {
+        if (count & 1) {
+            result = none ? level[l] : join(k, level[l], result);
+            none = false;
+        }
+    }
+    return result;
+}
+
+/* ---- w results side by side -------------------------------------------------------------- */
+
+typedef struct {
+    double lane[LANES][STRIP], level[LEVELS][STRIP], row[STRIP];
+    ptrdiff_t offset[BLOCK];
+} strip_work;
+
+static void join_rows(kind k, double *a, const double *b, size_t w)
+{
+    if (k == SUM || k == SSD || k == SUMEXP) {
+        for (size_t j = 0; j < w; j++)
+            a[j] = a[j] + b[j];
+    } else {
+        for (size_t j = 0; j < w; j++)
+            a[j] = join(k, a[j], b[j]);
+    }
+}
+
+/* The rows l, l + 16, ... of a block of n, taken into lane l. */
+static void reduce_lane(const plan *p, kind k, const char *base, size_t n, size_t l, size_t w,
+                        const double *c, strip_work *work)
+{
+    double *lane = work->lane[l];
+    const ptrdiff_t width = (ptrdiff_t)p->width;
+    for (size_t j = 0; j < w; j++)
+        lane[j] = start_of(k);
+    size_t r = l;
+    if (k == SUMEXP) {
+        for (; r < n; r += LANES) {
+            exp_minus(base + work->offset[r] * width, p->dtype, w, c, 1, work->row);
+            p->table->rows[SUM][PERI_F64](lane, work->row, NULL, NULL, NULL, w, c);
+        }
+        return;
+    }
+    for (; r + 3 * LANES < n; r += 4 * LANES)
+        p->table->rows[k][p->dtype](lane, base + work->offset[r] * width,
+                                    base + work->offset[r + LANES] * width,
+                                    base + work->offset[r + 2 * LANES] * width,
+                                    base + work->offset[r + 3 * LANES] * width, w, c);
+    for (; r < n; r += LANES)
+        p->table->rows[k][p->dtype](lane, base + work->offset[r] * width, NULL, NULL, NULL, w, c);
+}
+
+static void reduce_strip(const plan *p, kind k, const char *base, size_t w, const double *c,
+                         double *result, strip_work *work)
+{
+    cursor at = {.offset = 0};
+    size_t count = 0;
+    for (size_t i = 0; i < p->n; i += BLOCK, count++) {
+        const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+        for (size_t r = 0; r < n; r++) {
+            work->offset[r] = at.offset;
+            step_cursor(p, &at, 1);
+        }
+        const size_t lanes = n < LANES ? n : LANES;
+        for (size_t l = 0; l < lanes; l++)
+            reduce_lane(p, k, base, n, l, w, c, work);
+        for (size_t l = lanes; l < LANES; l++)
+            for (size_t j = 0; j < w; j++)
+                work->lane[l][j] = start_of(k);
+        for (size_t half = LANES / 2; half > 0; half /= 2)
+            for (size_t l = 0; l < half; l++)
+                join_rows(k, work->lane[l], work->lane[l + half], w);
+        int l = 0;
+        for (size_t carry = count; carry & 1; carry >>= 1, l++) {
+            join_rows(k, work->level[l], work->lane[0], w);
+            memcpy(work->lane[0], work->level[l], w * sizeof(double));
+        }
+        memcpy(work->level[l], work->lane[0], w * sizeof(double));
+    }
+    bool none = true;
+    for (size_t j = 0; j < w; j++)
+        result[j] = start_of(k);
+    for (int l = 0; count != 0; count >>= 1, l++) {
+        if (!(count & 1))
+            continue;
+        if (!none)
+            join_rows(k, work->level[l], result, w);
+        memcpy(result, work->level[l], w * sizeof(double));
+        none = false;
+    }
+}
+
+/* ---- from sums to results ---------------------------------------------------------------- */
+
+/* w results of kind k into result[]; c[] has one centre for each. */
+static void reduce_some(const plan *p, kind k, const char *base, size_t w, const double *c,
+                        double *result, strip_work *work)
+{
+    if (p->strip)
+        reduce_strip(p, k, base, w, c, result, work);
+    else
+        result[0] = reduce_one(p, k, base, c[0]);
+}
+
+static const double zeros[STRIP];
+
+/* sqrt(sum x^2) where the squares overflow, underflow or may have lost digits: x is divided by
+ * the power of two at its largest. By elements, as this is rare. */
+static double scaled_norm(const plan *p, const char *base, double largest)
+{
+    double block[BLOCK];
+    cursor at = {.offset = 0};
+    if (!(largest > 0 && largest <= DBL_MAX))
+        return largest; /* zeros, an infinity or NaN */
+    int exponent;
+    (void)frexp(largest, &exponent);
+    double sum = 0;
+    for (size_t i = 0; i < p->n; i += BLOCK) {
+        const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+        double part = 0;
+        gather(p, &at, base, n, block);
+        for (size_t j = 0; j < n; j++) {
+            const double x = p->dtype == PERI_F32 ? (double)((float *)block)[j] : block[j];
+            const double y = ldexp(x, -exponent);
+            part += y * y;
+        }
+        sum += part;
+    }
+    return ldexp(sqrt(sum), exponent);
+}
+
+static void finish_norm(const plan *p, const char *base, size_t w, double *result, strip_work *work)
+{
+    double low[STRIP], high[STRIP];
+    bool plain = true;
+    for (size_t j = 0; j < w; j++)
+        plain = plain && result[j] >= 0x1p-960 && result[j] <= DBL_MAX;
+    if (!plain && p->n > 0) {
+        reduce_some(p, MIN, base, w, zeros, low, work);
+        reduce_some(p, MAX, base, w, zeros, high, work);
+    }
+    for (size_t j = 0; j < w; j++) {
+        if ((result[j] >= 0x1p-960 && result[j] <= DBL_MAX) || p->n == 0)
+            result[j] = sqrt(result[j]);
+        else
+            result[j] = scaled_norm(p, base + j * p->width,
+                                    low[j] != low[j] ? low[j] : fmax(-low[j], high[j]));
+    }
+}
+
+static void reduce_results(const plan *p, peri_reduction op, const char *base, size_t w,
+                           double ddof, double *result, strip_work *work)
+{
+    const double n = (double)p->n;
+    double center[STRIP];
+    switch (op) {
+    case PERI_MEAN:
+        reduce_some(p, SUM, base, w, zeros, result, work);
+        for (size_t j = 0; j < w; j++)
+            result[j] /= n;
+        break;
+    case PERI_VAR:
+    case PERI_STD:
+        reduce_some(p, SUM, base, w, zeros, center, work);
+        for (size_t j = 0; j < w; j++)
+            center[j] /= n;
+        reduce_some(p, SSD, base, w, center, result, work);
+        for (size_t j = 0; j < w; j++) {
+            result[j] /= n > ddof ? n - ddof : 0.0;
+            if (op == PERI_STD)
+                result[j] = sqrt(result[j]);
+        }
+        break;
+    case PERI_NORM:
+        reduce_some(p, SSD, base, w, zeros, result, work);
+        finish_norm(p, base, w, result, work);
+        break;
+    case PERI_LOGSUMEXP:
+        reduce_some(p, MAX, base, w, zeros, center, work);
+        for (size_t j = 0; j < w; j++)
+            if (fabs(center[j]) > DBL_MAX)
+                center[j] = 0; /* e^+-inf and NaN come out right by themselves */
+        reduce_some(p, SUMEXP, base, w, center, result, work);
+        for (size_t j = 0; j < w; j++)
+            result[j] = center[j] + log(result[j]);
+        break;
+    default:
+        reduce_some(p, (kind)op, base, w, zeros, result, work);
+    }
+}
+
+/* ---- all results ------------------------------------------------------------------------- */
+
+static void store(const peri_view *out, ptrdiff_t offset, ptrdiff_t stride, size_t w,
+                  const double *result)
+{
+    if (out->dtype == PERI_F32) {
+        for (size_t j = 0; j < w; j++)
+            ((float *)out->data)[offset + (ptrdiff_t)j * stride] = (float)result[j];
+    } else {
+        for (size_t j = 0; j < w; j++)
+            ((double *)out->data)[offset + (ptrdiff_t)j * stride] = result[j];
+    }
+}
+
+/* What makes the w results that begin at base. */
+typedef void each_strip(const plan *p, const void *how, const char *base, size_t w, double *result,
+                        strip_work *work);
+
+static peri_status for_each(const plan *p, const char *data, const peri_view *out,
+                            each_strip *compute, const void *how, const peri_stop *stop)
+{
+    strip_work work;
+    double result[STRIP];
+    const int outer = p->kept - (p->strip ? 1 : 0);
+    const size_t strips = p->strip ? p->kept_shape[outer] : 1;
+    const ptrdiff_t strip_out = p->strip ? p->out_stride[outer] : 0;
+    size_t index[PERI_MAX_NDIM] = {0}, since = 0;
+    ptrdiff_t in_offset = 0, out_offset = 0;
+    for (int k = 0; k < p->kept; k++)
+        if (p->kept_shape[k] == 0)
+            return PERI_OK;
+    for (;;) {
+        for (size_t j = 0; j < strips; j += STRIP) {
+            const size_t w = strips - j < STRIP ? strips - j : STRIP;
+            const char *base = data + (in_offset + (ptrdiff_t)j) * (ptrdiff_t)p->width;
+            compute(p, how, base, w, result, &work);
+            store(out, out_offset + (ptrdiff_t)j * strip_out, strip_out, w, result);
+            since += w * (p->n + 1);
+            if (since >= POLL) {
+                since = 0;
+                if (peri_stop_requested(stop))
+                    return PERI_ERR_INTERRUPTED;
+            }
+        }
+        int k = outer - 1;
+        for (; k >= 0; k--) {
+            in_offset += p->kept_stride[k];
+            out_offset += p->out_stride[k];
+            if (++index[k] < p->kept_shape[k])
+                break;
+            in_offset -= p->kept_stride[k] * (ptrdiff_t)p->kept_shape[k];
+            out_offset -= p->out_stride[k] * (ptrdiff_t)p->kept_shape[k];
+            index[k] = 0;
+        }
+        if (k < 0)
+            return PERI_OK;
+    }
+}
+
+struct reduction {
+    peri_reduction op;
+    double ddof;
+};
+
+static void compute_reduction(const plan *p, const void *how, const char *base, size_t w,
+                              double *result, strip_work *work)
+{
+    const struct reduction *r = how;
+    reduce_results(p, r->op, base, w, r->ddof, result, work);
+}
+
+peri_status peri_reduce(peri_reduction op, const peri_view *a, const bool reduced[], double ddof,
+                        const peri_view *out, const peri_stop *stop)
+{
+    plan p;
+    const struct reduction how = {op, ddof};
+    make_plan(&p, a, reduced, out);
+    return for_each(&p, a->data, out, compute_reduction, &how, stop);
+}
+
+/* ---- positions --------------------------------------------------------------------------- */
+
+static double position_one(const plan *p, bool largest, const char *base)
+{
+    _Alignas(64) double block[BLOCK];
+    const bool direct = p->axes == 1 && (p->stride[0] == 1 || p->n <= 1);
+    const kind k = largest ? MAX : MIN;
+    cursor at = {.offset = 0};
+    double best = start_of(k);
+    size_t found = 0;
+    bool none = true;
+    for (size_t i = 0; i < p->n; i += BLOCK) {
+        const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+        const void *x = base + i * p->width;
+        if (!direct) {
+            gather(p, &at, base, n, block);
+            x = block;
+        }
+        const double value = p->table->block[k][p->dtype](x, n, 0);
+        if (!none && !(largest ? value > best : value < best) && value == value)
+            continue;
+        for (size_t j = 0; j < n; j++) {
+            const double v =
+                p->dtype == PERI_F32 ? (double)((const float *)x)[j] : ((const double *)x)[j];
+            if (v == value || (v != v && value != value)) {
+                found = i + j;
+                break;
+            }
+        }
+        if (value != value)
+            break;
+        best = value;
+        none = false;
+    }
+    return (double)found;
+}
+
+static void compute_position(const plan *p, const void *how, const char *base, size_t w,
+                             double *result, strip_work *work)
+{
+    const bool largest = *(const bool *)how;
+    if (!p->strip) {
+        result[0] = position_one(p, largest, base);
+        return;
+    }
+    double *best = work->row;
+    for (size_t j = 0; j < w; j++) {
+        best[j] = HUGE_VAL;
+        result[j] = 0;
+    }
+    cursor at = {.offset = 0};
+    for (size_t r = 0; r < p->n; r++) {
+        p->table->first[p->dtype](best, result, base + at.offset * (ptrdiff_t)p->width, w,
+                                  (double)r, largest ? -1.0 : 1.0);
+        step_cursor(p, &at, 1);
+    }
+}
+
+peri_status peri_reduce_position(bool largest, const peri_view *a, const bool reduced[],
+                                 const peri_view *out, const peri_stop *stop)
+{
+    plan p;
+    make_plan(&p, a, reduced, out);
+    return for_each(&p, a->data, out, compute_position, &largest, stop);
+}
+
+/* ---- running sums ------------------------------------------------------------------------ */
+
+#define RUN(TA, TO)                                                                                \
+    static void run_##TA##_##TO(const void *pa, ptrdiff_t sa, void *po, ptrdiff_t so, size_t n)    \
+    {                                                                                              \
+        const TA *a = pa;                                                                          \
+        TO *o = po;                                                                                \
+        double sum = 0;                                                                            \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            sum += (double)a[(ptrdiff_t)i * sa];                                                   \
+            o[(ptrdiff_t)i * so] = (TO)sum;                                                        \
+        }                                                                                          \
+    }                                                                                              \
+    static void run_rows_##TA##_##TO(const void *pa, ptrdiff_t sa, void *po, ptrdiff_t so,         \
+                                     size_t n, size_t w)                                           \
+    {                                                                                              \
+        double sum[STRIP] = {0};                                                                   \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            const TA *a = (const TA *)pa + (ptrdiff_t)i * sa;                                      \
+            TO *o = (TO *)po + (ptrdiff_t)i * so;                                                  \
+            PERI_IVDEP                                                                             \
+            for (size_t j = 0; j < w; j++) {                                                       \
+                sum[j] += (double)a[j];                                                            \
+                o[j] = (TO)sum[j];                                                                 \
+            }                                                                                      \
+        }                                                                                          \
+    }
+RUN(double, double)
+RUN(float, float)
+RUN(float, double)
+RUN(double, float)
+
+peri_status peri_cumsum(const peri_view *a, int axis, const peri_view *out, const peri_stop *stop)
+{
+    typedef void line(const void *, ptrdiff_t, void *, ptrdiff_t, size_t);
+    typedef void lines(const void *, ptrdiff_t, void *, ptrdiff_t, size_t, size_t);
+    static line *const one[2][2] = {{run_double_double, run_double_float},
+                                    {run_float_double, run_float_float}};
+    static lines *const many[2][2] = {{run_rows_double_double, run_rows_double_float},
+                                      {run_rows_float_double, run_rows_float_float}};
+    const size_t n = a->shape[axis];
+    const int last = a->ndim - 1;
+    const bool strip = axis != last && a->stride[last] == 1 && out->stride[last] == 1;
+    const size_t width = strip ? a->shape[last] : 1;
+    size_t index[PERI_MAX_NDIM] = {0}, since = 0;
+    ptrdiff_t at_a = 0, at_out = 0;
+    if (peri_view_size(a) == 0)
+        return PERI_OK;
+    for (;;) {
+        for (size_t j = 0; j < width; j += STRIP) {
+            const size_t w = width - j < STRIP ? width - j : STRIP;
+            const ptrdiff_t from = at_a + (ptrdiff_t)j, to = at_out + (ptrdiff_t)j;
+            const void *x = (const char *)a->data + from * (ptrdiff_t)peri_dtype_size(a->dtype);
+            void *y = (char *)out->data + to * (ptrdiff_t)peri_dtype_size(out->dtype);
+            if (strip)
+                many[a->dtype][out->dtype](x, a->stride[axis], y, out->stride[axis], n, w);
+            else
+                one[a->dtype][out->dtype](x, a->stride[axis], y, out->stride[axis], n);
+            since += w * n;
+            if (since >= POLL) {
+                since = 0;
+                if (peri_stop_requested(stop))
+                    return PERI_ERR_INTERRUPTED;
+            }
+        }
+        int k = last;
+        for (; k >= 0; k--) {
+            if (k == axis || (strip && k == last))
+                continue;
+            at_a += a->stride[k];
+            at_out += out->stride[k];
+            if (++index[k] < a->shape[k])
+                break;
+            at_a -= a->stride[k] * (ptrdiff_t)a->shape[k];
+            at_out -= out->stride[k] * (ptrdiff_t)a->shape[k];
+            index[k] = 0;
+        }
+        if (k < 0)
+            return PERI_OK;
+    }
+}
