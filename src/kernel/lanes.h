@@ -39,23 +39,18 @@
 #define LANES_X86 0
 #endif
 
-/* The widest vectors this machine has, in bytes. */
-static inline int lanes_bytes(void)
-{
-#if LANES_X86
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        return 64;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return 32;
-#endif
-    return 16;
-}
+/* The widest vectors this machine has, in bytes: 64, 32 or 16. */
+int peri_lanes_bytes(void);
+
+/* From now on nothing wider is used: so tests see on one machine what others do. */
+void peri_lanes_limit(int bytes);
 
 /* Wanted even at -O2: accumulators live in registers only when these loops are flat. */
 #define UNROLL _Pragma("GCC unroll 16")
 
 #endif
+
+#ifdef LANES_BITS
 
 #define NAME__(f, bits, bytes) f##_f##bits##_##bytes
 #define NAME_(f, bits, bytes)  NAME__(f, bits, bytes)
@@ -284,3 +279,5 @@ INLINE vec NAME(tangent)(vec x)
     const vec e = NAME(fma)(scale, minus1, scale - NAME(splat)(1));
     return e * NAME(reciprocal)(e + NAME(splat)(2));
 }
+
+#endif

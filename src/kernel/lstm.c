@@ -93,9 +93,9 @@ typedef struct {
 static const cell_functions *choose_cell(int dtype)
 {
 #if LANES_X86
-    if (lanes_bytes() == 64)
+    if (peri_lanes_bytes() == 64)
         return dtype == PERI_F32 ? &cell_f32_64 : &cell_f64_64;
-    if (lanes_bytes() == 32)
+    if (peri_lanes_bytes() == 32)
         return dtype == PERI_F32 ? &cell_f32_32 : &cell_f64_32;
 #endif
     return dtype == PERI_F32 ? &cell_f32_16 : &cell_f64_16;

@@ -42,9 +42,9 @@ typedef struct {
 static const optim_functions *choose(int dtype)
 {
 #if LANES_X86
-    if (lanes_bytes() == 64)
+    if (peri_lanes_bytes() == 64)
         return dtype == PERI_F32 ? &optim_f32_64 : &optim_f64_64;
-    if (lanes_bytes() == 32)
+    if (peri_lanes_bytes() == 32)
         return dtype == PERI_F32 ? &optim_f32_32 : &optim_f64_32;
 #endif
     return dtype == PERI_F32 ? &optim_f32_16 : &optim_f64_16;
