@@ -46,7 +46,6 @@ int peri_open_repl(lua_State *L);
 int peri_open_system(lua_State *L);
 int peri_open_canvas(lua_State *L);
 int peri_open_image(lua_State *L);
-int peri_open_terminal(lua_State *L);
 int peri_open_stats(lua_State *L);
 int peri_open_cpt(lua_State *L);
 int peri_open_random(lua_State *L);
@@ -89,8 +88,15 @@ static const struct module {
     {"option", NULL, true, false},
     {"strict", NULL, true, false},
     {"_canvas", peri_open_canvas, false, false},
-    {"_terminal", peri_open_terminal, false, false},
+    {"_plot_axes", NULL, true, false},
+    {"_plot_color", NULL, true, false},
+    {"_plot_legend", NULL, true, false},
+    {"_plot_marks", NULL, true, false},
+    {"_plot_pen", NULL, true, false},
+    {"_plot_space", NULL, true, false},
+    {"_plot_ticks", NULL, true, false},
     {"image", peri_open_image, true, false},
+    {"plot", NULL, true, false},
     {"batches", NULL, true, false},
     {"einsum", NULL, true, false},
     {"stats", peri_open_stats, false, false},

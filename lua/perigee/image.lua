@@ -188,29 +188,12 @@ end
 
 -- ---- in the terminal ------------------------------------------------------------------------
 
-local letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function base64(bytes)
-  local out = {}
-  for i = 1, #bytes, 3 do
-    local a, b, c = bytes:byte(i, i + 2)
-    local word = a << 16 | (b or 0) << 8 | (c or 0)
-    local text = ""
-    for shift = 18, 0, -6 do
-      local k = (word >> shift & 63) + 1
-      text = text .. letters:sub(k, k)
-    end
-    out[#out + 1] = c and text or text:sub(1, b and 3 or 2) .. (b and "=" or "==")
-  end
-  return table.concat(out)
-end
-
 -- The bytes that show a on a terminal `columns` wide, by kitty's protocol (PNG bytes in chunks of
 -- at most 4096, the last marked m=0) or as half blocks, two pixels of 24-bit colour a character.
 local encode = {}
 
 function encode.kitty(a)
-  local text, out = base64(core.png(a)), {}
+  local text, out = pg._system.base64(core.png(a)), {}
   for i = 1, #text, 4096 do
     out[#out + 1] = ("\27_G%sm=%d;%s\27\\"):format(i == 1 and "a=T,f=100," or "", i + 4096 <= #text and 1 or 0,
       text:sub(i, i + 4095))
@@ -245,7 +228,7 @@ image._encode = encode
 
 -- What this terminal can show, from what it says of itself in its environment.
 local function ability()
-  if not pg._terminal.is("stdout") then return "file" end
+  if pg._system.columns(1) == 0 then return "file" end
   local function says(name, value) return (os.getenv(name) or ""):lower():find(value, 1, true) end
   if not os.getenv("TMUX") and (os.getenv("KITTY_WINDOW_ID") or says("TERM", "kitty") or says("TERM", "ghostty")
     or says("TERM_PROGRAM", "wezterm")) then
@@ -276,11 +259,14 @@ function image.show(a, opts)
       os.remove(name)
       path = name .. ".png"
     end
-    pg.save(path, a)
+    pg._system.write(path, core.png(a))
     io.stdout:write("saved to ", path, "\n")
     return
   end
-  io.stdout:write(encode[mode](a, pg._terminal.size("stdout") or 80))
+  io.stdout:write(encode[mode](a, pg._system.columns(1) > 0 and pg._system.columns(1) or 80))
 end
+
+-- For pg.plot: values as colours, the range of values, the bytes of a PNG file.
+image._color, image._range, image._png = core.color, core.range, core.png
 
 return image

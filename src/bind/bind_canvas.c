@@ -331,6 +331,27 @@ static int canvas_points(lua_State *L)
     return 0;
 }
 
+/* extent(x | nil, y | nil, xlog, ylog) -> x least, x greatest, y least, y greatest of the points
+ * that can be drawn; nothing when there are none */
+static int extent(lua_State *L)
+{
+    const double *data[2] = {NULL, NULL};
+    size_t n = 0;
+    for (int k = 0; k < 2; k++) {
+        if (lua_isnil(L, k + 1))
+            continue;
+        const peri_array *a = peri_arg_contiguous(L, k + 1, k == 0 ? "x" : "y", PERI_F64, 1);
+        data[k] = a->data;
+        n = data[0] == NULL || a->size < n || k == 0 ? a->size : n;
+    }
+    double box[4];
+    if (!peri_canvas_extent(data[0], data[1], n, lua_toboolean(L, 3), lua_toboolean(L, 4), box))
+        return 0;
+    for (int k = 0; k < 4; k++)
+        lua_pushnumber(L, box[k]);
+    return 4;
+}
+
 /* pixels() -> (height, width, 3) in 0..255 */
 static int canvas_pixels(lua_State *L)
 {
@@ -387,8 +408,7 @@ int peri_open_canvas(lua_State *L)
     luaL_newlib(L, methods);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, canvas_new);
-    lua_setfield(L, -2, "new");
+    static const luaL_Reg functions[] = {{"new", canvas_new}, {"extent", extent}, {NULL, NULL}};
+    luaL_newlib(L, functions);
     return 1;
 }

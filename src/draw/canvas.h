@@ -143,6 +143,11 @@ peri_canvas_status peri_canvas_points(peri_canvas *canvas, const double *x, cons
                                       size_t n, const peri_canvas_map *map, peri_mark mark,
                                       double radius, const double *radii, const double *colors);
 
+/* The box of the points that can be drawn, both coordinates finite and positive where log:
+ * {x least, x greatest, y least, y greatest}. False when there is none. x or y may be NULL. */
+bool peri_canvas_extent(const double *x, const double *y, size_t n, bool xlog, bool ylog,
+                        double box[4]);
+
 /* ---- what comes out ----------------------------------------------------------------------- */
 
 /* Pixels as 8-bit RGB rows into out (height, width, 3); only for PERI_CANVAS_PIXELS. */

@@ -241,3 +241,27 @@ peri_canvas_status peri_canvas_polygon(peri_canvas *c, const double *x, const do
     c->cairo->cairo_fill(c->to);
     return PERI_CANVAS_OK;
 }
+
+static bool drawable(double v, bool log)
+{
+    return isfinite(v) && (!log || v > 0);
+}
+
+bool peri_canvas_extent(const double *x, const double *y, size_t n, bool xlog, bool ylog,
+                        double box[4])
+{
+    bool any = false;
+    box[0] = box[2] = INFINITY;
+    box[1] = box[3] = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        const double u = x == NULL ? 1 : x[i], v = y == NULL ? 1 : y[i];
+        if (!drawable(u, xlog) || !drawable(v, ylog))
+            continue;
+        any = true;
+        box[0] = fmin(box[0], u);
+        box[1] = fmax(box[1], u);
+        box[2] = fmin(box[2], v);
+        box[3] = fmax(box[3], v);
+    }
+    return any;
+}

@@ -1,0 +1,146 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Where ticks stand on an axis from lo to hi, and what is written at them.
+--
+-- A set of ticks is {values =, labels =, minor = values without labels, power = k}: labels are of
+-- values / 10^k, and k stands once at the end of the axis where it is not 0.
+
+local ticks = {}
+
+local superscript = {["-"] = "⁻", ["0"] = "⁰", ["1"] = "¹", ["2"] = "²", ["3"] = "³", ["4"] = "⁴", ["5"] = "⁵",
+  ["6"] = "⁶", ["7"] = "⁷", ["8"] = "⁸", ["9"] = "⁹"}
+
+local function minus(text) return (text:gsub("^%-", "−")) end
+
+-- 10 to the k, as text.
+function ticks.power(k)
+  return "10" .. ("%d"):format(k):gsub(".", superscript)
+end
+
+-- The least step of 1, 2 or 5 times a power of ten that cuts lo..hi into at most `most` parts, as
+-- its two factors.
+local function nice_step(lo, hi, most)
+  local raw = (hi - lo) / most
+  local exponent = math.floor(math.log(raw, 10) + 1e-9)
+  for _, m in ipairs({1, 2, 5}) do
+    if m * 10.0 ^ exponent >= raw * (1 - 1e-9) then return m, exponent end
+  end
+  return 1, exponent + 1
+end
+
+-- 10^k without the rounding of a negative power: v * m * 10^k.
+local function times(v, m, k)
+  if k < 0 then return v * m / 10.0 ^ -k end
+  return v * m * 10.0 ^ k
+end
+
+-- At most `most` steps on a linear axis.
+function ticks.linear(lo, hi, most)
+  local m, k = nice_step(lo, hi, most)
+  local step = times(1, m, k)
+  local out = {values = {}, labels = {}, minor = {}, power = 0}
+  local first, last = math.ceil(lo / step - 1e-6), math.floor(hi / step + 1e-6)
+  local largest = math.max(math.abs(first), math.abs(last)) * step
+  if largest >= 1e5 or (largest > 0 and largest < 1e-3) then
+    out.power = math.floor(math.log(largest, 10) + 1e-9)
+  end
+  local decimals = math.min(15, math.max(0, out.power - k))
+  for i = first, last do
+    out.values[#out.values + 1] = times(i, m, k)
+    out.labels[#out.labels + 1] = minus(("%." .. decimals .. "f"):format(times(i, m, k - out.power)))
+  end
+  return out
+end
+
+-- Powers of ten, one in `every`; between neighbours the minor ticks of 2..9 when all are there.
+local function decades(lo, hi, every)
+  local out = {values = {}, labels = {}, minor = {}, power = 0}
+  local first, last = math.ceil(math.log(lo, 10) - 1e-9), math.floor(math.log(hi, 10) + 1e-9)
+  for k = first, last do
+    if k % every == 0 then
+      out.values[#out.values + 1] = 10.0 ^ k
+      out.labels[#out.labels + 1] = ticks.power(k)
+    else
+      out.minor[#out.minor + 1] = 10.0 ^ k
+    end
+  end
+  if every == 1 then
+    for k = first - 1, last do
+      for m = 2, 9 do
+        local v = m * 10.0 ^ k
+        if v >= lo and v <= hi then out.minor[#out.minor + 1] = v end
+      end
+    end
+  end
+  return out
+end
+
+-- A part of a logarithmic axis too short for two powers of ten: 1, 2 and 5, else linear steps.
+local function within_decade(lo, hi, most)
+  local out = {values = {}, labels = {}, minor = {}, power = 0}
+  for k = math.floor(math.log(lo, 10)), math.ceil(math.log(hi, 10)) do
+    for m = 1, 9 do
+      local v = times(1, m, k)
+      if v >= lo * (1 - 1e-9) and v <= hi * (1 + 1e-9) then
+        if m == 1 or m == 2 or m == 5 then
+          out.values[#out.values + 1] = v
+          out.labels[#out.labels + 1] = (k < -4 or k > 4) and ("%d·%s"):format(m, ticks.power(k)) or ("%.10g"):format(v)
+        else
+          out.minor[#out.minor + 1] = v
+        end
+      end
+    end
+  end
+  if #out.values < 2 then return ticks.linear(lo, hi, most) end
+  return out
+end
+
+-- Candidates from the most ticks to the fewest.
+local function candidates(lo, hi, log, most)
+  local out = {}
+  if log then
+    local count = math.floor(math.log(hi, 10) + 1e-9) - math.ceil(math.log(lo, 10) - 1e-9) + 1
+    if count < 2 then
+      for n = most, 1, -1 do out[#out + 1] = within_decade(lo, hi, n) end
+    else
+      for every = 1, count do out[#out + 1] = decades(lo, hi, every) end
+    end
+  else
+    for n = most, 1, -1 do out[#out + 1] = ticks.linear(lo, hi, n) end
+  end
+  return out
+end
+
+-- The most ticks whose labels keep `gap` pixels between them. place(v) is the pixel of a value,
+-- extent(label) the pixels it takes along the axis, length that of the axis.
+function ticks.fit(lo, hi, log, most, place, extent, gap)
+  local best
+  for _, set in ipairs(candidates(lo, hi, log, most)) do
+    local fits = true
+    for i = 2, #set.values do
+      local room = math.abs(place(set.values[i]) - place(set.values[i - 1]))
+      fits = fits and room >= (extent(set.labels[i]) + extent(set.labels[i - 1])) / 2 + gap
+    end
+    if fits and (#set.values > 1 or not best) then
+      best = set
+      break
+    end
+  end
+  return best or {values = {}, labels = {}, minor = {}, power = 0}
+end
+
+-- Ticks the user gave: {v1, v2, ...} or {{v1, ...}, {text1, ...}}.
+function ticks.given(spec, lo, hi)
+  local values, labels = spec, nil
+  if type(spec[1]) == "table" then values, labels = spec[1], spec[2] end
+  local out = {values = {}, labels = {}, minor = {}, power = 0}
+  for i, v in ipairs(values) do
+    if v >= lo and v <= hi then
+      out.values[#out.values + 1] = v
+      out.labels[#out.labels + 1] = labels and tostring(labels[i] or "") or minus(("%.10g"):format(v))
+    end
+  end
+  return out
+end
+
+return ticks
