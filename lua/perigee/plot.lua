@@ -22,10 +22,11 @@ local function fail(name, arg, message) args.fail(name, arg, message, 3) end
 local function column(name, arg, what, v)
   if type(v) == "table" and not args.is_array(v) then
     if #v == 0 then return pg.zeros(0) end
-    if type(v[1]) ~= "number" then fail(name, arg, what .. ": expected an array or a list of numbers, got " .. args.got(v)) end
-    v = pg.array(v)
+    if type(v[1]) == "number" then v = pg.array(v) end
   end
-  if not args.is_array(v) then fail(name, arg, what .. ": expected an array or a list of numbers, got " .. args.got(v)) end
+  if not args.is_array(v) then
+    fail(name, arg, what .. ": expected an array or a list of numbers, got " .. args.got(v))
+  end
   if v.ndim == 2 and (v.shape[1] == 1 or v.shape[2] == 1) then v = v:reshape(v.size) end
   if v.ndim ~= 1 then fail(name, arg, ("%s: expected 1 axis, got shape %s"):format(what, tostring(v.shape))) end
   return v:astype("f64")
@@ -45,7 +46,7 @@ local function options(name, arg, given, known)
 end
 
 local function positive(name, arg, what, v)
-  if type(v) ~= "number" or not (v > 0) or v == math.huge then
+  if type(v) ~= "number" or v <= 0 or v ~= v or v == math.huge then
     fail(name, arg, ("%s: expected a number above 0, got %s"):format(what, args.got(v)))
   end
   return v
@@ -99,7 +100,8 @@ local function pick(fig, name, arg, spec)
   if spec ~= nil then
     local out = color.parse(spec)
     if not out then
-      fail(name, arg, 'color: expected a name, "#rrggbb", {r, g, b} in 0..1 or a number of the cycle, got ' .. args.got(spec))
+      fail(name, arg, 'color: expected a name, "#rrggbb", {r, g, b} in 0..1 or a number of the cycle, got '
+        .. args.got(spec))
     end
     return out
   end
@@ -113,7 +115,7 @@ local function new_scale(name, arg, values, o)
   local lo, hi
   if range then
     lo, hi = range[1], range[2]
-    if not (lo < hi) then fail(name, arg, "range: expected {lo, hi} with lo < hi") end
+    if lo >= hi then fail(name, arg, "range: expected {lo, hi} with lo < hi") end
   else
     lo, hi = pg._canvas.extent(values:reshape(values.size), nil, o.log, false)
     lo, hi = lo or (o.log and 1 or 0), hi or (o.log and 10 or 1)
@@ -184,7 +186,8 @@ function plot.figure(opts)
   for _, name in ipairs({"xticks", "yticks"}) do
     local spec = o[name]
     if args.is_array(spec) then spec = spec:totable() end
-    if spec ~= nil and (type(spec) ~= "table" or (spec[1] ~= nil and type(spec[1]) ~= "number" and type(spec[1]) ~= "table")) then
+    local first = type(spec) == "table" and type(spec[1]) or nil
+    if spec ~= nil and (type(spec) ~= "table" or (first ~= "nil" and first ~= "number" and first ~= "table")) then
       fail("figure", 1, name .. ": expected a list of numbers, or of numbers and of texts, got " .. args.got(spec))
     end
     self[name] = spec
@@ -198,7 +201,7 @@ function plot.figure(opts)
   return self
 end
 
-figure_meta.__index = function(fig, name)
+figure_meta.__index = function(_, name)
   local method = figure[name]
   if method ~= nil then return method end
   -- fields that may be nil
@@ -214,7 +217,7 @@ figure_meta.__index = function(fig, name)
 end
 
 figure.fields = {}
-for _, name in ipairs({"title", "xlabel", "ylabel", "zlabel", "xticks", "yticks", "axes", "space", "legend_place", "bare"}) do
+for _, name in ipairs({"title", "xlabel", "ylabel", "zlabel", "xticks", "yticks", "axes", "space", "bare"}) do
   figure.fields[name] = true
 end
 
@@ -286,7 +289,8 @@ local function points_layer(fig, name, arg, o, n)
     elseif c.ndim == 2 and c.shape[1] == n and (c.shape[2] == 3 or c.shape[2] == 4) then
       layer.colors = c:astype("f64")
     else
-      fail(name, arg, ("color: %d points take %d values or colours %d x 3, got shape %s"):format(n, n, n, tostring(c.shape)))
+      fail(name, arg, ("color: %d points take %d values or colours %d x 3, got shape %s"):format(n, n, n,
+        tostring(c.shape)))
     end
     layer.color = layer.values and {0.13, 0.57, 0.55} or {0.3, 0.3, 0.3}
   else
@@ -421,7 +425,9 @@ function figure:bar(x, heights, opts)
   local at, tall = a:totable(), b:totable()
   local step = #at > 1 and math.huge or 1
   for i = 2, #at do
-    if not (at[i] > at[i - 1]) then fail("bar", 1, ("x: expected ascending values, element %d is not above the one before"):format(i)) end
+    if at[i] <= at[i - 1] or at[i] ~= at[i] then
+      fail("bar", 1, ("x: expected ascending values, element %d is not above the one before"):format(i))
+    end
     step = math.min(step, at[i] - at[i - 1])
   end
   local half = positive("bar", arg, "width", o.width) * step / 2
@@ -464,9 +470,10 @@ function figure:heatmap(A, opts)
   local whole = not ys and origin == "upper"
   xs, ys = xs or {0.5, w + 0.5}, ys or {0.5, h + 0.5}
   o.clabel = o.label
-  return add(self, marks.picture {values = A, scale = new_scale("heatmap", 2, A, o), xs = {math.min(xs[1], xs[2]), math.max(xs[1], xs[2])},
-    ys = {math.min(ys[1], ys[2]), math.max(ys[1], ys[2])}, lower = whole or origin == "lower",
-    sticky = {x0 = math.min(xs[1], xs[2]), x1 = math.max(xs[1], xs[2]), y0 = math.min(ys[1], ys[2]), y1 = math.max(ys[1], ys[2])}})
+  local x0, x1 = math.min(xs[1], xs[2]), math.max(xs[1], xs[2])
+  local y0, y1 = math.min(ys[1], ys[2]), math.max(ys[1], ys[2])
+  return add(self, marks.picture {values = A, scale = new_scale("heatmap", 2, A, o), xs = {x0, x1}, ys = {y0, y1},
+    lower = whole or origin == "lower", sticky = {x0 = x0, x1 = x1, y0 = y0, y1 = y1}})
 end
 
 --- figure:image(a [, opts]) -> figure
@@ -608,7 +615,8 @@ function figure:errorbar(x, y, err, opts)
   same_length("errorbar", 3, "x", a, "error", below)
   same_length("errorbar", 3, "x", a, "error", above)
   local any = args.any
-  local o = options("errorbar", 4, opts, {label = any, color = any, alpha = 1, width = 1.2, marker = "circle", size = 5})
+  local o = options("errorbar", 4, opts, {label = any, color = any, alpha = 1, width = 1.2, marker = "circle",
+    size = 5})
   return add(self, marks.errorbar {x = a, y = b, lo = b - below, hi = b + above,
     color = pick(self, "errorbar", 4, o.color), label = text("errorbar", 4, "label", o.label),
     alpha = share("errorbar", 4, "alpha", o.alpha), width = positive("errorbar", 4, "width", o.width),
@@ -806,7 +814,8 @@ function plot.grid(figures, rows, cols, opts)
   self.height = o.height and args.integer("grid", 4, "height", o.height, 64, 16384)
     or first.height * rows + (self.title and math.floor(22 * first.dpi / 72) or 0)
   if self.width > 16384 or self.height > 16384 then
-    args.fail("grid", 1, ("the picture would be %d x %d pixels; a side may have 16384"):format(self.height, self.width), 2)
+    args.fail("grid", 1, ("the picture would be %d x %d pixels; a side may have 16384"):format(self.height,
+      self.width), 2)
   end
   return setmetatable(self, grid_meta)
 end

@@ -43,7 +43,8 @@ local function widened(lo, hi, log, sticky_lo, sticky_hi)
     local a, b = math.log(lo, 10), math.log(hi, 10)
     if b - a < 1e-9 then return lo / 3, hi * 3 end
     local margin = 0.04 * (b - a)
-    return lo == sticky_lo and lo or math.max(10.0 ^ (a - margin), 1e-305), hi == sticky_hi and hi or 10.0 ^ (b + margin)
+    return lo == sticky_lo and lo or math.max(10.0 ^ (a - margin), 1e-305),
+      hi == sticky_hi and hi or 10.0 ^ (b + margin)
   end
   local size = math.max(math.abs(lo), math.abs(hi))
   if hi - lo <= 1e-11 * size then
@@ -102,7 +103,8 @@ local function measure_y(view)
   local pen, u, size = view.pen, view.pen.unit, view.sizes.tick
   view.y:span(view.area.bottom, view.area.top)
   local height = view.area.bottom - view.area.top
-  view.yticks = find_ticks(view.y, math.max(1, math.min(9, height // (1.9 * size))), function() return size end, 0.35 * size)
+  local most = math.max(1, math.min(9, height // (1.9 * size)))
+  view.yticks = find_ticks(view.y, most, function() return size end, 0.35 * size)
   return widest(pen, view.yticks.labels, size) + 3 * u + 3.5 * u
 end
 
@@ -141,7 +143,8 @@ local function texts(view)
   end
   view.title, s.title = lines(fig.title, s.title, width - 2 * view.pad)
   view.xlabel, s.xlabel = lines(not fig.bare and fig.xlabel, s.label, width - 2 * view.pad)
-  view.ylabel, s.ylabel = lines(not fig.bare and fig.ylabel, s.label, height - 2 * view.pad - title_height(view.title, s.title))
+  local room = height - 2 * view.pad - title_height(view.title, s.title)
+  view.ylabel, s.ylabel = lines(not fig.bare and fig.ylabel, s.label, room)
 end
 
 -- The colour bar's axis, ticks and label for the area's height, and the pixels it takes at its right.
@@ -341,7 +344,8 @@ local function draw_titles(view)
   local x = rect.left + view.pad
   for _, line in ipairs(view.ylabel) do
     local half = pen:width(line, s.ylabel) / 2
-    local at = math.max(rect.top + view.pad + half, math.min(rect.bottom - view.pad - half, (area.top + area.bottom) / 2))
+    local at = math.min(rect.bottom - view.pad - half, (area.top + area.bottom) / 2)
+    at = math.max(rect.top + view.pad + half, at)
     pen:text("ylabel", line, s.ylabel, x + 0.76 * s.ylabel, at, "center", "baseline", math.pi / 2)
     x = x + 1.22 * s.ylabel
   end
@@ -438,7 +442,8 @@ local function arrange(view)
     view.below = box
     again()
     view.legend = box
-    view.legend_x, view.legend_y = (view.rect.left + view.rect.right - box.width) / 2, view.rect.bottom - view.pad - box.height
+    view.legend_x = (view.rect.left + view.rect.right - box.width) / 2
+    view.legend_y = view.rect.bottom - view.pad - box.height
   end
 end
 

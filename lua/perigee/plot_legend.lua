@@ -83,9 +83,8 @@ function legend.find(box, area, segments, margin, wanted)
       local left, top = inner.x + inner.w * corners[name][1], inner.y + inner.h * corners[name][2]
       local hidden = 0
       for _, s in ipairs(segments) do
-        if meets(s, left - margin / 2, top - margin / 2, left + box.width + margin / 2, top + box.height + margin / 2) then
-          hidden = hidden + 1
-        end
+        local m = margin / 2
+        if meets(s, left - m, top - m, left + box.width + m, top + box.height + m) then hidden = hidden + 1 end
       end
       if hidden < best then best, x, y = hidden, left, top end
     end

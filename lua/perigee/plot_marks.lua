@@ -377,7 +377,7 @@ function picture:draw(view)
   view.canvas:image(pixels, left, top, right - left, bottom - top)
 end
 
-function picture:cover(view, out)
+function picture.cover(_, view, out)
   local area = view.area
   for k = 0, 40 do
     local v = area.top + (area.bottom - area.top) * k / 40

@@ -71,11 +71,10 @@ end
 -- text cut to `room` pixels, with an ellipsis where something is lost.
 local function cut(self, text, size, room)
   if self:width(text, size) <= room then return text end
-  local last = text
   local ends = {}
   for at in text:gmatch("()[\0-\x7F\xC2-\xF4][\x80-\xBF]*") do ends[#ends + 1] = at - 1 end
   for k = #ends, 1, -1 do
-    last = text:sub(1, ends[k]):gsub("%s+$", "") .. "…"
+    local last = text:sub(1, ends[k]):gsub("%s+$", "") .. "…"
     if self:width(last, size) <= room then return last end
   end
   return ""

@@ -114,19 +114,15 @@ end
 -- The most ticks whose labels keep `gap` pixels between them. place(v) is the pixel of a value,
 -- extent(label) the pixels it takes along the axis, length that of the axis.
 function ticks.fit(lo, hi, log, most, place, extent, gap)
-  local best
   for _, set in ipairs(candidates(lo, hi, log, most)) do
     local fits = true
     for i = 2, #set.values do
       local room = math.abs(place(set.values[i]) - place(set.values[i - 1]))
       fits = fits and room >= (extent(set.labels[i]) + extent(set.labels[i - 1])) / 2 + gap
     end
-    if fits and (#set.values > 1 or not best) then
-      best = set
-      break
-    end
+    if fits then return set end
   end
-  return best or {values = {}, labels = {}, minor = {}, power = 0}
+  return {values = {}, labels = {}, minor = {}, power = 0}
 end
 
 -- Ticks the user gave: {v1, v2, ...} or {{v1, ...}, {text1, ...}}.
