@@ -92,7 +92,9 @@ local function sum_out(a, letters, kept)
     if contains(kept, letter) then stay[#stay + 1] = letter else axes[#axes + 1] = k end
   end
   if #axes == 0 then return a, letters end
-  return a:sum(axes, {keepdims = true}):squeeze(axes), table.concat(stay)
+  local sum = a:sum(axes)
+  if #stay == 0 then sum = pg.array(sum, a.dtype) end
+  return sum, table.concat(stay)
 end
 
 local function extents(a, letters, of)

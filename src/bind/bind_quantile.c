@@ -58,7 +58,7 @@ static int reduce(lua_State *L, int arg, const double *q, size_t nq, bool list, 
         const peri_array *given = peri_option_out(L, opts, a->dtype, ndim, shape);
         const peri_view from = peri_view_of(out), there = peri_view_of(given);
         peri_copy(&there, &from);
-    } else if (all && !list && !keep) {
+    } else if (ndim == 0) {
         lua_pushnumber(L,
                        out->dtype == PERI_F64 ? *(double *)out->data : (double)*(float *)out->data);
     }
@@ -71,7 +71,7 @@ static int reduce(lua_State *L, int arg, const double *q, size_t nq, bool list, 
  * @param axis  integer, or a table of them: default all
  * @param opts.keepdims  boolean: keep the axes with extent 1
  * @param opts.out  array that receives the result
- * @return number without an axis, else array of a's dtype
+ * @return number where no axis is left, else array of a's dtype
  * @error an axis that a does not have
  * @example pg.median(pg.array{5, 1, 2, 3}) --> 2.5
  */
@@ -90,7 +90,7 @@ static int median(lua_State *L)
  * @param axis  integer, or a table of them: default all
  * @param opts.keepdims  boolean: keep the axes with extent 1
  * @param opts.out  array that receives the result
- * @return number for one q without an axis, else array of a's dtype
+ * @return number for one q where no axis is left, else array of a's dtype
  * @error q outside [0, 1]; an axis that a does not have
  * @source Hyndman & Fan 1996, definition 7
  * @example pg.quantile(pg.array{0, 10}, 0.25) --> 2.5
