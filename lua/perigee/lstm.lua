@@ -52,16 +52,16 @@ end
 -- @source Hochreiter & Schmidhuber 1997; torch.nn.LSTM
 -- @example pg.lstm.new{input_size = 1, hidden_size = 32, output_size = 1, rng = pg.random.new(0)}.nparams --> 4513
 function lstm.new(opts)
-  if type(opts) ~= "table" then fail("new", 1, "options: expected a table, got " .. got(opts)) end
-  local o = args.options("new", 1, opts, {input_size = args.any, hidden_size = args.any, num_layers = 1,
+  if type(opts) ~= "table" then fail("lstm.new", 1, "options: expected a table, got " .. got(opts)) end
+  local o = args.options("lstm.new", 1, opts, {input_size = args.any, hidden_size = args.any, num_layers = 1,
     output_size = args.any, dtype = "f32", rng = args.any})
   for _, k in ipairs{"input_size", "hidden_size", "num_layers", "output_size"} do
-    o[k] = args.integer("new", 1, k, o[k], 1, 2^29 // 1 | 0)
+    o[k] = args.integer("lstm.new", 1, k, o[k], 1, 2^29 // 1 | 0)
   end
   o.dtype = ({f32 = "f32", float32 = "f32", f64 = "f64", float64 = "f64"})[o.dtype]
-    or fail("new", 1, string.format('dtype: expected "f32" or "f64", got %q', o.dtype))
-  args.rng("new", 1, o.rng)
-  local net = make("new", o)
+    or fail("lstm.new", 1, string.format('dtype: expected "f32" or "f64", got %q', o.dtype))
+  args.rng("lstm.new", 1, o.rng)
+  local net = make("lstm.new", o)
   local bound = 1 / math.sqrt(o.hidden_size)
   net.params:assign(o.rng:uniform(-bound, bound, net.nparams))
   return net
@@ -75,9 +75,9 @@ end
 -- @return y  array, n x steps x size: the targets
 -- @example pg.lstm.shift(pg.array{{1, 0, 1}}):reshape(-1) --> [0.0  1.0  0.0]
 function lstm.shift(X)
-  args.array("shift", 1, "X", X)
+  args.array("lstm.shift", 1, "X", X)
   if X.ndim ~= 2 and X.ndim ~= 3 then
-    fail("shift", 1, "X: expected n x steps or n x steps x size, got shape " .. tostring(X.shape))
+    fail("lstm.shift", 1, "X: expected n x steps or n x steps x size, got shape " .. tostring(X.shape))
   end
   local y = X.ndim == 2 and X:expand_dims(3) or X
   local x = pg.zeros_like(y)
@@ -362,7 +362,7 @@ function lstm.load(path)
   end
   local layers = 1
   while arrays["weight_ih_l" .. layers] do layers = layers + 1 end
-  local net = make("load", {input_size = first.shape[2], hidden_size = first.shape[1] // 4, num_layers = layers,
+  local net = make("lstm.load", {input_size = first.shape[2], hidden_size = first.shape[1] // 4, num_layers = layers,
     output_size = fc.shape[1], dtype = first.dtype})
   fill(path, net, copy_of(arrays))
   assign(net, arrays)

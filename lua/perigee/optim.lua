@@ -11,15 +11,16 @@ local function rate_text(o)
   return o.schedule and "a schedule" or string.format("%g", o.lr)
 end
 
--- A class whose objects have `fields`; anything else raises with the near name.
+-- A class whose objects have `fields`, some unset at first; anything else raises with the near name.
 local function class(name, fields)
   local methods = {}
+  local unset = {m = true, v = true, b = true, schedule = true, size = true, lr = true}
   local meta = {__name = name}
   function meta.__index(_, key)
     local method = methods[key]
-    if method or fields[key] then return method end
-    local known = args.sorted_keys(fields)
-    for _, k in ipairs(args.sorted_keys(methods)) do known[#known + 1] = k end
+    if method or unset[key] then return method end
+    local known = args.sorted_keys(methods)
+    table.move(fields, 1, #fields, #known + 1, known)
     local near = args.nearest(tostring(key), known)
     error(string.format("%s has no '%s'%s", name, tostring(key),
       near and string.format("; did you mean '%s'?", near) or ""), 2)
@@ -53,7 +54,7 @@ local function check_state(opt, params)
   opt.size = params.size
 end
 
-local adam, adam_meta = class("adam", {m = true, v = true, schedule = true, size = true, lr = true})
+local adam, adam_meta = class("adam", {"lr", "t", "beta1", "beta2", "eps", "weight_decay"})
 
 --- pg.optim.adam([opts]) -> optimizer
 -- Adam with PyTorch's formulas and defaults.
@@ -65,15 +66,15 @@ local adam, adam_meta = class("adam", {m = true, v = true, schedule = true, size
 -- @source Kingma & Ba 2015, algorithm 1; torch.optim.Adam
 -- @example pg.optim.adam{lr = 0.01}.lr --> 0.01
 function optim.adam(opts)
-  local o = args.options("adam", 1, opts, {lr = args.any, betas = {}, eps = 1e-8, weight_decay = 0})
+  local o = args.options("optim.adam", 1, opts, {lr = args.any, betas = {}, eps = 1e-8, weight_decay = 0})
   local beta1, beta2 = o.betas[1] or 0.9, o.betas[2] or 0.999
   for i, b in ipairs{beta1, beta2} do
-    args.number("adam", 1, "betas[" .. i .. "]", b, 0, 1)
-    if b == 1 then args.fail("adam", 1, "betas[" .. i .. "]: expected a number below 1, got " .. b) end
+    args.number("optim.adam", 1, "betas[" .. i .. "]", b, 0, 1)
+    if b == 1 then args.fail("optim.adam", 1, "betas[" .. i .. "]: expected a number below 1, got " .. b) end
   end
-  args.number("adam", 1, "eps", o.eps, 0)
-  args.number("adam", 1, "weight_decay", o.weight_decay, 0)
-  local lr = check_rate("adam", o.lr or 1e-3)
+  args.number("optim.adam", 1, "eps", o.eps, 0)
+  args.number("optim.adam", 1, "weight_decay", o.weight_decay, 0)
+  local lr = check_rate("optim.adam", o.lr or 1e-3)
   local scheduled = type(lr) == "function"
   return setmetatable({lr = not scheduled and lr or nil, schedule = scheduled and lr or nil, beta1 = beta1,
     beta2 = beta2, eps = o.eps, weight_decay = o.weight_decay, t = 0}, adam_meta)
@@ -99,7 +100,7 @@ function adam_meta:__tostring()
     self.beta1, self.beta2, self.eps, self.weight_decay, self.t)
 end
 
-local sgd, sgd_meta = class("sgd", {b = true, schedule = true, size = true, lr = true})
+local sgd, sgd_meta = class("sgd", {"lr", "t", "momentum", "dampening", "weight_decay", "nesterov"})
 
 --- pg.optim.sgd([opts]) -> optimizer
 -- Stochastic gradient descent with PyTorch's formulas.
@@ -112,15 +113,15 @@ local sgd, sgd_meta = class("sgd", {b = true, schedule = true, size = true, lr =
 -- @source torch.optim.SGD
 -- @example pg.optim.sgd{lr = 0.1, momentum = 0.9}.momentum --> 0.9
 function optim.sgd(opts)
-  local o = args.options("sgd", 1, opts,
+  local o = args.options("optim.sgd", 1, opts,
     {lr = args.any, momentum = 0, dampening = 0, weight_decay = 0, nesterov = false})
-  args.number("sgd", 1, "momentum", o.momentum, 0)
-  args.number("sgd", 1, "dampening", o.dampening)
-  args.number("sgd", 1, "weight_decay", o.weight_decay, 0)
+  args.number("optim.sgd", 1, "momentum", o.momentum, 0)
+  args.number("optim.sgd", 1, "dampening", o.dampening)
+  args.number("optim.sgd", 1, "weight_decay", o.weight_decay, 0)
   if o.nesterov and (o.momentum == 0 or o.dampening ~= 0) then
-    args.fail("sgd", 1, "nesterov: expected a momentum above 0 and no dampening")
+    args.fail("optim.sgd", 1, "nesterov: expected a momentum above 0 and no dampening")
   end
-  local lr = check_rate("sgd", o.lr or 1e-3)
+  local lr = check_rate("optim.sgd", o.lr or 1e-3)
   local scheduled = type(lr) == "function"
   return setmetatable({lr = not scheduled and lr or nil, schedule = scheduled and lr or nil, momentum = o.momentum,
     dampening = o.dampening, weight_decay = o.weight_decay, nesterov = o.nesterov, t = 0}, sgd_meta)
