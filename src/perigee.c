@@ -97,6 +97,7 @@ static const struct module {
     {"_plot_ticks", NULL, true, false},
     {"image", peri_open_image, true, false},
     {"plot", NULL, true, false},
+    {"progress", NULL, true, false},
     {"batches", NULL, true, false},
     {"einsum", NULL, true, false},
     {"stats", peri_open_stats, false, false},

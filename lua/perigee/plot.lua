@@ -389,7 +389,7 @@ function figure:hist(x, opts)
     local lo, hi = v:min(), v:max()
     if range then lo, hi = range[1], range[2] end
     local quarters = pg.quantile(v, pg.array({0.25, 0.75}))
-    local width = 2 * (quarters[2] - quarters[1]) / #v ^ (1 / 3)
+    local width = 2 * (quarters[2] - quarters[1]) / (#v) ^ (1 / 3)
     local sturges = math.ceil(math.log(#v, 2)) + 1
     bins = width > 0 and math.ceil((hi - lo) / width) or sturges
     bins = math.floor(math.max(1, sturges, math.min(bins, 400)))
@@ -473,7 +473,8 @@ function figure:heatmap(A, opts)
   local x0, x1 = math.min(xs[1], xs[2]), math.max(xs[1], xs[2])
   local y0, y1 = math.min(ys[1], ys[2]), math.max(ys[1], ys[2])
   return add(self, marks.picture {values = A, scale = new_scale("heatmap", 2, A, o), xs = {x0, x1}, ys = {y0, y1},
-    lower = whole or origin == "lower", sticky = {x0 = x0, x1 = x1, y0 = y0, y1 = y1}})
+    lower = whole or origin == "lower", whole = {x = not o.x, y = not o.y},
+    sticky = {x0 = x0, x1 = x1, y0 = y0, y1 = y1}})
 end
 
 --- figure:image(a [, opts]) -> figure

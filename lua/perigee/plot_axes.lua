@@ -82,14 +82,17 @@ local function new_axis(fig, name)
     local room = 1e-12 * math.max(math.abs(lo), math.abs(hi))
     lo, hi = lo - room, hi + room
   end
-  return setmetatable({lo = lo, hi = hi, log = log, reversed = reversed, spec = fig[name .. "ticks"]}, axis)
+  local whole = #fig.layers > 0
+  for _, layer in ipairs(fig.layers) do whole = whole and layer.whole and layer.whole[name] end
+  return setmetatable({lo = lo, hi = hi, log = log, reversed = reversed, whole = whole,
+    spec = fig[name .. "ticks"]}, axis)
 end
 
 -- ---- layout ---------------------------------------------------------------------------------
 
 local function find_ticks(ax, most, extent, gap)
   if ax.spec then return ticks.given(ax.spec, ax.lo, ax.hi) end
-  return ticks.fit(ax.lo, ax.hi, ax.log, most, function(v) return ax:place(v) end, extent, gap)
+  return ticks.fit(ax.lo, ax.hi, ax.log, most, function(v) return ax:place(v) end, extent, gap, ax.whole)
 end
 
 local function widest(pen, labels, size)
@@ -432,7 +435,7 @@ local function arrange(view)
     end
   end
   view.framed = false
-  if wanted == "right" or (wanted ~= "below" and box.width <= 0.3 * width) then
+  if wanted == "right" or (wanted ~= "below" and not view.scale and box.width <= 0.3 * width) then
     if box.width > 0.45 * width then box = legend.measure(pen, entries, s.legend, 0.45 * width) end
     view.beside = box
     again()

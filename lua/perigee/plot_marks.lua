@@ -391,8 +391,12 @@ picture.sample = patch
 
 local graph = kind("graph")
 
+-- With room for the circles at the edge.
 function graph:bounds()
-  return pg._canvas.extent(self.x, self.y, false, false)
+  local a, b, c, d = pg._canvas.extent(self.x, self.y, false, false)
+  if not a then return end
+  local room = 0.07 * math.max(b - a, d - c)
+  return a - room, b + room, c - room, d + room
 end
 
 function graph:radius(view)

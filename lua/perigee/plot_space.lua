@@ -120,7 +120,7 @@ local function dress(self, edge)
     if angle > math.pi / 2 + 1e-6 then angle = angle - math.pi end
     if angle <= -math.pi / 2 + 1e-6 then angle = angle + math.pi end
     local text = pen:lines(name, s.label, 0.95 * math.max(length, 8 * s.label), 1)[1]
-    local off = reach + 4 * u + 0.5 * s.label
+    local off = reach + 4.5 * u + 0.5 * s.label
     edge.name = {text = text, angle = angle, x = (x0 + x1) / 2 + ox * off, y = (y0 + y1) / 2 + oy * off}
   end
 end
@@ -221,6 +221,21 @@ local function draw_walls(self)
         a[k], b[k], a[wall], b[wall], a[run], b[run] = t, t, self.far[wall], self.far[wall], 0, 1
         segment(self, a, b)
       end
+    end
+  end
+end
+
+-- Of two tick labels that meet at a corner the second is left out.
+local function thin(self)
+  local pen, s, taken = self.pen, self.sizes, {}
+  for _, edge in ipairs(self.edges) do
+    for _, item in ipairs(edge.items) do
+      local box = pen:place(item.label, s.tick, item.at_x, item.at_y, "center", "middle")
+      for _, other in ipairs(taken) do
+        if box.left < other.right + 2 and other.left < box.right + 2 and box.top < other.bottom + 1
+          and other.top < box.bottom + 1 then item.label = "" end
+      end
+      if item.label ~= "" then taken[#taken + 1] = box end
     end
   end
 end
@@ -337,6 +352,7 @@ function space.draw(fig, pen, rect, sizes)
   self.area = area
   settle(self)
   draw_walls(self)
+  thin(self)
   draw_edges(self)
   local alike = true
   for _, layer in ipairs(fig.layers) do

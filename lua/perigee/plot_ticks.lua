@@ -34,15 +34,18 @@ local function times(v, m, k)
   return v * m * 10.0 ^ k
 end
 
--- At most `most` steps on a linear axis.
-function ticks.linear(lo, hi, most)
+-- At most `most` steps on a linear axis, of integers alone where `whole`.
+function ticks.linear(lo, hi, most, whole)
   local m, k = nice_step(lo, hi, most)
+  if whole and k < 0 then m, k = 1, 0 end
   local step = times(1, m, k)
   local out = {values = {}, labels = {}, minor = {}, power = 0}
   local first, last = math.ceil(lo / step - 1e-6), math.floor(hi / step + 1e-6)
   local largest = math.max(math.abs(first), math.abs(last)) * step
   if largest >= 1e5 or (largest > 0 and largest < 1e-3) then
     out.power = math.floor(math.log(largest, 10) + 1e-9)
+    -- a small change of a large number reads better in full
+    if out.power - k > 6 and out.power > 0 then out.power = 0 end
   end
   local decimals = math.min(15, math.max(0, out.power - k))
   for i = first, last do
@@ -96,7 +99,7 @@ local function within_decade(lo, hi, most)
 end
 
 -- Candidates from the most ticks to the fewest.
-local function candidates(lo, hi, log, most)
+local function candidates(lo, hi, log, most, whole)
   local out = {}
   if log then
     local count = math.floor(math.log(hi, 10) + 1e-9) - math.ceil(math.log(lo, 10) - 1e-9) + 1
@@ -106,15 +109,15 @@ local function candidates(lo, hi, log, most)
       for every = 1, count do out[#out + 1] = decades(lo, hi, every) end
     end
   else
-    for n = most, 1, -1 do out[#out + 1] = ticks.linear(lo, hi, n) end
+    for n = most, 1, -1 do out[#out + 1] = ticks.linear(lo, hi, n, whole) end
   end
   return out
 end
 
 -- The most ticks whose labels keep `gap` pixels between them. place(v) is the pixel of a value,
--- extent(label) the pixels it takes along the axis, length that of the axis.
-function ticks.fit(lo, hi, log, most, place, extent, gap)
-  for _, set in ipairs(candidates(lo, hi, log, most)) do
+-- extent(label) the pixels it takes along the axis; whole: only integers are marked.
+function ticks.fit(lo, hi, log, most, place, extent, gap, whole)
+  for _, set in ipairs(candidates(lo, hi, log, most, whole)) do
     local fits = true
     for i = 2, #set.values do
       local room = math.abs(place(set.values[i]) - place(set.values[i - 1]))
