@@ -160,7 +160,7 @@ static void test_extremes(void **state)
     (void)state;
     sample t;
     draw(&t, 40, 2, 1.0);
-    static const double at[][2] = {{1e3, 1}, {-1e4, 3}, {1e297, -1e297}, {0, 800}, {0, -1e308}};
+    static const double at[][2] = {{1e3, 1}, {-1e4, 3}, {1e297, -1e297}, {0, 800}, {0, -1e305}};
     for (int isa = PERI_ISA_BASE; isa <= PERI_ISA_AVX512; isa++) {
         if (peri_isa_limit(isa) != isa)
             continue;
