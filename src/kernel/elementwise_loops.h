@@ -109,7 +109,7 @@ static inline double SIMD(idiv1)(double a, double b)
     UNARY_LOOP(T, copy##bits, x)                                                                   \
     UNARY_LOOP(T, neg##bits, -x)                                                                   \
     UNARY_LOOP(T, abs##bits, fabs##s(x))                                                           \
-    UNARY_LOOP(T, sign##bits, (x > 0 ? (T)1 : (x < 0 ? (T)-1 : x + 0)))                                \
+    UNARY_LOOP(T, sign##bits, (x > 0 ? (T)1 : (x < 0 ? (T)-1 : x + 0)))                            \
     UNARY_LOOP(T, sqrt##bits, sqrt##s(x))                                                          \
     UNARY_LOOP(T, square##bits, x *x)                                                              \
     UNARY_LOOP(T, floor##bits, floor##s(x))                                                        \
