@@ -244,8 +244,12 @@ local function fit_rows(X, mu, d, svd)
   return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, d = d, n = #X}
 end
 
+-- Where the decomposition of the data costs next to nothing, its digits are free.
+local SMALL = 1e6
+
 local function fit_closed(X, mu, d, svd)
   local n, m = X:dims()
+  if n * m * math.min(n, m) <= SMALL then svd = true end
   if svd or n <= m then return fit_rows(X, mu, d, svd) end
   return fit_covariance(X, mu, d)
 end
@@ -284,8 +288,9 @@ end
 
 --- pg.ppca.fit(X, d [, opts]) -> m
 -- Fits probabilistic PCA by maximum likelihood: the closed form of the eigenvalues of the
--- covariance (with 1/n), by the covariance where n > m and by the inner products of the rows
--- elsewhere; by expectation maximisation where values are missing.
+-- covariance (with 1/n), by the covariance where n > m, by the inner products of the rows elsewhere,
+-- and by singular values where the data are few; by expectation maximisation where values are
+-- missing.
 -- @param X  array, n x m, f32 or f64 (n x h x w images are flattened): observations are rows, NaN is missing
 -- @param d  integer in 1..min(n-1, m): latent dimensions
 -- @param opts.method  string: "auto" (default); "svd": from singular values, for small eigenvalues to full accuracy; "em"
