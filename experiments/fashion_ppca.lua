@@ -42,7 +42,9 @@ ex:metric("streamed: relative difference in sigma2", math.abs(streamed.sigma2 / 
 
 local some = ex.rng:choice(n, 50, {replace = false})
 local originals = X:take(some)
-local function collage(rows) return pg.image.collage(rows:reshape(-1, h, w), {rows = 5, cols = 10, range = {0, 1}, scale = 2}) end
+local function collage(rows)
+  return pg.image.collage(rows:reshape(-1, h, w), {rows = 5, cols = 10, range = {0, 1}, scale = 2})
+end
 local function beside(a, b)
   return pg.image.collage(pg.stack({a, b}, 1), {rows = 1, cols = 2, gap = 12, range = {0, 255}})
 end
@@ -50,7 +52,7 @@ ex:figure("reconstructions", beside(collage(originals), collage(model:reconstruc
   string.format("50 images and their reconstructions, d = %d.", ex.options.d))
 
 local holes = pg.where(ex.rng:random(50, h * w):lt(0.5), 0 / 0, originals)
-ex:figure("imputed", beside(pg.image.collage(holes:reshape(-1, h, w), {rows = 5, cols = 10, range = {0, 1}, scale = 2}),
-  collage(model:impute(holes))), "Half of the pixels taken away, and put back from the rest.")
+ex:figure("imputed", beside(collage(holes), collage(model:impute(holes))),
+  "Half of the pixels taken away, and put back from the rest.")
 ex:metric("imputation: mean squared error", (model:impute(holes) - originals):square():mean())
 ex:figure("samples", collage(model:sample(50, ex.rng)), "New images, E[x|z] for z from N(0, I).")

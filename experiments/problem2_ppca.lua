@@ -5,7 +5,7 @@ local pg = require "perigee"
 local ex = pg.experiment{
   name = "problem2_ppca",
   options = {
-    faces = pg.option{type = "file", help = "array of images, n x h x w or n x (h*w), such as the homework's eigenfaces.npy"},
+    faces = pg.option{type = "file", help = "images, n x h x w or n x (h*w), such as the homework's eigenfaces.npy"},
     dims = {16, 32, 64},
     step = pg.option{type = "number", default = 0.5, help = "2(e): distance of neighbouring perturbations"},
   },
@@ -105,15 +105,15 @@ for _, d in ipairs(dims) do
   rows[#rows + 1] = {d, mse, share, model.sigma2, model:loglik(X)}
   ex:metric(string.format("mse d=%d", d), mse)
   local pair = {collage(originals, {rows = 5, cols = 5}), collage(back, {rows = 5, cols = 5})}
-  ex:figure(string.format("reconstruct_%d", d), pg.image.collage(pg.stack(pair, 1), {rows = 1, cols = 2, gap = 12,
-    range = {0, 255}}), string.format("2(c), d = %d: 25 faces (left) and E[x | E[z|x]] (right); mean squared error "
-    .. "over all faces %.5f.", d, mse))
+  local beside = pg.image.collage(pg.stack(pair, 1), {rows = 1, cols = 2, gap = 12, range = {0, 255}})
+  ex:figure("reconstruct_" .. d, beside, string.format(
+    "2(c), d = %d: 25 faces (left) and E[x | E[z|x]] (right); mean squared error over all faces %.5f.", d, mse))
 end
 ex:table("reconstruction", {"d", "mean squared error", "share of variance", "sigma2", "log-likelihood"}, rows,
   "2(c): what grows and falls with d.")
-ex:note("**2(c).** The more latent dimensions, the closer the reconstruction: with few only the light, the pose and the "
-  .. "broad shape of the head come back, and with many the features of the person. The mean squared error falls with "
-  .. "each dimension by the variance it explains, so the first ones help most. No pixel noise is added: asked is "
+ex:note("**2(c).** The more latent dimensions, the closer the reconstruction: with few only the light, the pose and "
+  .. "the broad shape of the head come back, and with many the features of the person. The mean squared error falls "
+  .. "with each dimension by the variance it explains, so the first ones help most. No pixel noise is added: asked is "
   .. "E[x|z], while the report adds noise of variance sigma2.")
 
 -- ---- which d for new faces: held-out likelihood -------------------------------------------------
@@ -137,7 +137,8 @@ ex:figure("choose_d", pg.plot.grid({
     :line(pg.array(tried), pg.array(heldout)):vline(chosen, {label = string.format("best: d = %d", chosen)}):legend(),
   pg.plot.figure{title = "explained variance", xlabel = "d", ylabel = "share", width = 480, height = 360}
     :line(pg.array(tried), pg.array(explained)),
-}, 1, 2), string.format("Why d = %d for new faces: the likelihood of %d faces that the fit has not seen.", chosen, held))
+}, 1, 2), string.format("Why d = %d for new faces: the likelihood of %d faces that the fit has not seen.",
+  chosen, held))
 
 -- ---- 2(d): new faces ----------------------------------------------------------------------------
 local model = pg.ppca.fit(X, chosen)
@@ -166,15 +167,16 @@ end
 local perturbed = model:decode(grid)
 local centre = model:decode(z)
 ex:figure("perturbed", collage(perturbed, {rows = 5, cols = 10, row_labels = row_labels, col_labels = col_labels,
-  range = "all"}), string.format("2(e), d = %d: one face with one latent value moved by the step above each column.", d))
+  range = "all"}),
+  string.format("2(e), d = %d: one face with one latent value moved by the step above each column.", d))
 local differences = perturbed - centre
 local most = differences:abs():max()
 ex:figure("perturbed_difference", collage(differences, {rows = 5, cols = 10, row_labels = row_labels,
   col_labels = col_labels, range = {-most, most}}),
   "2(e): what each perturbation adds to the face; grey is no change, white lighter, black darker.")
-ex:note(string.format("**2(e).** Each row moves along one column of W, so the change is one fixed pattern, growing in "
-  .. "proportion to the step: see the differences. The first dimensions carry the most variance and change the whole "
-  .. "picture (light from one side, light and dark of hair and background, pose); later ones change the face itself. "
+ex:note(string.format("**2(e).** Each row moves along one column of W, so the change is one fixed pattern, growing "
+  .. "in proportion to the step: see the differences. The first dimensions carry the most variance and change the "
+  .. "whole picture (light from one side, light and dark of hair and background, pose); later ones change the face itself. "
   .. "The homework suggests a step of 0.05; the largest change of a pixel is then %.4f where faces span %.2f, which "
   .. "nobody sees: z has standard deviation 1. The report's perturbations also add up from one image to the next.",
   most / 4.5 / ex.options.step * 0.05, X:max() - X:min()))

@@ -291,13 +291,15 @@ end
 -- covariance (with 1/n), by the covariance where n > m, by the inner products of the rows elsewhere,
 -- and by singular values where the data are few; by expectation maximisation where values are
 -- missing.
--- @param X  array, n x m, f32 or f64 (n x h x w images are flattened): observations are rows, NaN is missing
+-- @param X  array, n x m (n x h x w images are flattened), f32 or f64: observations are rows, NaN is missing
 -- @param d  integer in 1..min(n-1, m): latent dimensions
--- @param opts.method  string: "auto" (default); "svd": from singular values, for small eigenvalues to full accuracy; "em"
+-- @param opts.method  string: "auto" (default), "svd" (small eigenvalues to full accuracy) or "em"
 -- @param opts.tol  number, default 1e-9: EM ends when the log-likelihood grows by less, relatively
 -- @param opts.max_iter  integer, default 1000: steps of EM at most
--- @return m  model: W (m x d), mu (m), sigma2, eigenvalues (m, descending), d, n; after EM also trace (log-likelihood a step) and converged
--- @error  d out of range; fewer than 2 rows; a column that is all NaN; an infinite value, with its place; a d that leaves sigma2 = 0
+-- @return m  model: W (m x d), mu (m), sigma2, eigenvalues (m, descending), d, n; after EM also trace, the
+--   log-likelihood at each step, and converged
+-- @error  d out of range; fewer than 2 rows; a column that is all NaN; an infinite value, with its place; a d
+--   that leaves sigma2 = 0
 -- @source Tipping & Bishop 1999, eq. 7 and 8; appendix B for EM
 -- @example pg.ppca.fit({{1, 2, 0}, {3, 4.5, 1}, {5, 6, 0}}, 1).d --> 1
 function ppca.fit(X, d, opts)

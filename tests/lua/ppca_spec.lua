@@ -8,7 +8,8 @@ local function message(f, ...)
 end
 
 local function near(got, wanted, tolerance)
-  assert.is_true(math.abs(got - wanted) <= tolerance, string.format("got %.17g, wanted %.17g within %g", got, wanted, tolerance))
+  assert.is_true(math.abs(got - wanted) <= tolerance,
+    string.format("got %.17g, wanted %.17g within %g", got, wanted, tolerance))
 end
 
 local function near_arrays(a, b, tolerance)
