@@ -176,7 +176,7 @@ ex:figure("perturbed_difference", collage(differences, {rows = 5, cols = 10, row
   "2(e): what each perturbation adds to the face; grey is no change, white lighter, black darker.")
 ex:note(string.format("**2(e).** Each row moves along one column of W, so the change is one fixed pattern, growing "
   .. "in proportion to the step: see the differences. The first dimensions carry the most variance and change the "
-  .. "whole picture (light from one side, light and dark of hair and background, pose); later ones change the face itself. "
+  .. "whole picture (light from one side, light and dark of hair and background, pose); later ones change the face. "
   .. "The homework suggests a step of 0.05; the largest change of a pixel is then %.4f where faces span %.2f, which "
   .. "nobody sees: z has standard deviation 1. The report's perturbations also add up from one image to the next.",
   most / 4.5 / ex.options.step * 0.05, X:max() - X:min()))

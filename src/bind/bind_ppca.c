@@ -162,7 +162,7 @@ static int project(lua_State *L)
     const double *factor_of_m = arg_doubles(L, 4, "L");
     const double sigma2 = luaL_checknumber(L, 5);
     const size_t d = W->shape[1];
-    double *work = scratch(L, peri_mul_size(L, PERI_PPCA_BLOCK, 2 * X.m + d));
+    double *work = scratch(L, peri_mul_size(L, PERI_PPCA_PROJECT_BLOCK, 2 * X.m + d) + X.m * d);
     const struct wanted w = push_wanted(L, 6, &X, d);
     peri_facts facts = {0};
     const peri_status status = peri_ppca_project(&X, mu, W->data, factor_of_m, d, sigma2, w.Z,

@@ -21,27 +21,40 @@ static double entry(const peri_rows *X, size_t at)
                                 : ((const double *)X->data)[at];
 }
 
+/* One row: out (m) = x - shift. Eight sums of 0 * out become NaN where anything is not finite; so
+ * many, that no addition waits for the one before. */
+#define DEFINE_CENTRE_ROW(name, type)                                                              \
+    static void name(size_t m, const type *restrict x, const double *restrict shift,               \
+                     double *restrict out, double poison[restrict 8])                              \
+    {                                                                                              \
+        size_t j = 0;                                                                              \
+        for (; j + 8 <= m; j += 8)                                                                 \
+            for (size_t k = 0; k < 8; k++) {                                                       \
+                out[j + k] = (double)x[j + k] - shift[j + k];                                      \
+                poison[k] += out[j + k] * 0;                                                       \
+            }                                                                                      \
+        for (; j < m; j++) {                                                                       \
+            out[j] = (double)x[j] - shift[j];                                                      \
+            poison[0] += out[j] * 0;                                                               \
+        }                                                                                          \
+    }
+DEFINE_CENTRE_ROW(centre_row_f32, float)
+DEFINE_CENTRE_ROW(centre_row_f64, double)
+#undef DEFINE_CENTRE_ROW
+
 /* out (rows,m) = X[first ..] - shift. Returns whether all of it is finite. */
 static bool centre(const peri_rows *X, size_t first, size_t rows, const double *shift, double *out)
 {
     const size_t m = X->m;
-    double poison = 0; /* becomes NaN where anything is not finite */
-    for (size_t i = 0; i < rows; i++, out += m) {
-        double sum = 0;
-        if (X->dtype == PERI_F32) {
-            const float *x = (const float *)X->data + (first + i) * m;
-            for (size_t j = 0; j < m; j++)
-                out[j] = (double)x[j] - shift[j];
-        } else {
-            const double *x = (const double *)X->data + (first + i) * m;
-            for (size_t j = 0; j < m; j++)
-                out[j] = x[j] - shift[j];
-        }
-        for (size_t j = 0; j < m; j++)
-            sum += out[j] * 0;
-        poison += sum;
-    }
-    return poison == 0;
+    double poison[8] = {0}, sum = 0;
+    for (size_t i = first; i < first + rows; i++, out += m)
+        if (X->dtype == PERI_F32)
+            centre_row_f32(m, (const float *)X->data + i * m, shift, out, poison);
+        else
+            centre_row_f64(m, (const double *)X->data + i * m, shift, out, poison);
+    for (size_t k = 0; k < 8; k++)
+        sum += poison[k];
+    return sum == 0;
 }
 
 static peri_status nonfinite(const peri_rows *X, size_t first, size_t rows, peri_facts *facts)
@@ -227,13 +240,13 @@ peri_status peri_ppca_eig(size_t m, size_t d, double *S, double *eigenvalues, do
 static bool centre_columns(const peri_rows *X, size_t j0, size_t columns, const double *mean,
                            double *out)
 {
-    double poison = 0;
+    int bad = 0;
     for (size_t i = 0; i < X->n; i++)
         for (size_t j = 0; j < columns; j++) {
             out[i * columns + j] = entry(X, i * X->m + j0 + j) - mean[j0 + j];
-            poison += out[i * columns + j] * 0;
+            bad |= !(fabs(out[i * columns + j]) <= DBL_MAX);
         }
-    return poison == 0;
+    return bad == 0;
 }
 
 peri_status peri_ppca_eig_gram(const peri_rows *X, const double *mean, size_t d,
@@ -366,21 +379,27 @@ static double log_determinant(size_t d, const double *L)
     return 2 * sum;
 }
 
+/* Fewer rows than for the covariance: what is centred is used once, so it should stay in cache. */
+enum { PROJECT_BLOCK = PERI_PPCA_PROJECT_BLOCK };
+
 peri_status peri_ppca_project(const peri_rows *X, const double *mu, const double *W,
                               const double *L, size_t d, double sigma2, double *Z, double *logprob,
                               double *fitted, double *work, peri_facts *facts)
 {
     const size_t m = X->m;
-    double *R = work, *fit = R + BLOCK * m, *z = fit + BLOCK * m;
+    double *R = work, *fit = R + PROJECT_BLOCK * m, *z = fit + PROJECT_BLOCK * m;
+    double *B = z + PROJECT_BLOCK * d;
+    /* B (m,d) = W M^-1: the system is solved once a feature, not once an observation. */
+    memcpy(B, W, m * d * sizeof *B);
+    LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'U', (int)d, (int)m, L, (int)d, B, (int)d);
     const double constant = (double)m * LOG_2PI + (double)(m - d) * log(sigma2) +
                             (logprob != NULL ? log_determinant(d, L) : 0);
-    for (size_t first = 0; first < X->n; first += BLOCK) {
-        const size_t rows = rows_at(X, first);
+    for (size_t first = 0; first < X->n; first += PROJECT_BLOCK) {
+        const size_t rows = X->n - first < PROJECT_BLOCK ? X->n - first : PROJECT_BLOCK;
         if (!centre(X, first, rows, mu, R))
             return nonfinite(X, first, rows, facts);
         cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)d, (int)m, 1, R,
-                    (int)m, W, (int)d, 0, z, (int)d);
-        LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'U', (int)d, (int)rows, L, (int)d, z, (int)d);
+                    (int)m, B, (int)d, 0, z, (int)d);
         if (Z != NULL)
             memcpy(Z + first * d, z, rows * d * sizeof *Z);
         if (fitted == NULL && logprob == NULL)
@@ -478,8 +497,7 @@ static void posterior_covariance(size_t d, const double *L, double sigma2, doubl
 
 peri_status peri_ppca_project_missing(const peri_rows *X, const double *mu, const double *W,
                                       size_t d, double sigma2, double *Z, double *logprob,
-                                      double *filled, double *cov, double *work,
-                                      peri_facts *facts)
+                                      double *filled, double *cov, double *work, peri_facts *facts)
 {
     const size_t m = X->m;
     double *Wo = work, *r = Wo + m * d, *L = r + m, *z = L + d * d;

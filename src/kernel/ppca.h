@@ -22,7 +22,7 @@
 #include "status.h"
 #include "stop.h"
 
-enum { PERI_PPCA_BLOCK = 512 };
+enum { PERI_PPCA_BLOCK = 512, PERI_PPCA_PROJECT_BLOCK = 128 };
 
 typedef struct {
     const void *data; /* (n,m) */
@@ -74,7 +74,8 @@ peri_status peri_ppca_factor(size_t m, size_t d, const double *W, double sigma2,
                              peri_facts *facts);
 
 /* Z (n,d): E[z|x] = M^-1 W'(x - mu). logprob (n): log p(x), from
- * |x - mu - W z|^2 / sigma2 + |z|^2, which cancels nothing. fitted (n,m): E[x|z] = W z + mu. Any of Z, logprob, fitted may be NULL. work: PERI_PPCA_BLOCK * (2 m + d). */
+ * |x - mu - W z|^2 / sigma2 + |z|^2, which cancels nothing. fitted (n,m): E[x|z] = W z + mu. Any of
+ * Z, logprob, fitted may be NULL. work: PERI_PPCA_PROJECT_BLOCK * (2 m + d) + m * d. */
 peri_status peri_ppca_project(const peri_rows *X, const double *mu, const double *W,
                               const double *L, size_t d, double sigma2, double *Z, double *logprob,
                               double *fitted, double *work, peri_facts *facts);
@@ -92,8 +93,7 @@ peri_status peri_ppca_observed(const peri_rows *X, double *count, double *mean, 
 size_t peri_ppca_row_work(size_t m, size_t d);
 peri_status peri_ppca_project_missing(const peri_rows *X, const double *mu, const double *W,
                                       size_t d, double sigma2, double *Z, double *logprob,
-                                      double *filled, double *cov, double *work,
-                                      peri_facts *facts);
+                                      double *filled, double *cov, double *work, peri_facts *facts);
 
 /* One step of expectation maximisation on the entries that are there, mean and loadings together:
  * mu, W, sigma2 are replaced; *loglik is that of the old ones, so over steps it never falls.

@@ -13,7 +13,9 @@ for _, case in ipairs{{"decaying", decaying}, {"flat", flat}} do
   bench.case("2000x576 " .. case[1] .. " fit / cov+eigh", fit, {pg = pg, X = case[2]})
 end
 local m = pg.ppca.fit(decaying, 16)
-bench.case("encode 2000 / loop", "m:encode(X)", {m = m, X = decaying})
+for _, peer in ipairs{"means", "draws"} do
+  bench.case("encode 2000 / loop of " .. peer, "m:encode(X)", {m = m, X = decaying})
+end
 
 local path = "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"
 local file = not os.getenv("QUICK") and io.open(path)

@@ -27,12 +27,12 @@ for name, X in (("decaying", decaying), ("flat", flat)):
     bench.case("2000x576 %s fit / sklearn full" % name, "PCA(64, svd_solver='full').fit(X)", {"PCA": PCA, "X": X})
     bench.case("2000x576 %s fit / cov+eigh" % name, "cov_eigh(X)", {"cov_eigh": cov_eigh, "X": X})
 
-# The report's x_to_z: one image at a time, inverting M each time.
 W = rng.standard_normal((576, 16))
+mu = decaying.mean(0)
 
 
-def encode_loop(X):
-    mu = X.mean(0)
+def mean_loop(X):
+    """One image at a time, inverting M each time."""
     z = []
     for x in X:
         M = W.T @ W + 0.1 * np.eye(16)
@@ -40,7 +40,17 @@ def encode_loop(X):
     return np.array(z)
 
 
-bench.case("encode 2000 / loop", "encode_loop(X)", {"encode_loop": encode_loop, "X": decaying})
+def draw_loop(X):
+    """The report's x_to_z, which draws z with noise about that mean."""
+    z = []
+    for x in X:
+        M_inv = np.linalg.inv(W.T @ W + 0.1 * np.eye(16))
+        z.append(np.random.multivariate_normal(M_inv @ W.T @ (x - mu), 0.1 * M_inv))
+    return np.array(z)
+
+
+bench.case("encode 2000 / loop of means", "mean_loop(X)", {"mean_loop": mean_loop, "X": decaying})
+bench.case("encode 2000 / loop of draws", "draw_loop(X)", {"draw_loop": draw_loop, "X": decaying})
 
 path = "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"
 if os.path.exists(path) and not bench.QUICK:

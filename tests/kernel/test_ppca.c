@@ -175,7 +175,7 @@ static void test_density(void **state)
     const peri_rows rows = {X, PERI_F64, N, M};
     struct fit f;
     fit(&rows, d, COVARIANCE, &f);
-    double *work = malloc(sizeof(double) * PERI_PPCA_BLOCK * (2 * M + d));
+    double *work = malloc(sizeof(double) * (PERI_PPCA_PROJECT_BLOCK * (2 * M + d) + M * d));
     peri_facts facts;
     assert_int_equal(peri_ppca_factor(M, d, f.W, f.sigma2, L, &facts), PERI_OK);
     assert_int_equal(
