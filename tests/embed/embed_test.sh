@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs to a temporary prefix and builds the hosts here against nothing else, by pkg-config, as a
+# user would; runs them; and runs the module in a stock lua5.4 and under a C++ compiler.
+set -u
+cd "$(dirname "$0")/../.."
+B=${B:-build}
+prefix=$(mktemp -d)
+trap 'rm -rf "$prefix"' EXIT
+passed=0
+failed=0
+check() {
+    what=$1
+    shift
+    if "$@" >"$prefix/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $what"
+        cat "$prefix/log"
+    fi
+}
+
+check "make install" make -s B="$B" PREFIX="$prefix" install
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" LD_LIBRARY_PATH="$prefix/lib"
+compile() {
+    compiler=$1
+    shift
+    # shellcheck disable=SC2046
+    $compiler -Wall -Wextra -Werror "$@" $(pkg-config --cflags perigee) -L"$prefix/lib" \
+        $(pkg-config --libs perigee) -lpthread
+}
+for host in script module threads; do
+    check "build $host" compile gcc -std=c11 -D_POSIX_C_SOURCE=200809L -o "$prefix/$host" tests/embed/$host.c
+    check "run $host" timeout 60 "$prefix/$host"
+done
+check "build static" sh -c "gcc -std=c11 -o $prefix/static tests/embed/script.c \$(pkg-config --cflags perigee) \
+    $prefix/lib/libperigee.a \$(pkg-config --libs lua5.4) -lopenblas -llapacke -lpng16 -ljpeg -lminizip -lz -lm -ldl -lpthread"
+check "run static" timeout 60 "$prefix/static"
+if command -v g++ >/dev/null; then
+    cp tests/embed/script.c "$prefix/script.cpp"
+    check "build as C++" compile g++ -o "$prefix/cpp" "$prefix/script.cpp"
+    check "run as C++" timeout 60 "$prefix/cpp"
+fi
+check "stock lua5.4" env LUA_CPATH="$prefix/lib/lua/5.4/?.so" \
+    lua5.4 -e 'local pg = require "perigee" assert(pg.ones(2, 3):reshape(6):get(6) == 1)'
+check "installed program" "$prefix/bin/perigee" -e 'assert(require "perigee".ones(2)[2] == 1)'
+check "manual page" test -s "$prefix/share/man/man1/perigee.1"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
