@@ -12,9 +12,8 @@ peri_array *peri_test_array(lua_State *L, int idx)
     peri_array *a = lua_touserdata(L, idx);
     if (a == NULL || lua_type(L, idx) != LUA_TUSERDATA || !lua_getmetatable(L, idx))
         return NULL;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
-    const bool same = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
+    const bool same = lua_topointer(L, -1) == peri_getstate(L)->array_meta;
+    lua_pop(L, 1);
     /* The metatable can be set on another userdata through the debug library. */
     if (!same || lua_rawlen(L, idx) < sizeof *a || a->magic != PERI_ARRAY_MAGIC)
         return NULL;

@@ -148,8 +148,9 @@ static void compute(lua_State *L, peri_ew op, struct input in[], int out_arg)
         ndim = common_shape(L, op, count, in, common);
         shape = common;
     }
-    const peri_array *out = out_arg > 0 ? peri_arg_out(L, out_arg, dtype, ndim, shape)
-                                        : peri_push_array(L, dtype, ndim, shape);
+    const bool given = out_arg > 0 && !lua_isnoneornil(L, out_arg);
+    const peri_array *out = given ? peri_arg_out(L, out_arg, dtype, ndim, shape)
+                                  : peri_push_array(L, dtype, ndim, shape);
     if (out->size == 0)
         return;
     peri_view views[MOST_INPUTS];
@@ -161,7 +162,7 @@ static void compute(lua_State *L, peri_ew op, struct input in[], int out_arg)
             views[k] = (peri_view){number, dtype, ndim, out->shape, no_stride};
             continue;
         }
-        if (out_arg > 0 && !lua_isnoneornil(L, out_arg) && !in_step(a, out)) {
+        if (given && !in_step(a, out)) {
             a = peri_push_copy(L, a, -1);
             lua_insert(L, -2);
         }

@@ -14,6 +14,22 @@ extern const char peri_array_meta;
 /* Its address is the registry's key of the module table pg. */
 extern const char peri_pg_key;
 
+/* Functions registered by peri_functions and its like carry these as upvalues, so that a call on
+ * small arrays need not look them up in the registry: the light userdata &peri_upvalues, by which
+ * they are known, the state, and the array metatable. */
+enum { PERI_UPVALUE_KEY = 1, PERI_UPVALUE_STATE, PERI_UPVALUE_META, PERI_UPVALUES = 3 };
+extern const char peri_upvalues;
+
+static inline bool peri_has_upvalues(lua_State *L)
+{
+    /* Before 5.4.4 Lua must not be asked outside a C function, where hosts call as well. */
+    return LUA_VERSION_RELEASE_NUM >= 50404 &&
+           lua_touserdata(L, lua_upvalueindex(PERI_UPVALUE_KEY)) == (const void *)&peri_upvalues;
+}
+
+/* Pushes the array metatable. */
+void peri_push_array_meta(lua_State *L);
+
 /* Pushes the nested table at arg as an array. */
 peri_array *peri_push_table(lua_State *L, int arg, const char *name, int dtype);
 

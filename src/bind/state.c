@@ -3,26 +3,45 @@
  * The state of Perigee inside a Lua state, and the memory of its arrays.
  *
  * An array is one userdata without finaliser, so the collector frees it in the cycle that finds it
- * dead. The collector's own pace is set by the number of objects as much as by their bytes; a loop
- * of large temporaries would outrun it. So the bytes allocated since the last full cycle are
- * added up here, and one is run when they pass 64 MB plus a quarter of what was live after it.
+ * dead. The collector's own pace follows bytes: it would run a cycle for every few arrays, each of
+ * which visits all that lives. So array bytes are taken out of Lua's account and added up here, and
+ * a full collection is run when they pass a budget. The budget lies between 1 MB, so that a loop of
+ * temporaries reuses memory that is still in the cache, and 64 MB plus a quarter of what lives; it
+ * doubles when collecting takes more than an eighth of the time and halves when it takes less than
+ * a 32nd.
  */
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "bind.h"
 #include "internal.h"
 
 static const char state_key;
 
-enum { FRESH_FLOOR = 64 << 20, HUGE_BLOCK = 4 << 20, ALIGNMENT = 64 };
+enum { LEAST_BUDGET = 1 << 20, MOST_BUDGET = 64 << 20 };
+
+enum { HUGE_BLOCK = 4 << 20, ALIGNMENT = 64 };
+
+const char peri_upvalues;
 
 peri_state *peri_getstate(lua_State *L)
 {
+    if (peri_has_upvalues(L))
+        return lua_touserdata(L, lua_upvalueindex(PERI_UPVALUE_STATE));
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
     peri_state *state = lua_touserdata(L, -1);
     lua_pop(L, 1);
     return state;
+}
+
+void peri_push_array_meta(lua_State *L)
+{
+    if (peri_has_upvalues(L))
+        lua_pushvalue(L, lua_upvalueindex(PERI_UPVALUE_META));
+    else
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
 }
 
 void peri_state_open(lua_State *L)
@@ -31,6 +50,7 @@ void peri_state_open(lua_State *L)
         peri_state *state = lua_newuserdatauv(L, sizeof *state, 0);
         memset(state, 0, sizeof *state);
         atomic_init(&state->stop.requested, 0);
+        state->budget = LEAST_BUDGET;
         lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
     }
     lua_pop(L, 1);
@@ -41,17 +61,47 @@ static size_t held(lua_State *L)
     return (size_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB);
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void collect(lua_State *L, peri_state *state)
+{
+    const size_t before = held(L);
+    if (before > state->peak)
+        state->peak = before;
+    const double start = now(), span = start - state->since;
+    lua_gc(L, LUA_GCCOLLECT);
+    state->since = now();
+    state->live = held(L);
+    state->fresh = 0;
+    const double cost = state->since - start;
+    const size_t most = MOST_BUDGET + state->live / 4;
+    if (8 * cost > span)
+        state->budget *= 2;
+    else if (32 * cost < span)
+        state->budget /= 2;
+    if (state->budget < LEAST_BUDGET)
+        state->budget = LEAST_BUDGET;
+    if (state->budget > most)
+        state->budget = most;
+}
+
 void peri_count_bytes(lua_State *L, size_t bytes)
 {
+    enum { STEP = 64 << 10 };
     peri_state *state = peri_getstate(L);
+    if (state->fresh + bytes > state->budget)
+        collect(L, state);
     state->fresh += bytes;
-    if (state->fresh > FRESH_FLOOR + state->live / 4) {
-        const size_t before = held(L);
-        if (before > state->peak)
-            state->peak = before;
-        lua_gc(L, LUA_GCCOLLECT);
-        state->live = held(L);
-        state->fresh = bytes;
+    state->hidden += bytes;
+    if (state->hidden >= STEP) {
+        const size_t kilobytes = state->hidden >> 10 < INT_MAX ? state->hidden >> 10 : INT_MAX;
+        lua_gc(L, LUA_GCSTEP, -(int)kilobytes);
+        state->hidden -= kilobytes << 10;
     }
 }
 
@@ -178,7 +228,7 @@ peri_array *peri_push_array(lua_State *L, int dtype, int ndim, const size_t *sha
     peri_array *a = lay_out(block, dtype, ndim, shape, size);
     a->data = align(block, header);
     advise(a->data, bytes);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
+    peri_push_array_meta(L);
     lua_setmetatable(L, -2);
     return a;
 }
@@ -208,7 +258,7 @@ static peri_array *push_header(lua_State *L, void *data, int dtype, int ndim, co
 static void finish_view(lua_State *L)
 {
     lua_setiuservalue(L, -2, 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
+    peri_push_array_meta(L);
     lua_setmetatable(L, -2);
 }
 
