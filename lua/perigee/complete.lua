@@ -117,15 +117,17 @@ local function option_names(entry, prefix)
   return starting_with(set, prefix, "")
 end
 
+-- The word may begin within a file's name, which can hold what ends a word of Lua.
 local function files(text, word)
-  local folder = text:match("^(.*/)") or ""
+  local folder, prefix = text:match("^(.*/)([^/]*)$")
+  folder, prefix = folder or "", prefix or text
   local list = {}
   local ok, names = pcall(system.list, folder == "" and "." or folder)
   if not ok then return list end
   table.sort(names)
   for _, name in ipairs(names) do
-    if name:sub(1, #word) == word then
-      list[#list + 1] = name .. (system.kind(folder .. name) == "folder" and "/" or "")
+    if name:sub(1, #prefix) == prefix then
+      list[#list + 1] = name:sub(#prefix - #word + 1) .. (system.kind(folder .. name) == "folder" and "/" or "")
     end
   end
   return list

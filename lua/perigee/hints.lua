@@ -3,19 +3,20 @@
 local pg = ...
 local lexer = pg._lexer
 
--- Lua patterns, tried in order on the text without its strings and comments.
+-- Lua patterns, tried in order on the text without its strings and comments. `sure` ones begin nothing that Lua takes,
+-- so the prompt need not wait for more lines.
 local HINTS = {
   {"!=", "not equal is written ~= here"},
   {"^%s*import%s+[%w_.]+", "no import is needed: pg is there, and `local x = require \"x\"` loads a Lua module"},
   {"^%s*from%s+[%w_.]+%s+import", "no import is needed: pg is there, and `local x = require \"x\"` loads a Lua module"},
   {"^%s*def%s+[%w_]+", "a function is written: function name(x) ... end"},
-  {"%f[%w_]lambda%f[^%w_]", "a function without a name is written: function(x) return ... end"},
-  {"^%s*for%s+[%w_]+%s+in%s+range", "a counting loop is written: for i = 1, n do ... end"},
+  {"%f[%w_]lambda%s[%w_,%s]*:", "a function without a name is written: function(x) return ... end", sure = true},
+  {"^%s*for%s+[%w_]+%s+in%s+range.*:%s*$", "a counting loop is written: for i = 1, n do ... end", sure = true},
   {"^%s*for%s+[%w_]+%s*=%s*[%w_]+%s*:%s*[%w_]+", "a counting loop is written: for i = 1, n do ... end"},
   {"%f[%w_]elif%f[^%w_]", "elif is written elseif"},
-  {"^%s*if%s+.*:%s*$", "a condition is written: if x then ... end"},
+  {"^%s*if%s+.*:%s*$", "a condition is written: if x then ... end", sure = true},
   {"^%s*if%s*.-{", "a condition is written: if x then ... end"},
-  {"^%s*while%s+.*:%s*$", "a loop is written: while x do ... end"},
+  {"^%s*while%s+.*:%s*$", "a loop is written: while x do ... end", sure = true},
   {"^%s*try%s*:", "a call that may fail is written: local ok, result = pcall(f, x)"},
   {"([%w_.]+)%s*%+%+", "%1++ is written %1 = %1 + 1"},
   {"([%w_.]+)%s*([%+%-*/%%^])=%s*([^=;]+)", "%1 %2= %3 is written %1 = %1 %2 %3"},
@@ -54,8 +55,8 @@ local NAMES = {
 
 local hints = {}
 
--- For text that does not compile.
-function hints.syntax(text)
+-- For text that does not compile, or (only_sure) that is not complete.
+function hints.syntax(text, only_sure)
   local parts, from = {}, 1
   for _, token in ipairs(lexer.tokens(text)) do
     -- What Lua takes for floor division may be another language's comment, and ' may be a transpose.
@@ -69,7 +70,7 @@ function hints.syntax(text)
   local bare = table.concat(parts)
   for _, hint in ipairs(HINTS) do
     local found = {bare:find(hint[1])}
-    if found[1] then
+    if found[1] and (hint.sure or not only_sure) then
       return (hint[2]:gsub("%%(%d)", function(k)
         return (tostring(found[2 + tonumber(k)]):gsub("%s+$", ""))
       end))

@@ -39,7 +39,8 @@ local function compile(text, name)
     -- What was blanked out may have been the cure; the message for the text as written is the right one.
     local _, plain = load(text, name, "t", environment)
     message = plain or message
-    return nil, message, message:find("<eof>$") ~= nil, expression:find("<eof>$") ~= nil
+    local function unfinished(why) return why:find("<eof>$") ~= nil and not why:find("unfinished string", 1, true) end
+    return nil, message, unfinished(message), unfinished(expression)
   end
   return function()
     for _, n in ipairs(names) do
@@ -274,7 +275,8 @@ local function read_statement(interactive)
   end
   while true do
     local f, message, more, more_of_expression = compile(text, "=stdin")
-    if f or not (more or interactive and more_of_expression) then return text, f, message end
+    more = more or interactive and more_of_expression
+    if f or not more or interactive and hints.syntax(text, true) then return text, f, message end
     local line = core.read(prompt("_PROMPT2", ">> "))
     if line == false then return false end
     if line == nil then return text, nil, message end

@@ -13,6 +13,7 @@
 /* What is used of either library; libedit has readline's names. */
 static struct {
     const char *name;
+    int jump; /* whether Ctrl-C leaves it by a jump */
     char *(*readline)(const char *);
     void (*add_history)(const char *);
     void (*stifle_history)(int);
@@ -27,7 +28,7 @@ static void *completer_context;
 static char **found; /* what the completer gave, while readline asks for it one at a time */
 
 static sigjmp_buf back;
-static volatile sig_atomic_t reading, completing;
+static volatile sig_atomic_t reading, jumping, cancelled, completing;
 
 static char *next_match(const char *word, int index)
 {
@@ -87,6 +88,10 @@ static int open_library(const char *file, const char *name)
         return 0;
     }
     lib.name = name;
+    lib.jump = strcmp(name, "readline") == 0;
+    int *const catch = symbol(handle, "rl_catch_signals");
+    if (!lib.jump && catch != NULL)
+        *catch = 0;
     *lib.attempt = attempt;
     if (program != NULL)
         *program = "perigee";
@@ -119,7 +124,10 @@ const char *peri_editor_open(peri_editor_completer *complete, void *context)
 static void on_interrupt(int number)
 {
     (void)number;
-    if (reading && !completing)
+    if (!reading)
+        return;
+    cancelled = 1;
+    if (jumping && !completing)
         siglongjmp(back, 1);
 }
 
@@ -133,6 +141,8 @@ static char *read_plain(const char *prompt)
     errno = 0;
     const ssize_t n = getline(&text, &size, stdin);
     if (n < 0) {
+        if (errno == EINTR)
+            clearerr(stdin);
         free(text);
         return NULL;
     }
@@ -148,18 +158,21 @@ int peri_editor_read(const char *prompt, char **text)
     *text = NULL;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, &before);
-    /* Both libraries put the terminal right in a handler of their own before ours runs. */
+    cancelled = 0;
+    /* A read that a signal cuts short makes libedit and getline return. readline goes on; it puts
+     * the terminal right in a handler of its own before ours runs, and stands a jump. */
     if (sigsetjmp(back, 1) == 0) {
+        jumping = lib.jump;
         reading = 1;
-        char *line = lib.name != NULL ? lib.readline(prompt) : read_plain(prompt);
-        reading = 0;
-        *text = line;
-        result = line != NULL ? 1 : 0;
-    } else {
-        reading = 0;
+        *text = lib.name != NULL ? lib.readline(prompt) : read_plain(prompt);
+    }
+    reading = 0;
+    result = cancelled ? -1 : *text != NULL ? 1 : 0;
+    if (cancelled) {
+        free(*text);
+        *text = NULL;
         fputs("\n", stdout);
         fflush(stdout);
-        result = -1;
     }
     sigaction(SIGINT, &before, NULL);
     return result;

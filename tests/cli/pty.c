@@ -2,14 +2,12 @@
  *
  * Drives a program through a pseudo-terminal: `pty PROGRAM [ARG...] < SCRIPT`. Each line of the
  * script is one of
- *     send TEXT       types TEXT; \n \r \t \e \\ and \xHH are understood
- *     expect TEXT     waits until TEXT has come since the last expect
- *     within S        the seconds an expect may take from here on (10 at first)
- *     refuse TEXT     fails if TEXT has come since the last expect
- *     pause S         waits
- *     end             waits until the program has ended, and prints "ended STATUS"
- * Prints all that came. Status 0 when everything was as written, else 1 and the line at fault on
- * standard error. Each expect also prints "[took S]" on standard error.
+ *     send TEXT       types TEXT once nothing has come for 20 ms; \n \r \t \e \\ and \xHH are
+ * understood expect TEXT     waits until TEXT has come since the last expect within S        the
+ * seconds an expect may take from here on (10 at first) refuse TEXT     fails if TEXT has come
+ * since the last expect pause S         waits end             waits until the program has ended,
+ * and prints "ended STATUS" Prints all that came. Status 0 when everything was as written, else 1
+ * and the line at fault on standard error. Each expect also prints "[took S]" on standard error.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -139,6 +137,10 @@ int main(int argc, char **argv)
             while (now() < until && pump(fd, until - now()))
                 ;
         } else if (strncmp(line, "send", 4) == 0) {
+            size_t before;
+            do {
+                before = nseen;
+            } while (pump(fd, 0.02) && nseen != before);
             type(fd, text, unescape(text));
         } else if (strncmp(line, "expect", 6) == 0) {
             const size_t n = unescape(text);
