@@ -87,7 +87,7 @@ local function differs(got, want, dtype, tolerance)
   if tolerance == "=" then return string.pack("<d", got) ~= string.pack("<d", want) end
   local what, bound = tolerance:sub(1, 1), tonumber(tolerance:sub(2))
   if got == want then return false end
-  if what == "~" then return not (math.abs(got - want) <= bound) end
+  if what == "~" then return math.abs(got - want) > bound end
   local apart = place(got, dtype) - place(want, dtype)
   return math.abs(apart) > bound or apart == math.mininteger
 end
