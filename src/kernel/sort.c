@@ -9,10 +9,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/simd.h"
+
 enum {
     INSERTION_MAX = 16, /* a run the insertion sort takes */
-    MERGE_MAX = 160,    /* below it the merge sort beats the radix sorts' tables */
-    LINEAR_MAX = 16384, /* below it two passes over equal bins beat the radix sort */
+    RANK_MAX = 48,      /* a run the sort by ranks takes */
+    MERGE_MAX = 160,    /* up to it the merge sort beats the radix sort's tables */
+    LINEAR_MAX = 16384, /* up to it two passes over equal bins beat the radix sort */
     GROUP_MAX = 48,     /* elements in one such bin that are still sorted by insertion */
     DIGITS = 256
 };
@@ -68,12 +71,75 @@ static void insertion_sort(uint64_t *a, size_t n)
     }
 }
 
-/* Merges runs of growing length back and forth; returns which buffer holds the result. */
-static uint64_t *merge_sort(uint64_t *a, uint64_t *b, size_t n)
+#if PERI_X86
+/* Eight words, in one register or four. */
+typedef uint64_t words8 __attribute__((vector_size(64), aligned(8)));
+
+/* Sorts n <= RANK_MAX different words by counting for each how many are smaller: n^2 comparisons
+ * but no branch to guess wrong. */
+static inline __attribute__((always_inline)) void rank_sort_by(uint64_t *a, size_t n)
 {
-    for (size_t i = 0; i < n; i += INSERTION_MAX)
-        insertion_sort(a + i, n - i < INSERTION_MAX ? n - i : INSERTION_MAX);
-    for (size_t run = INSERTION_MAX; run < n; run *= 2) {
+    words8 word[RANK_MAX / 8], rank[RANK_MAX / 8];
+    const size_t blocks = (n + 7) / 8;
+    uint64_t *padded = (uint64_t *)word;
+    memcpy(padded, a, n * sizeof *a);
+    for (size_t i = n; i < 8 * blocks; i++)
+        padded[i] = UINT64_MAX;
+    for (size_t k = 0; k < blocks; k++) {
+        words8 smaller = {0};
+        for (size_t j = 0; j < n; j++) {
+            const words8 other = padded[j] - (words8){0};
+            smaller -= (words8)(other < word[k]); /* true is -1 */
+        }
+        rank[k] = smaller;
+    }
+    const uint64_t *place = (const uint64_t *)rank;
+    for (size_t i = 0; i < n; i++)
+        a[place[i]] = padded[i];
+}
+
+PERI_AVX2 static void rank_sort_avx2(uint64_t *a, size_t n)
+{
+    rank_sort_by(a, n);
+}
+
+PERI_AVX512 static void rank_sort_avx512(uint64_t *a, size_t n)
+{
+    rank_sort_by(a, n);
+}
+#endif
+
+/* Sorts a short run of different words. Returns whether it did: without AVX2 the insertion sort is
+ * as quick and takes shorter runs. */
+static bool rank_sort(uint64_t *a, size_t n)
+{
+#if PERI_X86
+    const int isa = peri_isa();
+    if (isa == PERI_ISA_AVX512)
+        rank_sort_avx512(a, n);
+    else if (isa == PERI_ISA_AVX2)
+        rank_sort_avx2(a, n);
+    return isa != PERI_ISA_BASE;
+#else
+    (void)a, (void)n;
+    return false;
+#endif
+}
+
+/* Merges runs of growing length back and forth; returns which buffer holds the result. The words
+ * differ where `distinct`. */
+static uint64_t *merge_sort(uint64_t *a, uint64_t *b, size_t n, bool distinct)
+{
+    size_t first = distinct ? RANK_MAX : INSERTION_MAX;
+    for (size_t i = 0; i < n; i += first) {
+        const size_t length = n - i < first ? n - i : first;
+        if (distinct && rank_sort(a + i, length))
+            continue;
+        distinct = false;
+        first = INSERTION_MAX;
+        insertion_sort(a + i, length < first ? length : first);
+    }
+    for (size_t run = first; run < n; run *= 2) {
         for (size_t start = 0; start < n; start += 2 * run) {
             size_t i = start, k = start;
             const size_t middle = n - start < run ? n : start + run;
@@ -146,13 +212,15 @@ static uint64_t *radix_sort(uint64_t *a, uint64_t *b, size_t n, int from)
     return a;
 }
 
+/* Sorts by all bits; those from `from` up are not in order yet. Where from is 32 the words differ
+ * (their lower halves are indices). */
 static uint64_t *sort_words(uint64_t *a, uint64_t *b, size_t n, int from)
 {
-    if (n <= INSERTION_MAX) {
+    if (n <= 6) {
         insertion_sort(a, n);
         return a;
     }
-    return n <= MERGE_MAX ? merge_sort(a, b, n) : radix_sort(a, b, n, from);
+    return n <= MERGE_MAX ? merge_sort(a, b, n, from == 32) : radix_sort(a, b, n, from);
 }
 
 /* ---- lanes --------------------------------------------------------------------------------- */
@@ -291,69 +359,7 @@ LINEAR(float)
 
 static bool is_linear_size(size_t n)
 {
-    return n > MERGE_MAX && n <= LINEAR_MAX;
-}
-
-static void sort_lane_f64(const double *src, ptrdiff_t step, size_t n, double *dst, ptrdiff_t dstep,
-                          uint64_t *work)
-{
-    if (is_linear_size(n) && linear_double(src, step, n, work)) {
-        for (size_t i = 0; i < n; i++)
-            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)work[i] * step];
-        return;
-    }
-    size_t nans = 0, negative_zeros = 0, descents = 0;
-    uint64_t before = 0;
-    for (size_t i = 0; i < n; i++) {
-        const double x = src[(ptrdiff_t)i * step];
-        const uint64_t key = key64(x);
-        nans += x != x;
-        negative_zeros += x == 0 && signbit(x);
-        descents += key < before;
-        before = key;
-        work[i] = key;
-    }
-    if (descents == 0) {
-        for (size_t i = 0; i < n; i++)
-            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)i * step];
-        return;
-    }
-    const uint64_t *sorted = sort_words(work, work + n, n, 0);
-    for (size_t i = 0; i < n; i++)
-        dst[(ptrdiff_t)i * dstep] = from_key64(sorted[i]);
-    if (nans > 0 || negative_zeros > 0)
-        restore_double(src, step, n, dst, dstep, nans);
-}
-
-static void sort_lane_f32(const float *src, ptrdiff_t step, size_t n, float *dst, ptrdiff_t dstep,
-                          uint64_t *work)
-{
-    if (is_linear_size(n) && linear_float(src, step, n, work)) {
-        for (size_t i = 0; i < n; i++)
-            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)work[i] * step];
-        return;
-    }
-    size_t nans = 0, negative_zeros = 0, descents = 0;
-    uint32_t before = 0;
-    for (size_t i = 0; i < n; i++) {
-        const float x = src[(ptrdiff_t)i * step];
-        const uint32_t key = key32(x);
-        nans += x != x;
-        negative_zeros += x == 0 && signbit(x);
-        descents += key < before;
-        before = key;
-        work[i] = (uint64_t)key << 32;
-    }
-    if (descents == 0) {
-        for (size_t i = 0; i < n; i++)
-            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)i * step];
-        return;
-    }
-    const uint64_t *sorted = sort_words(work, work + n, n, 32);
-    for (size_t i = 0; i < n; i++)
-        dst[(ptrdiff_t)i * dstep] = from_key32((uint32_t)(sorted[i] >> 32));
-    if (nans > 0 || negative_zeros > 0)
-        restore_float(src, step, n, dst, dstep, nans);
+    return n > RANK_MAX && n <= LINEAR_MAX;
 }
 
 /* The stable order of a lane: words whose lower 32 bits are the indices (the upper ones may hold
@@ -409,6 +415,70 @@ static uint64_t *order_f32(const float *src, ptrdiff_t step, size_t n, uint64_t 
     if (descents == 0)
         return work;
     return sort_words(work, work + n, n, 32);
+}
+
+static void sort_lane_f64(const double *src, ptrdiff_t step, size_t n, double *dst, ptrdiff_t dstep,
+                          uint64_t *work)
+{
+    if (n <= LINEAR_MAX) {
+        const uint64_t *order = order_f64(src, step, n, work);
+        for (size_t i = 0; i < n; i++)
+            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)(order[i] & LOW32) * step];
+        return;
+    }
+    size_t nans = 0, negative_zeros = 0, descents = 0;
+    uint64_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double x = src[(ptrdiff_t)i * step];
+        const uint64_t key = key64(x);
+        nans += x != x;
+        negative_zeros += x == 0 && signbit(x);
+        descents += key < before;
+        before = key;
+        work[i] = key;
+    }
+    if (descents == 0) {
+        for (size_t i = 0; i < n; i++)
+            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)i * step];
+        return;
+    }
+    const uint64_t *sorted = sort_words(work, work + n, n, 0);
+    for (size_t i = 0; i < n; i++)
+        dst[(ptrdiff_t)i * dstep] = from_key64(sorted[i]);
+    if (nans > 0 || negative_zeros > 0)
+        restore_double(src, step, n, dst, dstep, nans);
+}
+
+static void sort_lane_f32(const float *src, ptrdiff_t step, size_t n, float *dst, ptrdiff_t dstep,
+                          uint64_t *work)
+{
+    if (n <= LINEAR_MAX) {
+        const uint64_t *order = order_f32(src, step, n, work);
+        for (size_t i = 0; i < n; i++)
+            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)(order[i] & LOW32) * step];
+        return;
+    }
+    size_t nans = 0, negative_zeros = 0, descents = 0;
+    uint32_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float x = src[(ptrdiff_t)i * step];
+        const uint32_t key = key32(x);
+        nans += x != x;
+        negative_zeros += x == 0 && signbit(x);
+        descents += key < before;
+        before = key;
+        work[i] = (uint64_t)key << 32 | i;
+    }
+    if (descents == 0) {
+        for (size_t i = 0; i < n; i++)
+            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)i * step];
+        return;
+    }
+    const uint64_t *sorted = sort_words(work, work + n, n, 32);
+    for (size_t i = 0; i < n; i++)
+        dst[(ptrdiff_t)i * dstep] = from_key32((uint32_t)(sorted[i] >> 32));
+    if (nans > 0 || negative_zeros > 0)
+        restore_float(src, step, n, dst, dstep, nans);
 }
 
 static peri_status check_lane(size_t n, peri_facts *facts)
