@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/crc.h"
+
 enum { INPUT = 64 * 1024, PIECE = 256 * 1024, READ_PIECE = 8 * 1024 * 1024 };
 
 void *peri_zlib_take(void *memory, unsigned items, unsigned size)
@@ -147,6 +149,54 @@ static peri_io more_input(peri_source *s, peri_fault *fault)
     return status;
 }
 
+/* zlib checks the header. Its checksum of the content takes longer than inflating does, so where
+ * crc.c is faster the rest of the member goes without it and is checked here. */
+static void begin_member(peri_source *s)
+{
+    s->in_member = true;
+    s->ours = false;
+    s->crc = s->length = 0;
+    memset(&s->header, 0, sizeof s->header);
+    inflateValidate(&s->z, 1);
+    inflateGetHeader(&s->z, &s->header);
+}
+
+/* Notes what inflate() took and gave. */
+static void account(peri_source *s, const unsigned char *in, const unsigned char *out)
+{
+    const size_t taken = (size_t)(s->z.next_in - in), given = (size_t)(s->z.next_out - out);
+    if (taken >= sizeof s->tail) {
+        memcpy(s->tail, s->z.next_in - sizeof s->tail, sizeof s->tail);
+    } else if (taken > 0) {
+        memmove(s->tail, s->tail + taken, sizeof s->tail - taken);
+        memcpy(s->tail + sizeof s->tail - taken, in, taken);
+    }
+    if (!peri_crc_is_fast())
+        return;
+    s->crc = peri_crc(s->crc, out, given);
+    s->length += (uint32_t)given;
+}
+
+static uint32_t little(const unsigned char *b)
+{
+    return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+/* After a member: PERI_IO_OK when its trailer is right. */
+static peri_io end_member(peri_source *s, peri_fault *fault)
+{
+    s->in_member = false;
+    if (!s->ours)
+        return PERI_IO_OK;
+    const char *wrong = little(s->tail) != s->crc          ? "incorrect data check"
+                        : little(s->tail + 4) != s->length ? "incorrect length check"
+                                                           : NULL;
+    if (wrong == NULL)
+        return PERI_IO_OK;
+    return peri_fail_text(fault, PERI_IO_BAD, raw_place(s), "damaged gzip data:", wrong,
+                          strlen(wrong));
+}
+
 /* At a member's end: skips padding, and opens the next member if there is one. */
 static peri_io next_member(peri_source *s, bool *more, peri_fault *fault)
 {
@@ -168,7 +218,8 @@ static peri_io next_member(peri_source *s, bool *more, peri_fault *fault)
         return peri_fail(fault, PERI_IO_BAD, raw_place(s),
                          "there are other bytes after the gzip data");
     inflateReset(&s->z);
-    s->in_member = *more = true;
+    begin_member(s);
+    *more = true;
     return PERI_IO_OK;
 }
 
@@ -194,11 +245,18 @@ static peri_io inflate_to(peri_source *s, unsigned char *out, size_t n, size_t *
         const uInt piece = (uInt)(n - *got < PIECE ? n - *got : PIECE);
         s->z.next_out = out + *got;
         s->z.avail_out = piece;
+        const unsigned char *const in = s->z.next_in;
         const int done = inflate(&s->z, Z_NO_FLUSH);
+        account(s, in, out + *got);
         *got += piece - s->z.avail_out;
-        if (done == Z_STREAM_END)
-            s->in_member = false;
-        else if (done == Z_MEM_ERROR)
+        if (done == Z_STREAM_END) {
+            const peri_io ended = end_member(s, fault);
+            if (ended != PERI_IO_OK)
+                return ended;
+        } else if (done == Z_OK && s->header.done == 1 && !s->ours && peri_crc_is_fast()) {
+            inflateValidate(&s->z, 0);
+            s->ours = true;
+        } else if (done == Z_MEM_ERROR)
             return peri_fail_memory(fault);
         else if (done != Z_OK && done != Z_BUF_ERROR)
             return peri_fail_text(fault, PERI_IO_BAD, raw_place(s), "damaged gzip data:",
@@ -328,7 +386,7 @@ peri_io peri_source_gunzip(peri_source *s, bool *is_gzip, peri_fault *fault)
     s->z.zfree = peri_zlib_give;
     s->z.opaque = &s->memory;
     s->z.next_in = raw;
-    s->inflating = s->in_member = true;
+    s->inflating = true;
     /* A block of memory beyond 4 GiB would not fit zlib's counter. */
     if (count > UINT32_MAX)
         return peri_fail(fault, PERI_IO_LIMIT, PERI_NO_BYTE, "the gzip data are too large");
@@ -337,6 +395,7 @@ peri_io peri_source_gunzip(peri_source *s, bool *is_gzip, peri_fault *fault)
     if (inflateInit2(&s->z, 15 + 16) != Z_OK)
         return peri_fail_memory(fault);
     s->z_open = true;
+    begin_member(s);
     return make_window(s, fault);
 }
 

@@ -45,8 +45,12 @@ typedef struct peri_source {
 
     /* gzip */
     z_stream z;
+    gz_header header;
     bool inflating, in_member, z_open;
-    bool ended; /* the raw side has no more */
+    bool ours;             /* the member's checksum is computed here, not by zlib */
+    uint32_t crc, length;  /* of the member so far */
+    unsigned char tail[8]; /* the last compressed bytes taken */
+    bool ended;            /* the raw side has no more */
 } peri_source;
 
 /* A closed source: what a userdata holds before anything is acquired. */
