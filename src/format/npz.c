@@ -52,10 +52,12 @@ static uLong zip_read(voidpf opaque, voidpf stream, void *out, uLong n)
 {
     peri_npz *z = opaque;
     (void)stream;
-    if (z->at >= z->size)
+    /* minizip takes an end where none may be for zeros, so that is told as an error. */
+    if (z->at > z->size || n > z->size - z->at) {
+        if (z->fault != NULL && z->fault->kind == PERI_IO_OK)
+            peri_fail(z->fault, PERI_IO_BAD, z->size, "the archive ends early");
         return 0;
-    if (n > z->size - z->at)
-        n = (uLong)(z->size - z->at);
+    }
     if (z->bytes != NULL) {
         memcpy(out, z->bytes + z->at, n);
         z->at += n;
