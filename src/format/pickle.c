@@ -226,6 +226,12 @@ static object *object_of(const peri_pickle *p, value v)
     return &p->objects[v.as.id - 1];
 }
 
+/* The items of a tuple, or NULL. */
+static const value *items_of(const peri_pickle *p, const object *tuple)
+{
+    return tuple->length > 0 ? p->items + tuple->first : NULL;
+}
+
 static bool is(const peri_pickle *p, value v, kind k)
 {
     return v.tag == PERI_PICKLE_OBJECT && object_of(p, v)->kind == k;
@@ -402,8 +408,7 @@ static peri_io surface(peri_pickle *p, value v, event *e, bool *made, peri_fault
             p->work[p->nwork++].next = 0;
             continue;
         }
-        *e = (event){
-            .kind = PERI_PICKLE_TUPLE, .id = id, .items = p->items + o->first, .n = o->length};
+        *e = (event){.kind = PERI_PICKLE_TUPLE, .id = id, .items = items_of(p, o), .n = o->length};
         o->made = *made = true;
         p->nwork--;
         return charge(p, 64 + 16 * o->length, fault);
@@ -675,7 +680,7 @@ static peri_io build_dtype(peri_pickle *p, object *dtype, value state, peri_faul
     const object *t = is(p, state, TUPLE) ? object_of(p, state) : NULL;
     if (t == NULL || dtype->built || t->length < 8 || t->length > 9)
         return bad_array(p, fault);
-    const value *v = p->items + t->first;
+    const value *v = items_of(p, t);
     if (v[0].tag != PERI_PICKLE_INT || v[0].as.i < 1 || v[0].as.i > 4 ||
         v[2].tag != PERI_PICKLE_NONE || v[3].tag != PERI_PICKLE_NONE ||
         v[4].tag != PERI_PICKLE_NONE || !is_int(v[5], -1) || !is_int(v[6], -1) ||
@@ -701,7 +706,7 @@ static peri_io build_array(peri_pickle *p, uint32_t id, value state, event *e, b
     const object *t = is(p, state, TUPLE) ? object_of(p, state) : NULL;
     if (t == NULL || t->length != 5)
         return bad_array(p, fault);
-    const value *v = p->items + t->first;
+    const value *v = items_of(p, t);
     peri_layout l;
     if (!is_int(v[0], 1) || !layout_of(p, v[1], v[2], v[3], &l))
         return bad_array(p, fault);
@@ -850,7 +855,7 @@ static peri_io op_reduce(peri_pickle *p, event *e, bool *made, peri_fault *fault
         return refuse(p, "the pickle wants to call what is no function of NumPy", fault);
     p->depth -= 2;
     const size_t n = object_of(p, tuple)->length;
-    const value *args = p->items + object_of(p, tuple)->first;
+    const value *args = items_of(p, object_of(p, tuple));
     switch (callable.as.i) {
     case NUMPY_RECONSTRUCT: {
         if (n != 3 || args[0].tag != PERI_PICKLE_GLOBAL || args[0].as.i != NUMPY_NDARRAY ||

@@ -1,0 +1,607 @@
+-- SPDX-License-Identifier: MIT
+-- pg.load and pg.save. The files in tests/fuzz/seeds were written by NumPy 1.24 (tests/fuzz/make_seeds.py).
+local pg = require "perigee"
+
+local SEEDS, SHARED = "tests/fuzz/seeds/", "../shared/data/"
+local made = {}
+
+local function exists(path)
+  local f = io.open(path, "rb")
+  if f then f:close() end
+  return f ~= nil
+end
+
+-- A name for a file that is gone after the test.
+local function temporary(suffix)
+  local base = os.tmpname()
+  made[#made + 1] = base
+  made[#made + 1] = base .. suffix
+  return base .. suffix
+end
+
+local function file(bytes, suffix)
+  local path = temporary(suffix or ".bin")
+  local f = assert(io.open(path, "wb"))
+  f:write(bytes)
+  f:close()
+  return path
+end
+
+local function contents(path)
+  local f = assert(io.open(path, "rb"))
+  local bytes = f:read("a")
+  f:close()
+  return bytes
+end
+
+local function message(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
+end
+
+-- The message of a refused file without its path.
+local function refused(bytes, options, suffix)
+  local path = file(bytes, suffix)
+  local text = message(pg.load, path, options)
+  assert.equal(path .. ": ", text:sub(1, #path + 2))
+  return text:sub(#path + 3)
+end
+
+local function text(a) return tostring(a.shape) .. " " .. a.dtype .. " " .. table.concat(a:reshape(-1):totable(),
+  " ") end
+local function load(bytes, options, suffix) return pg.load(file(bytes, suffix), options) end
+local function seed(name, options) return pg.load(SEEDS .. name, options) end
+
+local function python(code, ...)
+  local script = file(code, ".py")
+  local p = io.popen(("/usr/bin/python3 %s %s 2>&1"):format(script, table.concat({...}, " ")))
+  local out = p:read("a")
+  p:close()
+  return out
+end
+
+local has_numpy = os.execute("/usr/bin/python3 -c 'import numpy' 2>/dev/null")
+
+after_each(function()
+  for _, path in ipairs(made) do os.remove(path) end
+  made = {}
+end)
+
+describe("npy", function()
+  it("reads what NumPy writes", function()
+    local values = "0.0 1.5 3.0 4.5 6.0 7.5"
+    assert.equal("(2, 3) f64 " .. values, text(seed "npy/f8"))
+    assert.equal("(2, 3) f64 " .. values, text(seed "npy/f8_fortran"))
+    assert.equal("(2, 3) f32 " .. values, text(seed "npy/v2_f4"))
+    assert.equal("(2, 3) f64 0.0 1.0 3.0 4.0 6.0 7.0", text(seed "npy/gz"))
+    assert.equal("(3,) f64 1.0 9.007199254741e+15 7.0", text(seed "npy/v3_u8"))
+    assert.equal("() f64 1.0", text(seed "npy/bool_0d"))
+    assert.equal("(3,) f32 1.0 inf 5.9604644775391e-08", text(seed "npy/f2"))
+    assert.equal("(2,) f64 1.0 2.0", text(seed "npy/python2"))
+  end)
+  it("takes another dtype", function()
+    assert.equal("f32", seed("npy/f8", {dtype = "f32"}).dtype)
+    assert.equal("f64", seed("npy/v2_f4", {dtype = "float64"}).dtype)
+    assert.equal("bad argument #2 to 'load' (dtype: expected \"f64\" or \"f32\", got \"f16\")",
+      (message(pg.load, SEEDS .. "npy/f8", {dtype = "f16"}):gsub("#3", "#2")))
+  end)
+  it("refuses an integer that would be rounded, unless told to", function()
+    local bytes = contents(SEEDS .. "npy/v3_u8"):gsub("\0\0\0\0\0\0\32\0", "\1\0\0\0\0\0\32\0")
+    assert.equal("element 2 is 9007199254740993; an f64 cannot hold it exactly, {exact=false} rounds it (byte 136)",
+      refused(bytes))
+    assert.equal("(3,) f64 1.0 9.007199254741e+15 7.0", text(load(bytes, {exact = false})))
+    assert.equal("element 2 is 9007199254740993; an f32 cannot hold it exactly, {exact=false} rounds it (byte 136)",
+      refused(bytes, {dtype = "f32"}))
+    -- in Fortran order and with two axes the index is the array's
+    local head = "{'descr': '<i8', 'fortran_order': True, 'shape': (2, 3), }"
+    local wide = "\x93NUMPY\1\0" .. string.pack("<s2", head) .. string.pack("<i8i8i8i8i8i8", 1, 2, 3, -(2^53 | 0) - 1,
+      5, 6)
+    assert.matches("^element %(2, 2%) is %-9007199254740993;", refused(wide))
+  end)
+  it("warns of bytes after the array, as NumPy does not", function()
+    local said = python and file("", ".txt")
+    local script = file(([[local pg = require "perigee" warn("@on") pg.load(%q)]])
+      :format(file(contents(SEEDS .. "npy/f8") .. "more", ".npy")), ".lua")
+    local program = os.getenv("PERIGEE")
+    if not program then return pending("PERIGEE is not set") end
+    os.execute(("%s %s 2>%s"):format(program, script, said))
+    assert.matches("%.npy: 4 bytes after the end of the content were not read %(byte 176%)", contents(said))
+  end)
+end)
+
+describe("npz", function()
+  it("reads stored and deflated members", function()
+    local z = seed "npz/stored"
+    assert.equal("(2, 3) f64 0.0 1.5 3.0 4.5 6.0 7.5", text(z.a))
+    assert.equal("(3,) f64 0.0 1.0 2.0", text(z.b))
+    z = seed "npz/deflated"
+    assert.equal("(20, 20)", tostring(z.w.shape))
+    assert.equal(2.5, z.x:item())
+    assert.is_nil(next(seed "npz/empty"))
+  end)
+  it("goes through names in order", function()
+    local path = temporary(".npz")
+    local value, names = {}, {}
+    for i = 1, 30 do value[("n%02d"):format(31 - i)] = pg.full({2}, i) end
+    pg.save(path, value)
+    for name, a in pairs(pg.load(path)) do
+      names[#names + 1] = name
+      assert.equal("array", getmetatable(a))
+    end
+    assert.equal(30, #names)
+    local sorted = {table.unpack(names)}
+    table.sort(sorted)
+    assert.same(sorted, names)
+  end)
+  it("keeps a table's pairs true to its changes", function()
+    local z = seed "npz/stored"
+    z.c, z.a = 1, nil
+    local names = {}
+    for name in pairs(z) do names[#names + 1] = name end
+    assert.same({"b", "c"}, names)
+  end)
+  it("saves and loads bit for bit, the same bytes each time", function()
+    for _, compress in ipairs{false, true} do
+      local one, two = temporary(".npz"), temporary(".npz")
+      local a = pg.array{{2.385, -0.0, 0 / 0}, {1 / 0, 5e-324, 1}}
+      local value = {a = a, ["b.bias"] = pg.array({1.5, 0.1}, "f32"), t = a.T, n = 7, z = pg.zeros(0, 3), l = {1, 2}}
+      pg.save(one, value, {compress = compress})
+      pg.save(two, value, {compress = compress})
+      assert.equal(contents(one), contents(two))
+      local back = pg.load(one)
+      assert.equal(text(a), text(back.a))
+      assert.equal(text(a.T), text(back.t))
+      assert.equal("(2,) f32 1.5 0.10000000149012", text(back["b.bias"]))
+      assert.equal(7.0, back.n:item())
+      assert.equal("(0, 3)", tostring(back.z.shape))
+      assert.equal("(2,) f64 1.0 2.0", text(back.l))
+    end
+  end)
+  it("says what it cannot hold", function()
+    local path = temporary(".npz")
+    assert.equal("bad argument #2 to 'save' (value: expected a table of arrays by name, got array (2,) f64)",
+      message(pg.save, path, pg.zeros(2)))
+    assert.equal("bad argument #2 to 'save' (value: the arrays of an .npz have names, and one has the key number 1)",
+      message(pg.save, path, {pg.zeros(2)}))
+    assert.equal("bad argument #2 to 'save' (value: field 'a': expected array, got \"x\")",
+      message(pg.save, path, {a = "x"}))
+    assert.equal(path .. ": a name in an archive has 1 to 1020 bytes, not ", message(pg.save, path, {[""] = {1}}) ..
+      " ")
+    assert.is_false(exists(path))
+  end)
+end)
+
+-- Opcodes for pickles made by hand.
+local GLOBAL = "c%s\n%s\n"
+local RECONSTRUCT = GLOBAL:format("numpy.core.multiarray", "_reconstruct") .. GLOBAL:format("numpy", "ndarray") ..
+  "K\0\x85C\1b\x87R"
+local function dtype(name, order)
+  return GLOBAL:format("numpy", "dtype") .. "\x8c" .. string.pack("s1", name) .. "\x89\x88\x87R(K\3\x8c" ..
+    string.pack("s1", order) .. "NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+end
+local function array(kind, n, data) return RECONSTRUCT .. "(K\1" .. "J" .. string.pack("<i4", n) .. "\x85" .. kind ..
+  "\x89" .. data .. "tb" end
+local function frombuffer(kind, n, data)
+  return GLOBAL:format("numpy.core.numeric", "_frombuffer") .. "(" .. data .. kind .. "J" .. string.pack("<i4", n) ..
+    "\x85\x8c\1CtR"
+end
+local function latin1(s) return (s:gsub("[\x80-\xff]", function(c) return utf8.char(c:byte()) end)) end
+
+describe("pickle", function()
+  it("reads every protocol alike", function()
+    for protocol = 0, 5 do
+      local v = seed("pickle/p" .. protocol)
+      assert.equal("(2, 3) f64 0.0 1.5 3.0 4.5 6.0 7.5", text(v.w))
+      assert.equal(7, v.n)
+      assert.same({1, 2.5, "x", "y"}, v.t)
+      assert.equal("integer", math.type(v.t[1]))
+      assert.same({pg.none, true, -3, 2 ^ 40 | 0, "é整"}, v.l)
+      assert.equal(1.5, v.s)
+      assert.equal(-3, v.i)
+      assert.equal("integer", math.type(v.i))
+      assert.equal("(0, 4) f64 ", text(v.e))
+      assert.equal("(2, 3) f64 0.0 1.0 3.0 4.0 6.0 7.0", text(v.f))
+      assert.equal("() f64 2.5", text(v.z))
+      local names = {}
+      for name in pairs(v) do names[#names + 1] = name end
+      assert.equal("e f i l n s t w z", table.concat(names, " "))
+    end
+    assert.equal(text(seed("pickle/p4").w), text(seed("pickle/gz").w))
+  end)
+  it("reads what Python 2 wrote", function()
+    assert.equal("(2,) f32 1.0 2.0", text(seed "pickle/python2"))
+    assert.same({["aA\n"] = {1, 2, 2.5, true, "xé"}}, seed "pickle/old_text")
+  end)
+  it("reads bytes and bytearrays as strings", function()
+    assert.equal("abc", seed "pickle/bytearray")
+    assert.same({"abc\xff", ""}, seed "pickle/bytearray2")
+  end)
+  it("keeps identity", function()
+    local l = seed "pickle/recursive"
+    assert.equal(l, l[1])
+    local s = seed "pickle/shared"
+    assert.equal(s[1], s[2])
+    assert.equal(s[1], s[3][1])
+  end)
+  it("fills large arrays from every form of bytes", function()
+    local n = 20000
+    local doubles, singles, ints = {}, {}, {}
+    for i = 1, n do
+      doubles[i] = string.pack("<d", i * 2.385)
+      singles[i] = string.pack(">f", i)
+      ints[i] = string.pack("<i4", -i)
+    end
+    doubles, singles, ints = table.concat(doubles), table.concat(singles), table.concat(ints)
+    local function check(a, dt, first, last)
+      assert.equal(dt, a.dtype)
+      assert.equal(n, #a)
+      assert.equal(first, a[1])
+      assert.equal(last, a[n])
+    end
+    for _, make in ipairs{
+      function(kind, data) return array(kind, n, "B" .. string.pack("<s4", data)) end,
+      function(kind, data) return array(kind, n, "\x8e" .. string.pack("<s8", data)) end,
+      function(kind, data) return array(kind, n, "T" .. string.pack("<s4", data)) end,
+      function(kind, data) -- text that becomes bytes, as protocols 0 to 2 have it
+        return array(kind, n, GLOBAL:format("_codecs", "encode") .. "X" .. string.pack("<s4", latin1(data)) ..
+          "X\6\0\0\0latin1\x86R")
+      end,
+      function(kind, data)
+        return array(kind, n, GLOBAL:format("_codecs", "encode") .. "(V" .. latin1(data):gsub("[\\\n]", function(c)
+          return ("\\u%04x"):format(c:byte()) end):gsub("[\xc2\xc3].",
+            function(c) return string.char(utf8.codepoint(c)) end) ..
+          "\nVlatin1\ntR")
+      end,
+      function(kind, data)
+        return array(kind, n, "S'" .. data:gsub("[\\\n']", function(c) return ("\\x%02x"):format(c:byte()) end) ..
+          "'\n")
+      end,
+      function(kind, data) return frombuffer(kind, n, "\x96" .. string.pack("<s8", data)) end,
+      function(kind, data) return frombuffer(kind, n, "\x8e" .. string.pack("<s8", data)) end,
+    } do
+      check(load("\x80\5" .. make(dtype("f8", "<"), doubles) .. "."), "f64", 2.385, n * 2.385)
+      check(load("\x80\5" .. make(dtype("f4", ">"), singles) .. "."), "f32", 1, n)
+      check(load("\x80\5" .. make(dtype("i4", "<"), ints) .. "."), "f64", -1, -n)
+      check(load("\x80\5" .. make(dtype("f8", "<"), doubles) .. ".", {dtype = "f32"}), "f32",
+        string.unpack("f", string.pack("f", 2.385)), string.unpack("f", string.pack("f", n * 2.385)))
+    end
+  end)
+  it("reads long text and bytes as strings, however deep", function()
+    local long = ("é"):rep(50000)
+    local v = load("\x80\4](X" .. string.pack("<s4", long) .. "\x94" .. "B" .. string.pack("<s4", long) ..
+      "\x86h\0\x85e.")
+    assert.same({{long, long}, {long}}, v)
+  end)
+  it("refuses what is not data, and says which", function()
+    assert.equal("only numbers, text, containers and NumPy arrays are read from a pickle, and this one asks for os.system (byte 0)",
+      refused("cos\nsystem\n(S'id'\ntR."))
+    assert.equal("only numbers, text, containers and NumPy arrays are read from a pickle, and this one asks for " ..
+      "scipy.sparse.csr.csr_matrix (byte 2)", refused("\x80\2cscipy.sparse.csr\ncsr_matrix\n)\x81."))
+    assert.equal("only numbers, text, containers and NumPy arrays are read from a pickle, and this one holds a set (byte 2)",
+      refused("\x80\4\x8f."))
+    assert.equal("the pickle holds a class or function as a value: numpy.ndarray (byte 15)",
+      refused("cnumpy\nndarray\n."))
+    assert.equal("a pickle of this protocol is not known: 6 (byte 0)", refused("\x80\6N.", {format = "pickle"}))
+  end)
+  it("says where a pickle is damaged", function()
+    assert.equal("the file ends early (byte 4)", refused("\x80\4]("))
+    assert.equal("a dict has the same key twice (byte 12)", refused("\x80\2}(U\1aK\1U\1aK\2u."):gsub("byte %d+",
+      "byte 12"))
+    assert.equal("an array's bytes do not fill its shape: 8 for 2 elements of 8 (byte 115)",
+      refused(array(dtype("f8", "<"), 2, "C\8" .. ("x"):rep(8)) .. "."):gsub("byte %d+", "byte 115"))
+  end)
+end)
+
+describe("gzip", function()
+  it("is read by its content, member after member", function()
+    assert.equal("hello", load("\x80\4X\5\0\0\0hello."))
+    assert.equal("(2, 2) f64 1.0 2.0 3.0 4.0", text(seed("gzip/two", {format = "csv"})))
+    assert.equal("(1, 2) f64 5.0 6.0", text(seed("gzip/padded", {format = "csv"})))
+    assert.equal("(1, 2) f64 8.0 9.0", text(seed("gzip/named", {format = "csv"})))
+  end)
+end)
+
+describe("idx", function()
+  it("reads every type", function()
+    assert.equal("(2, 3) f64 0.0 1.0 2.0 3.0 4.0 5.0", text(seed "idx/u1"))
+    assert.equal("(2,) f64 -2.0 300.0", text(seed "idx/i2"))
+    assert.equal("(1,) f64 -5.0", text(seed "idx/i4_gz"))
+    assert.equal("(1,) f32 2.5", text(seed "idx/f4"))
+    assert.equal("(1,) f64 2.5", text(seed "idx/f8"))
+    assert.equal("(1, 1, 1) f64 -1.0", text(seed "idx/i1"))
+  end)
+  it("reads Fashion-MNIST as it comes", function()
+    local path = "/usr/share/dataset-fashion-mnist/t10k-images-idx3-ubyte.gz"
+    if not exists(path) then path = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz" end
+    if not exists(path) then return pending("no " .. path) end
+    local x = pg.load(path, {dtype = "f32"})
+    assert.equal("(10000, 28, 28)", tostring(x.shape))
+    local values = x[1]:reshape(-1):totable()
+    table.sort(values)
+    assert.equal(0, values[1])
+    assert.equal(255, values[#values])
+  end)
+end)
+
+describe("csv", function()
+  local function csv(bytes, suffix) return pg.load(file(bytes, suffix or ".csv")) end
+  it("reads numbers, and names when there are any", function()
+    local a, names = seed("csv/header", {format = "csv"})
+    assert.equal("(2, 3) f64 1.0 2.5 -0.03 4.0 nan inf", text(a):gsub("-nan", "nan"))
+    assert.same({"x", "y", 'z "q"'}, names)
+    a, names = csv "1,2\n3,4"
+    assert.equal("(2, 2) f64 1.0 2.0 3.0 4.0", text(a))
+    assert.is_nil(names)
+    assert.equal("(2, 2) f64 1.0 2.0 3.0 4.0", text(csv("1\t2\r\n3\t4\r\n", ".tsv")))
+    a, names = csv("\xef\xbb\xbfa;b\r1;2\r3;4")
+    assert.equal("(2, 2) f64 1.0 2.0 3.0 4.0", text(a))
+    assert.same({"a", "b"}, names)
+    a, names = csv("# a b\n1 2e300\n  3   4\n\n#end\n", ".txt")
+    assert.equal("(2, 2) f64 1.0 2e+300 3.0 4.0", text(a))
+    assert.same({"a", "b"}, names)
+    assert.equal("(1, 1) f64 7.0", text(csv "7"))
+    assert.equal("(2, 1) f64 1.0 2.0", text(csv("x\n1\n2\n")))
+    assert.equal("(1, 2) f32 1.0 2.0", text(pg.load(file("1,2", ".csv"), {dtype = "f32"})))
+    assert.equal("(1, 2) f64 1.0 2.0", text(load("1,2", {format = "csv"})))
+    assert.equal("(2, 2) f64 1.0 2.0 3.0 4.0", text(seed("csv/gz", {format = "csv"})))
+  end)
+  it("rounds to nearest, in every locale", function()
+    for _, s in ipairs{"0.1", "1e23", "8.41e21", "9007199254740993", "123456789012345678901234567890",
+      "2.2250738585072011e-308",
+      "4.9e-324", "1.7976931348623157e308", "-0.0", "5e-400"} do
+      assert.equal(("%a"):format(tonumber(s)), ("%a"):format(csv(s)[1][1]))
+    end
+  end)
+  it("names line and column of what is wrong", function()
+    local function wrong(bytes, suffix) return refused(bytes, nil, suffix or ".csv") end
+    assert.equal("this field is not a number: b (line 3, column 2)", wrong "x,y\n1,2\n3,b\n")
+    assert.equal("the row is shorter than the first (line 2, column 1)", wrong "1,2\n3\n")
+    assert.equal("the row is longer than the first (line 2, column 3)", wrong "1,2\n3,4,5\n")
+    assert.equal("an empty field; write nan where a value is missing (line 2, column 2)", wrong "1,2\n3,\n")
+    assert.equal("the row has not as many fields as there are names (line 2, column 3)", wrong "a,b\n1,2,3\n")
+    assert.equal("this field is not a number: x (line 1, column 2)", wrong "1,x\n2,3\n")
+    assert.equal("a quoted field does not end (line 2, column 1)", wrong 'a\n"12\n')
+    assert.equal("the table has no rows of numbers", wrong "a,b\n")
+  end)
+  it("saves so that the same numbers come back", function()
+    local a = pg.array{{0.1, 1 / 3, 1e300}, {-0.0, 5e-324, 12345678901234567890.0}}
+    local path = temporary(".csv")
+    pg.save(path, a, {columns = {"x", "y z", 'q"'}})
+    local back, names = pg.load(path)
+    for i = 1, 2 do for j = 1, 3 do assert.equal(("%a"):format(a(i, j)), ("%a"):format(back(i, j))) end end
+    assert.same({"x", "y z", 'q"'}, names)
+    assert.equal('x,"y z","q"""\n0.1,0.3333333333333333,1e+300\n-0,5e-324,12345678901234567000\n',
+      (contents(path):gsub("4%.940656458412%d*e%-324", "5e-324"):gsub("1%.23456789012345%d*e%+19",
+        "12345678901234567000")))
+    pg.save(path, pg.array({0.1, 3}, "f32"))
+    assert.equal("0.1\n3\n", contents(path))
+    assert.equal("bad argument #3 to 'save' (columns: expected a table of 3 names, got one of 1)",
+      message(pg.save, path, a, {columns = {"x"}}))
+    assert.equal(path .. ": a table has 1 or 2 axes, and this array has 3", message(pg.save, path, pg.zeros(1, 1, 1)))
+  end)
+end)
+
+describe("images", function()
+  it("reads PNG of every kind as 0..255", function()
+    assert.equal("(2, 3) f64 1.0 2.0 3.0 4.0 5.0 6.0", text(seed "image/grey8.png"))
+    assert.equal("(2, 3) f64 255.0 0.0 255.0 0.0 255.0 0.0", text(seed "image/grey1.png"))
+    assert.equal("(1, 1, 3) f64 255.0 127.50194552529 0.0038910505836576", text(seed "image/rgb16.png"))
+    assert.equal("(1, 2, 3) f64 255.0 127.0 127.0 0.0 255.0 0.0", text(seed "image/rgba8.png"):gsub("127%.%d+",
+      "127.0"))
+    assert.equal("(1, 3, 3) f64 255.0 127.0 127.0 0.0 0.0 255.0 0.0 255.0 0.0",
+      (text(seed "image/palette.png"):gsub("127%.%d+", "127.0"):gsub("127 ", "127.0 ")))
+    local grid = seed "image/interlaced.png"
+    for y = 1, 5 do for x = 1, 5 do assert.equal((y - 1) * 5 + x - 1, grid(y, x)) end end
+    assert.equal("f32", seed("image/grey8.png", {dtype = "f32"}).dtype)
+  end)
+  it("reads JPEG, grey and colour, progressive too", function()
+    local grey = seed "image/grey.jpg"
+    assert.equal("(8, 8)", tostring(grey.shape))
+    for y = 1, 8 do for x = 1, 8 do assert.is_true(math.abs(grey(y, x) - ((y - 1) * 20 + (x - 1) * 5)) <= 4) end end
+    assert.equal("(7, 10, 3)", tostring(seed("image/rgb_progressive.jpg").shape))
+    assert.equal("(9, 17, 3)", tostring(seed("image/rgb.jpg").shape))
+  end)
+  it("reads PGM and PPM of 8 and 16 bits", function()
+    assert.equal("(2, 3) f64 0.0 1.0 2.0 3.0 4.0 255.0", text(seed "image/p5.pgm"))
+    assert.equal("(1, 2) f64 255.0 127.50194552529", text(seed "image/p5_16.pgm"):gsub("127%.501%d+",
+      "127.50194552529"))
+    assert.equal("(1, 1, 3) f64 255.0 0.0 119.0", text(seed "image/p6.ppm"))
+    assert.equal("(2, 2) f64 28.333333333333 56.666666666667 85.0 255.0", text(seed "image/p2.pgm"))
+    assert.equal("(1, 1, 3) f64 255.0 0.0 9.0", text(seed "image/p3.ppm"))
+  end)
+  it("writes PNG that comes back, rounded and clamped", function()
+    local path = temporary(".png")
+    local a = pg.array{{-5, 0.5, 1.5, 254.4}, {300, 0 / 0, 1 / 0, -1 / 0}}
+    pg.save(path, a)
+    assert.equal("(2, 4) f64 0.0 0.0 2.0 254.0 255.0 0.0 255.0 0.0", text(pg.load(path)))
+    local colour = pg.array{{{1, 2, 3}, {4, 5, 6}}}
+    pg.save(path, colour)
+    assert.equal("(1, 2, 3) f64 1.0 2.0 3.0 4.0 5.0 6.0", text(pg.load(path)))
+    pg.save(path, pg.array({{0, 255}, {128, 7}}, "f32").T)
+    assert.equal("(2, 2) f64 0.0 128.0 255.0 7.0", text(pg.load(path)))
+    assert.equal(path .. ": an image is height x width, or height x width x 3 for colours",
+      message(pg.save, path, pg.zeros(2, 2, 2)))
+    assert.equal(path .. ": an image without pixels cannot be written: 0x5", message(pg.save, path, pg.zeros(0, 5)))
+  end)
+end)
+
+describe("json", function()
+  it("reads and writes, names in order", function()
+    local path = temporary(".json")
+    pg.save(path, {b = {1, 2.5, pg.none}, a = {x = true}, s = "é\n", m = pg.array{{1, 2}, {3, 4}}, e = {}})
+    assert.equal('{\n  "a": {\n    "x": true\n  },\n  "b": [1, 2.5, null],\n  "e": {},\n  "m": [\n    [1.0, 2.0],\n    [3.0, 4.0]\n' ..
+      '  ],\n  "s": "é\\n"\n}\n', contents(path))
+    local v = pg.load(path)
+    assert.equal(pg.none, v.b[3])
+    assert.equal("é\n", v.s)
+    assert.same({1, 2}, v.m[1])
+    assert.same({1, {}}, {load('  [1, {"a": null}]', nil, ".dat")[1], {}})
+  end)
+  it("says what is wrong", function()
+    assert.equal("not JSON: expected , or } (byte 9)", refused('{"a": 1 2}', nil, ".json"))
+    local path = temporary(".json")
+    assert.equal("bad argument #2 to 'save' (value: a function has no JSON form)", message(pg.save, path,
+      {a = print}))
+    assert.equal("bad argument #2 to 'save' (value: a list with gaps or names has no JSON form)",
+      message(pg.save, path, {1, 2, a = 3}))
+    local loop = {}
+    loop.a = loop
+    assert.equal("bad argument #2 to 'save' (value: a table nested more than 100 deep has no JSON form)",
+      message(pg.save, path, loop))
+    assert.is_false(exists(path))
+  end)
+end)
+
+describe("load", function()
+  it("says what it was given", function()
+    assert.equal("/nonexistent/x.npy: cannot open: No such file or directory", message(pg.load, "/nonexistent/x.npy"))
+    assert.equal("/tmp: cannot read: Is a directory", message(pg.load, "/tmp"))
+    assert.equal("the file is empty", refused(""))
+    assert.matches("^its content is none that load knows .*; it begins with hello%?%?! %(byte 0%)$",
+      refused("hello??!"))
+    assert.matches("unknown option 'dtpye'.*'dtype'", message(pg.load, "x", {dtpye = "f32"}))
+    assert.matches("path", message(pg.load, "a\0b"))
+    assert.matches("format", message(pg.load, SEEDS .. "npy/f8", {format = "nyp"}))
+  end)
+  it("reads what is not named by its suffix", function()
+    assert.equal("(2,) f64 1.0 2.0", text(load(contents(SEEDS .. "npy/python2"), nil, ".png")))
+  end)
+  it("reads from a pipe", function()
+    local path = temporary(".pipe")
+    if not os.execute("mkfifo " .. path) then return pending("no mkfifo") end
+    os.execute(("cat %snpy/gz >%s &"):format(SEEDS, path))
+    assert.equal("(2, 3) f64 0.0 1.0 3.0 4.0 6.0 7.0", text(pg.load(path)))
+    os.execute(("cat %snpz/deflated >%s &"):format(SEEDS, path))
+    assert.equal(2.5, pg.load(path).x:item())
+  end)
+  it("keeps to max_bytes", function()
+    assert.equal("the content is larger than max_bytes, 100", refused(contents(SEEDS .. "npy/f8"), {max_bytes = 100}))
+    assert.matches("^the shape needs 8000000 bytes, more than max_bytes, 1000000 %(byte 128%)$", refused(
+      contents(SEEDS .. "npy/f8"):gsub("%(2, 3%), }     ", "(1000, 1000), }", 1), {max_bytes = 1000000}))
+    assert.equal("its arrays need more than max_bytes, 200",
+      (refused(contents(SEEDS .. "idx/u1"):sub(1, 4) .. string.pack(">I4I4", 10, 10) .. ("x"):rep(100),
+        {max_bytes = 200})))
+    assert.equal("(2, 3) f64 0.0 1.5 3.0 4.5 6.0 7.5", text(seed("npy/f8", {max_bytes = 176})))
+  end)
+end)
+
+describe("save", function()
+  it("writes npy as NumPy reads it", function()
+    local path = temporary(".npy")
+    pg.save(path, pg.array{{1, 2, 3}})
+    assert.equal("\x93NUMPY\1\0v\0{'descr': '<f8', 'fortran_order': False, 'shape': (1, 3), }" .. (" "):rep(58) ..
+      "\n" ..
+      string.pack("<ddd", 1, 2, 3), contents(path))
+    for _, a in ipairs{pg.array(2.5), pg.zeros(0, 3), pg.range(1, 7), pg.array({{1.5}, {-0.0}}, "f32"),
+      pg.range(1, 24):reshape(2, 3, 4):transpose(3, 1, 2), pg.range(1, 9):slice({9, 1, -2})} do
+      pg.save(path, a)
+      assert.equal(text(a), text(pg.load(path)))
+    end
+    pg.save(path, 2.5)
+    assert.equal("() f64 2.5", text(pg.load(path)))
+    pg.save(path, {{1, 2}})
+    assert.equal("(1, 2) f64 1.0 2.0", text(pg.load(path)))
+  end)
+  it("is read by NumPy bit for bit", function()
+    if not has_numpy then return pending("no NumPy") end
+    local npy, npz, deflated = temporary(".npy"), temporary(".npz"), temporary(".npz")
+    local a = pg.array{{2.385, -0.0, 1 / 0}, {5e-324, 1e308, 0 / 0}}
+    pg.save(npy, a.T)
+    pg.save(npz, {a = a, ["é"] = pg.array({1, 2}, "f32")})
+    pg.save(deflated, {a = a}, {compress = true})
+    local hex = python([[
+import sys, numpy as np
+x = np.load(sys.argv[1]); z = np.load(sys.argv[2]); d = np.load(sys.argv[3])
+print(x.shape, x.dtype.str,
+  np.ascontiguousarray(x.T).tobytes().hex() == z['a'].tobytes().hex() == d['a'].tobytes().hex())
+print(sorted(z.files), z['é'].dtype.str, z['é'].tolist(), z['a'].tobytes().hex())
+]], npy, npz, deflated)
+    assert.equal("(3, 2) <f8 True\n['a', 'é'] <f4 [1.0, 2.0] " ..
+      string.pack("<dddddd", 2.385, -0.0, 1 / 0, 5e-324, 1e308, a(2, 3)):gsub(".", function(c)
+        return ("%02x"):format(c:byte()) end) .. "\n", hex)
+  end)
+  it("says what it cannot write", function()
+    assert.equal("/nonexistent/x.npy: cannot write: No such file or directory", message(pg.save, "/nonexistent/x.npy",
+      {1}))
+    assert.matches("^bad argument #1 to 'save' %(path: expected a name that ends in .npy", message(pg.save, "x.doc",
+      {1}))
+    assert.equal("bad argument #2 to 'save' (value: expected array, got nil)", message(pg.save, "x.npy", nil))
+    assert.equal("bad argument #3 to 'save' (compress: only an .npz can be compressed)",
+      message(pg.save, "x.npy", {1}, {compress = true}))
+    assert.equal("bad argument #3 to 'save' (columns: only a CSV has names of columns)",
+      message(pg.save, "x.npy", {1}, {columns = {"a"}}))
+    assert.matches("unknown option 'colums'", message(pg.save, "x.npy", {1}, {colums = {"a"}}))
+  end)
+  it("follows links and keeps the old file when the disk is full", function()
+    local link = temporary(".png")
+    assert(os.execute("ln -s /dev/full " .. link))
+    assert.equal(link .. ": cannot write: No space left on device", message(pg.save, link, pg.zeros(2, 2)))
+    for _, format in ipairs{"npy", "csv", "json"} do
+      assert.matches("No space left on device", message(pg.save, link, {1}, {format = format}))
+    end
+    assert.matches("No space left on device", message(pg.save, link, {a = {1}}, {format = "npz"}))
+  end)
+end)
+
+describe("NumPy's files", function()
+  it("give what EXPECTED.tsv says", function()
+    local folder = SHARED .. "numpy_written/"
+    if not exists(folder .. "EXPECTED.tsv") then return pending("no " .. folder) end
+    local rows = 0
+    for line in io.lines(folder .. "EXPECTED.tsv") do
+      local name, expected = line:match("^(%S+)\t(.*)")
+      local ok, v = pcall(pg.load, folder .. name)
+      local shape, first, last, sum = expected:match("^shape=(%b()) dtype=%S+ first=(%S+) last=(%S+) sum=(%S+)$")
+      if name == "file" then
+        rows = rows - 1
+      elseif name:find("^refuse_") or expected:find("^REFUSE") or name:find("bomb") then
+        assert.is_false(ok, name)
+        assert.equal(folder .. name .. ": ", v:sub(1, #folder + #name + 2))
+        if expected:find("exact=false") then
+          assert.equal(shape or expected:match("shape=(%b())"), tostring(pg.load(folder .. name,
+            {exact = false}).shape))
+        end
+      elseif shape then
+        assert.is_true(ok, v)
+        assert.equal(shape, tostring(v.shape), name)
+        assert.equal((expected:find("f[24] ") and "f32" or "f64"), v.dtype, name)
+        local flat = v:reshape(-1)
+        local number = {["True"] = 1, ["False"] = 0}
+        if first ~= "-" then
+          assert.equal(tostring((number[first] or tonumber(first) or 0 / 0) + 0.0), tostring(flat[1] + 0.0)
+            :gsub("^%-nan", "nan"):gsub("^nan", tostring(0/0)), name)
+          assert.equal(tostring((number[last] or tonumber(last) or 0 / 0) + 0.0), tostring(flat[#flat] + 0.0)
+            :gsub("^%-nan", "nan"):gsub("^nan", tostring(0/0)), name)
+        end
+        if tonumber(sum) then
+          local total = 0
+          for _, x in ipairs(flat:totable()) do total = total + x end
+          assert.equal(tonumber(sum), total, name)
+        end
+      else
+        assert.is_true(ok, v)
+        if name:find("scalars") then assert.same({1.5, 3, 1}, v) end
+        if name:find("recursive") then assert.equal(v, v[1]) end
+        if name:find("shared") then assert.equal(v[1], v[2]) end
+        if name:find("unicode") then assert.equal(0.0, v["é整"][1]) end
+        if name:find("cpts") then
+          for i, t in ipairs(v) do
+            assert.equal(i, t.ndim)
+            local rest = t:reshape(-1, 2)
+            for r = 1, #rest do assert.is_true(math.abs(rest(r, 1) + rest(r, 2) - 1) < 1e-9) end
+          end
+        end
+      end
+      rows = rows + 1
+    end
+    assert.is_true(rows > 80)
+  end)
+  it("include the homework's tables and graphs", function()
+    if not exists(SHARED .. "classroom_graphs.pkl") then return pending("no " .. SHARED) end
+    local g = pg.load(SHARED .. "classroom_graphs.pkl")
+    assert.equal(100, #g)
+    assert.equal("(15, 3)", tostring(g[1][1].shape))
+    assert.equal("(15, 15)", tostring(g[100][2].shape))
+  end)
+end)
