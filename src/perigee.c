@@ -48,6 +48,7 @@ int peri_open_canvas(lua_State *L);
 int peri_open_image(lua_State *L);
 int peri_open_stats(lua_State *L);
 int peri_open_cpt(lua_State *L);
+int peri_open_graph(lua_State *L);
 int peri_open_random(lua_State *L);
 int peri_open_ppca(lua_State *L);
 
@@ -102,6 +103,7 @@ static const struct module {
     {"einsum", NULL, true, false},
     {"stats", peri_open_stats, false, false},
     {"cpt", peri_open_cpt, true, false},
+    {"graph", peri_open_graph, true, false},
     {"random", peri_open_random, false, false},
     {"ppca", peri_open_ppca, true, false},
 };

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Primitives of pg.graph. A graph that was checked is one userdata, `packed`: its features, its
+ * edges as bits or lists, and workspace for the kernel. */
+#include <math.h>
+#include <string.h>
+
+#include "bind_random.h"
+#include "kernel/graph.h"
+
+/* Its address is the registry's key of the metatable of packed graphs. */
+static const char packed_meta;
+
+typedef struct {
+    peri_graph graph;
+    size_t edges;
+    double *work;
+} packed;
+
+static const peri_stop *stop_of(lua_State *L)
+{
+    return &peri_getstate(L)->stop;
+}
+
+static const packed *arg_packed(lua_State *L, int arg)
+{
+    if (lua_type(L, arg) == LUA_TUSERDATA && lua_getmetatable(L, arg)) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &packed_meta);
+        const bool same = lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+        if (same)
+            return lua_touserdata(L, arg);
+    }
+    peri_argerror(L, arg, "graph: expected a packed graph, got %s", peri_push_got(L, arg));
+    return NULL;
+}
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+/* E at arg, n x n of either dtype. */
+static const peri_array *arg_square(lua_State *L, int arg, const char *name)
+{
+    const peri_array *E = peri_arg_array(L, arg, name);
+    if (E->ndim != 2 || E->shape[0] != E->shape[1])
+        peri_argerror(L, arg, "%s: expected n x n, got shape %s", name,
+                      peri_push_shape(L, E->ndim, E->shape));
+    if (E->shape[0] > INT32_MAX)
+        peri_argerror(L, arg, "%s: at most 2^31 - 1 nodes", name);
+    return E;
+}
+
+static uint64_t *push_bits(lua_State *L, int arg, const peri_array *E, size_t *edges)
+{
+    const size_t n = E->shape[0];
+    uint64_t *bits = peri_push_scratch(L, peri_mul_size(L, n, peri_graph_words(n) * 8) + 8);
+    const peri_view view = peri_view_of(E);
+    peri_facts facts = {0};
+    peri_check(L, arg, peri_graph_pack(&view, bits, edges, &facts), &facts);
+    return bits;
+}
+
+/* pack(X, E | nil, edges | nil) -> packed, n, pairs, edges. E is n x n; edges a k x 2 list. */
+static int pack(lua_State *L)
+{
+    lua_settop(L, 3);
+    const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
+    const size_t n = X->shape[0], m = X->shape[1], W = peri_graph_words(n);
+    if (n > INT32_MAX || m > INT32_MAX)
+        peri_argerror(L, 1, "X: at most 2^31 - 1 nodes and features");
+    const double *x = X->data;
+    for (size_t i = 0; i < X->size; i++)
+        if (!isfinite(x[i]))
+            peri_argerror(L, 1, "element (%I, %I) of X is not finite", (LUAI_UACINT)(i / m) + 1,
+                          (LUAI_UACINT)(i % m) + 1);
+    const uint64_t *bits = NULL;
+    const size_t *start = NULL;
+    const uint32_t *to = NULL;
+    size_t k = 0;
+    if (lua_isnil(L, 3)) {
+        const peri_array *E = arg_square(L, 2, "E");
+        if (E->shape[0] != n)
+            peri_argerror(L, 2, "E: expected %I x %I, as X has %I rows, got shape %s",
+                          (LUAI_UACINT)n, (LUAI_UACINT)n, (LUAI_UACINT)n,
+                          peri_push_shape(L, E->ndim, E->shape));
+        bits = push_bits(L, 2, E, &k);
+    } else {
+        const peri_array *list = peri_arg_contiguous(L, 3, "edges", PERI_F64, 2);
+        if (list->shape[1] != 2)
+            peri_argerror(L, 3, "edges: expected k x 2, a pair of nodes a row, got shape %s",
+                          peri_push_shape(L, list->ndim, list->shape));
+        k = list->shape[0];
+        if (k > UINT32_MAX)
+            peri_argerror(L, 3, "edges: at most 2^32 - 1");
+        size_t *first = peri_push_scratch(L, (n + 1) * sizeof *first);
+        uint32_t *ends = peri_push_scratch(L, (k + 1) * sizeof *ends);
+        size_t *work = peri_push_scratch(L, (k + n + 1) * sizeof *work);
+        peri_facts facts = {0};
+        peri_check(L, 3, peri_graph_lists(list->data, k, n, first, ends, work, &facts), &facts);
+        start = first;
+        to = ends;
+    }
+    const size_t head = aligned(sizeof(packed)), features = aligned(peri_mul_size(L, n * m, 8)),
+                 work = aligned(peri_mul_size(L, peri_graph_work(n, m), 8)),
+                 table = bits != NULL ? aligned(n * W * 8) : aligned((n + 1) * sizeof *start),
+                 ends = bits != NULL ? 0 : aligned(k * sizeof *to);
+    char *block = lua_newuserdatauv(L, head + features + work + table + ends + 64, 0);
+    packed *p = (packed *)block;
+    block = (char *)aligned((size_t)(uintptr_t)(block + sizeof(packed)));
+    memcpy(block, x, n * m * 8);
+    *p = (packed){.graph = {.n = n, .m = m, .x = (double *)block},
+                  .edges = k,
+                  .work = (double *)(block + features)};
+    block += features + work;
+    if (bits != NULL) {
+        p->graph.bits = memcpy(block, bits, n * W * 8);
+    } else {
+        p->graph.start = memcpy(block, start, (n + 1) * sizeof *start);
+        p->graph.to = memcpy(block + table, to, k * sizeof *to);
+    }
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &packed_meta);
+    lua_setmetatable(L, -2);
+    lua_pushinteger(L, (lua_Integer)n);
+    lua_pushinteger(L, (lua_Integer)(n * (n > 0 ? n - 1 : 0) / 2));
+    lua_pushinteger(L, (lua_Integer)k);
+    return 4;
+}
+
+/* loglik(packed, a, b) -> L, dL/da, dL/db, haa, hab, hbb */
+static int loglik(lua_State *L)
+{
+    const packed *p = arg_packed(L, 1);
+    const double a = peri_arg_number(L, 2, "a"), b = peri_arg_number(L, 3, "b");
+    if (!isfinite(a) || !isfinite(b))
+        peri_argerror(L, isfinite(a) ? 3 : 2, "%s: expected a finite number, got %f",
+                      isfinite(a) ? "b" : "a", isfinite(a) ? b : a);
+    peri_graph_sums sums = {0};
+    peri_check(L, 0, peri_graph_loglik(&p->graph, a, b, &sums, p->work, stop_of(L)), NULL);
+    lua_pushnumber(L, sums.loglik);
+    lua_pushnumber(L, sums.gradient[0]);
+    lua_pushnumber(L, sums.gradient[1]);
+    lua_pushnumber(L, sums.hessian[0]);
+    lua_pushnumber(L, sums.hessian[1]);
+    lua_pushnumber(L, sums.hessian[2]);
+    return 6;
+}
+
+/* range(packed) -> least, greatest product without an edge, least, greatest with one */
+static int range(lua_State *L)
+{
+    const packed *p = arg_packed(L, 1);
+    double found[4] = {HUGE_VAL, -HUGE_VAL, HUGE_VAL, -HUGE_VAL};
+    peri_check(L, 0, peri_graph_range(&p->graph, found, p->work, stop_of(L)), NULL);
+    for (int i = 0; i < 4; i++)
+        lua_pushnumber(L, found[i]);
+    return 4;
+}
+
+/* pairs(packed) -> s, e */
+static int pairs(lua_State *L)
+{
+    const packed *p = arg_packed(L, 1);
+    const size_t n = p->graph.n, count = n * (n > 0 ? n - 1 : 0) / 2;
+    const peri_array *s = peri_push_array(L, PERI_F64, 1, &count);
+    const peri_array *e = peri_push_array(L, PERI_F64, 1, &count);
+    peri_graph_pairs(&p->graph, s->data, e->data);
+    return 2;
+}
+
+/* draw(X, a, b, rng) -> E */
+static int draw(lua_State *L)
+{
+    const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
+    const double a = peri_arg_number(L, 2, "a"), b = peri_arg_number(L, 3, "b");
+    peri_rng *rng = peri_arg_rng(L, 4);
+    const size_t n = X->shape[0], shape[] = {n, n};
+    const peri_array *E = peri_push_array(L, PERI_F64, 2, shape);
+    peri_graph_draw(X->data, n, X->shape[1], a, b, rng, E->data);
+    return 1;
+}
+
+/* count(E) -> edges, triangles, degrees */
+static int count(lua_State *L)
+{
+    const peri_array *E = arg_square(L, 1, "E");
+    const size_t n = E->shape[0];
+    size_t k;
+    const uint64_t *bits = push_bits(L, 1, E, &k);
+    uint64_t *work = peri_push_scratch(L, n * peri_graph_words(n) * 8 + 8);
+    lua_pushinteger(L, (lua_Integer)k);
+    double triangles;
+    const peri_array *degrees = peri_push_array(L, PERI_F64, 1, &n);
+    peri_graph_count(bits, n, degrees->data, &triangles, work);
+    lua_pushinteger(L, (lua_Integer)triangles);
+    lua_insert(L, -2);
+    return 3;
+}
+
+/* edges(E) -> k x 2 */
+static int edges(lua_State *L)
+{
+    const peri_array *E = arg_square(L, 1, "E");
+    size_t k;
+    const uint64_t *bits = push_bits(L, 1, E, &k);
+    const size_t shape[] = {k, 2};
+    const peri_array *out = peri_push_array(L, PERI_F64, 2, shape);
+    peri_graph_unpack(bits, E->shape[0], out->data);
+    return 1;
+}
+
+/* check_edges(edges, n): raises where the list is not one of edges between nodes 1..n. */
+static int check_edges(lua_State *L)
+{
+    const peri_array *list = peri_arg_contiguous(L, 1, "edges", PERI_F64, 2);
+    const size_t n = (size_t)peri_arg_integer(L, 2, "n", 0, INT32_MAX);
+    if (list->shape[1] != 2)
+        peri_argerror(L, 1, "edges: expected k x 2, a pair of nodes a row, got shape %s",
+                      peri_push_shape(L, list->ndim, list->shape));
+    const size_t k = list->shape[0];
+    size_t *start = peri_push_scratch(L, (n + 1) * sizeof *start);
+    uint32_t *to = peri_push_scratch(L, peri_mul_size(L, k + 1, sizeof *to));
+    size_t *work = peri_push_scratch(L, peri_mul_size(L, k + n + 1, sizeof *work));
+    peri_facts facts = {0};
+    peri_check(L, 1, peri_graph_lists(list->data, k, n, start, to, work, &facts), &facts);
+    lua_pushvalue(L, 1);
+    return 1;
+}
+
+/* layout(start, edges, iterations) -> positions n x 2; edges are checked */
+static int layout(lua_State *L)
+{
+    const peri_array *start = peri_arg_contiguous(L, 1, "start", PERI_F64, 2);
+    const peri_array *list = peri_arg_contiguous(L, 2, "edges", PERI_F64, 2);
+    const size_t n = start->shape[0],
+                 iterations = (size_t)peri_arg_integer(L, 3, "iterations", 1, 1000000);
+    const peri_array *pos = peri_push_copy(L, start, PERI_F64);
+    double *work = peri_push_scratch(L, 4 * (n + 8) * sizeof *work);
+    peri_check(
+        L, 0,
+        peri_graph_layout(n, list->data, list->shape[0], iterations, pos->data, work, stop_of(L)),
+        NULL);
+    lua_pop(L, 1);
+    return 1;
+}
+
+int peri_open_graph(lua_State *L);
+
+int peri_open_graph(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"pack", pack},   {"loglik", loglik}, {"range", range},
+        {"pairs", pairs}, {"draw", draw},     {"count", count},
+        {"edges", edges}, {"layout", layout}, {"check_edges", check_edges},
+        {NULL, NULL},
+    };
+    lua_createtable(L, 0, 2);
+    lua_pushliteral(L, "packed graph");
+    lua_setfield(L, -2, "__name");
+    lua_pushliteral(L, "packed graph");
+    lua_setfield(L, -2, "__metatable");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &packed_meta);
+    luaL_newlib(L, functions);
+    return 1;
+}
