@@ -35,12 +35,11 @@ local function pack(name, g, place)
   if E == nil and edges == nil then
     args.fail(name, 1, place .. ": expected E, n x n, or edges, k x 2, beside X; there is neither", 4)
   end
-  if place == "g" then return args.call(name, 0, core.pack, X, E, edges) end
   local ok, packed, n, pairs, count = pcall(core.pack, X, E, edges)
   if ok then return packed, n, pairs, count end
   if type(packed) ~= "string" then error(packed, 0) end
   local why = packed:match("^bad argument #%d+ to '[^']*' %((.*)%)$") or packed
-  args.fail(name, 1, place .. ": " .. why, 4)
+  args.fail(name, 1, (place == "g" and "" or place .. ": ") .. why, 4)
 end
 
 -- Graphs as packed data: one graph, a list of them, or data.
