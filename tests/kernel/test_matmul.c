@@ -41,7 +41,8 @@ static array *make(enum layout layout, int dtype, int ndim, const size_t *shape)
     size_t size = 1;
     for (int i = 0; i < ndim; i++)
         size *= a->shape[i] = shape[i];
-    const size_t room = 2 * size + 64 * (size_t)(ndim > 0 ? shape[ndim - 1] + 1 : 1) + 64;
+    const size_t room =
+        (layout == PADDED ? 4 : 2) * size + 64 * (size_t)(ndim > 0 ? shape[ndim - 1] + 1 : 1) + 64;
     ptrdiff_t step = layout == STEP ? 2 : 1, offset = 0;
     for (int i = ndim - 1; i >= 0; i--) {
         a->stride[i] = step;
