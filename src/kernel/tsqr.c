@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A block is row-major, so the 8 numbers of a row in one panel are one vector: a column's dot
+ * products with all columns of its panel take one pass over the rows, one multiply-add a row, and
+ * so does its elimination. A panel is applied to 8 columns at a time in the same way.
+ *
+ * The inner loops exist in three copies, chosen at run time: AVX-512, AVX2 with FMA, and plain.
+ */
+#include "kernel/tsqr.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/pool.h"
+
+enum {
+    PANEL = 8,
+    TILE = PANEL * PANEL,
+    SLOTS = 8,                 /* blocks in work at once */
+    BLOCK_DOUBLES = 96 * 1024, /* of a block, if that is not too few rows */
+    BLOCK_RATIO = 8            /* rows of a block are at least this many times n */
+};
+
+typedef double lanes __attribute__((vector_size(64)));
+typedef double lanes_anywhere __attribute__((vector_size(64), aligned(8)));
+
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t padded(size_t n)
+{
+    return (n + PANEL - 1) / PANEL * PANEL;
+}
+
+/* c + x y in each lane; one rounding where the CPU has the instruction. */
+INLINE void add_product(lanes *c, const lanes *x, const lanes *y, const bool fused)
+{
+    if (fused)
+        for (int l = 0; l < PANEL; l++)
+            (*c)[l] = __builtin_fma((*x)[l], (*y)[l], (*c)[l]);
+    else
+        *c += *x * *y;
+}
+
+INLINE lanes spread(double x)
+{
+    const lanes first = {x};
+    return __builtin_shufflevector(first, first, 0, 0, 0, 0, 0, 0, 0, 0);
+}
+
+/* ---- one panel ---------------------------------------------------------------------------- */
+
+/* T of the compact WY form from the 8 x 8 Gram matrix of V. */
+static void form_t(const double gram[TILE], const double tau[PANEL], double t[TILE])
+{
+    memset(t, 0, TILE * sizeof *t);
+    for (int j = 0; j < PANEL; j++) {
+        t[j * PANEL + j] = tau[j];
+        for (int i = 0; i < j; i++) {
+            double sum = 0;
+            for (int l = i; l < j; l++)
+                sum += t[i * PANEL + l] * gram[l * PANEL + j];
+            t[i * PANEL + j] = -tau[j] * sum;
+        }
+    }
+}
+
+/* w = V^T C for the 8 columns of V and one or two groups of 8 of C, a tile of w each. Rows are ld
+ * apart. */
+INLINE void project(size_t m, const double *v, const double *c, size_t ld, double *w,
+                    const int groups, const bool fused)
+{
+    lanes sum[2][PANEL];
+#pragma GCC unroll 8
+    for (int l = 0; l < PANEL; l++)
+        sum[0][l] = sum[1][l] = spread(0);
+    for (size_t i = 0; i < m; i++) {
+        const lanes row0 = *(const lanes_anywhere *)(c + i * ld);
+        const lanes row1 = groups > 1 ? *(const lanes_anywhere *)(c + i * ld + PANEL) : (lanes){0};
+        const double *vi = v + i * ld;
+#pragma GCC unroll 8
+        for (int l = 0; l < PANEL; l++) {
+            const lanes x = spread(vi[l]);
+            add_product(&sum[0][l], &x, &row0, fused);
+            if (groups > 1)
+                add_product(&sum[1][l], &x, &row1, fused);
+        }
+    }
+#pragma GCC unroll 8
+    for (int l = 0; l < PANEL; l++) {
+        *(lanes_anywhere *)(w + l * PANEL) = sum[0][l];
+        if (groups > 1)
+            *(lanes_anywhere *)(w + TILE + l * PANEL) = sum[1][l];
+    }
+}
+
+/* C -= V w. */
+INLINE void deflate(size_t m, const double *v, double *c, size_t ld, const double *w,
+                    const int groups, const bool fused)
+{
+    lanes minus[2][PANEL];
+#pragma GCC unroll 8
+    for (int l = 0; l < PANEL; l++) {
+        minus[0][l] = -*(const lanes_anywhere *)(w + l * PANEL);
+        minus[1][l] = groups > 1 ? -*(const lanes_anywhere *)(w + TILE + l * PANEL) : (lanes){0};
+    }
+    for (size_t i = 0; i < m; i++) {
+        lanes row0 = *(const lanes_anywhere *)(c + i * ld), odd0 = spread(0);
+        lanes row1 = groups > 1 ? *(const lanes_anywhere *)(c + i * ld + PANEL) : (lanes){0};
+        lanes odd1 = odd0;
+        const double *vi = v + i * ld;
+#pragma GCC unroll 8
+        for (int l = 0; l < PANEL; l += 2) {
+            const lanes x = spread(vi[l]), y = spread(vi[l + 1]);
+            add_product(&row0, &x, &minus[0][l], fused);
+            add_product(&odd0, &y, &minus[0][l + 1], fused);
+            if (groups > 1) {
+                add_product(&row1, &x, &minus[1][l], fused);
+                add_product(&odd1, &y, &minus[1][l + 1], fused);
+            }
+        }
+        *(lanes_anywhere *)(c + i * ld) = row0 + odd0;
+        if (groups > 1)
+            *(lanes_anywhere *)(c + i * ld + PANEL) = row1 + odd1;
+    }
+}
+
+/* C -= V T^T V^T C. */
+INLINE void eliminate(size_t m, const double *v, const double t[TILE], double *c, size_t ld,
+                      const int groups, const bool fused)
+{
+    double w[2 * TILE], tw[2 * TILE];
+    project(m, v, c, ld, w, groups, fused);
+    for (int at = 0; at < groups * TILE; at += TILE)
+        for (int l = 0; l < PANEL; l++) { /* row l of T^T w */
+            lanes sum = spread(0);
+            for (int q = 0; q <= l; q++) {
+                const lanes x = spread(t[q * PANEL + l]);
+                const lanes y = *(const lanes_anywhere *)(w + at + q * PANEL);
+                add_product(&sum, &x, &y, fused);
+            }
+            *(lanes_anywhere *)(tw + at + l * PANEL) = sum;
+        }
+    deflate(m, v, c, ld, tw, groups, fused);
+}
+
+/* Factors the panel a (m,8), rows ld apart: V replaces it, its triangle goes to r, T to t. */
+INLINE void factor_panel(size_t m, double *a, size_t ld, double r[TILE], double t[TILE],
+                         const bool fused)
+{
+    double tau[PANEL] = {0}, gram[TILE];
+    const int columns = (int)min_size(PANEL, m);
+    memset(r, 0, TILE * sizeof *r);
+    for (int j = 0; j < columns; j++) {
+        /* s = the dot products of column j below the diagonal with each column there */
+        lanes s0 = spread(0), s1 = s0, s2 = s0, s3 = s0;
+        size_t i = (size_t)j + 1;
+        for (; i + 4 <= m; i += 4) {
+            const double *at = a + i * ld;
+            const lanes x0 = spread(at[j]), x1 = spread(at[ld + (size_t)j]);
+            const lanes x2 = spread(at[2 * ld + (size_t)j]), x3 = spread(at[3 * ld + (size_t)j]);
+            const lanes y0 = *(const lanes_anywhere *)at;
+            const lanes y1 = *(const lanes_anywhere *)(at + ld);
+            const lanes y2 = *(const lanes_anywhere *)(at + 2 * ld);
+            const lanes y3 = *(const lanes_anywhere *)(at + 3 * ld);
+            add_product(&s0, &x0, &y0, fused);
+            add_product(&s1, &x1, &y1, fused);
+            add_product(&s2, &x2, &y2, fused);
+            add_product(&s3, &x3, &y3, fused);
+        }
+        for (; i < m; i++) {
+            const lanes x = spread(a[i * ld + (size_t)j]);
+            const lanes y = *(const lanes_anywhere *)(a + i * ld);
+            add_product(&s0, &x, &y, fused);
+        }
+        const lanes s = (s0 + s1) + (s2 + s3);
+        double *row = a + (size_t)j * ld;
+        const double alpha = row[j], below = s[j];
+        for (int k = j; k < PANEL; k++)
+            r[j * PANEL + k] = row[k];
+        if (below == 0) /* nothing to eliminate: H_j = I */
+            continue;
+        const double beta = -copysign(sqrt(alpha * alpha + below), alpha);
+        const double scale = 1 / (alpha - beta);
+        tau[j] = (beta - alpha) / beta;
+        r[j * PANEL + j] = beta;
+        lanes w = spread(0);
+        for (int k = j + 1; k < PANEL; k++) {
+            w[k] = tau[j] * (row[k] + scale * s[k]);
+            r[j * PANEL + k] = row[k] -= w[k];
+        }
+        const lanes minus = -w;
+        for (i = (size_t)j + 1; i < m; i++) {
+            double *at = a + i * ld;
+            const double v = scale * at[j];
+            const lanes x = spread(v);
+            lanes y = *(const lanes_anywhere *)at;
+            add_product(&y, &x, &minus, fused);
+            *(lanes_anywhere *)at = y;
+            at[j] = v;
+        }
+    }
+    for (int j = 0; j < columns; j++)
+        for (int k = j; k < PANEL; k++)
+            a[(size_t)j * ld + (size_t)k] = j == k;
+    project(m, a, a, ld, gram, 1, fused);
+    form_t(gram, tau, t);
+}
+
+/* Factors a block (m,ld), carrying its columns from np on. top (n,ld) receives R and the first n
+ * rows of the carried columns; t has a tile for each panel. */
+INLINE void factor_block(size_t m, size_t n, size_t np, size_t ld, double *a, double *top,
+                         double *t, const bool fused)
+{
+    memset(top, 0, n * ld * sizeof *top);
+    for (size_t j = 0; j < np; j += PANEL, t += TILE) {
+        double r[TILE];
+        const size_t rows = m > j ? m - j : 0, kept = min_size(n - j, PANEL);
+        double *v = a + j * ld + j;
+        if (rows == 0)
+            break;
+        factor_panel(rows, v, ld, r, t, fused);
+        for (size_t i = 0; i < min_size(kept, rows); i++)
+            memcpy(top + (j + i) * ld + j, r + i * PANEL, PANEL * sizeof *r);
+        for (size_t k = j + PANEL; k < ld;) {
+            const size_t groups = k + PANEL < ld ? 2 : 1;
+            double *c = a + j * ld + k;
+            if (groups == 2)
+                eliminate(rows, v, t, c, ld, 2, fused);
+            else
+                eliminate(rows, v, t, c, ld, 1, fused);
+            for (size_t i = 0; i < min_size(kept, rows); i++)
+                memcpy(top + (j + i) * ld + k, c + i * ld, groups * PANEL * sizeof *c);
+            k += groups * PANEL;
+        }
+    }
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static void
+factor_block_512(size_t m, size_t n, size_t np, size_t ld, double *a, double *top, double *t)
+{
+    factor_block(m, n, np, ld, a, top, t, true);
+}
+
+__attribute__((target("avx2,fma"))) static void
+factor_block_256(size_t m, size_t n, size_t np, size_t ld, double *a, double *top, double *t)
+{
+    factor_block(m, n, np, ld, a, top, t, true);
+}
+#endif
+
+static void factor_block_any(size_t m, size_t n, size_t np, size_t ld, double *a, double *top,
+                             double *t)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f"))
+        factor_block_512(m, n, np, ld, a, top, t);
+    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        factor_block_256(m, n, np, ld, a, top, t);
+    else
+        factor_block(m, n, np, ld, a, top, t, false);
+#else
+    factor_block(m, n, np, ld, a, top, t, false);
+#endif
+}
+
+/* ---- the tree ----------------------------------------------------------------------------- */
+
+static size_t count_blocks(size_t m, size_t n, size_t ld)
+{
+    size_t rows = BLOCK_DOUBLES / ld;
+    if (rows < BLOCK_RATIO * n)
+        rows = BLOCK_RATIO * n;
+    const size_t blocks = m / rows;
+    return blocks > 0 ? blocks : 1;
+}
+
+/* The first row of block b of nblocks over m rows. */
+static size_t block_start(size_t m, size_t nblocks, size_t b)
+{
+    const size_t rows = m / nblocks, longer = m % nblocks;
+    return b * rows + min_size(b, longer);
+}
+
+/* Lays the levels out from `work` (NULL: only measures). Returns the bytes. */
+static size_t lay_out(peri_tsqr *f, char *work)
+{
+    size_t bytes = 0, m = f->m;
+    const size_t tiles = f->np / PANEL * TILE;
+    bool overflow = false;
+    char *base = work;
+#define TAKE(pointer, count)                                                                       \
+    do {                                                                                           \
+        size_t taken_ = 0;                                                                         \
+        if (base != NULL)                                                                          \
+            (pointer) = (double *)(void *)(base + bytes);                                          \
+        overflow |= __builtin_mul_overflow((size_t)(count), sizeof(double), &taken_) ||            \
+                    taken_ > SIZE_MAX / 4;                                                         \
+        overflow |= __builtin_add_overflow(bytes, (taken_ + 63) / 64 * 64, &bytes);                \
+    } while (0)
+    f->nlevels = 0;
+    for (;;) {
+        const int at = f->nlevels++;
+        const size_t nblocks = count_blocks(m, f->n, f->ld);
+        const bool keep = at > 0 || f->stored;
+        const size_t largest = m / nblocks + (m % nblocks != 0), slots = min_size(nblocks, SLOTS);
+        f->level[at].m = m;
+        f->level[at].nblocks = nblocks;
+        size_t vcount = 0;
+        overflow |= __builtin_mul_overflow(keep ? m : slots * largest, f->ld, &vcount);
+        TAKE(f->level[at].v, vcount);
+        TAKE(f->level[at].t, (keep ? nblocks : slots) * tiles);
+        if (nblocks == 1 || overflow)
+            break;
+        m = nblocks * f->n;
+    }
+    TAKE(f->r, f->n * f->ld);
+#undef TAKE
+    return overflow ? SIZE_MAX : bytes;
+}
+
+static peri_tsqr describe(size_t m, size_t n, size_t p, bool store)
+{
+    peri_tsqr f = {.m = m, .n = n, .p = p, .stored = store};
+    f.np = padded(n);
+    f.ld = f.np + padded(p);
+    /* Rows a multiple of 512 bytes apart would meet in few sets of the cache. */
+    if (f.ld % 64 == 0)
+        f.ld += PANEL;
+    return f;
+}
+
+/* The scratch for colmax of the blocks in work follows the levels. */
+static size_t colmax_bytes(const peri_tsqr *f)
+{
+    return SLOTS * f->ld * sizeof(double);
+}
+
+size_t peri_tsqr_work(size_t m, size_t n, size_t p, bool store)
+{
+    if (n > SIZE_MAX / 1024 || p > SIZE_MAX / 1024)
+        return SIZE_MAX;
+    peri_tsqr f = describe(m, n, p, store);
+    size_t bytes = lay_out(&f, NULL);
+    if (bytes == SIZE_MAX || __builtin_add_overflow(bytes, colmax_bytes(&f), &bytes))
+        return SIZE_MAX;
+    return bytes;
+}
+
+typedef struct {
+    const peri_tsqr *f;
+    int level;
+    size_t first; /* block of this wave's block 0 */
+    const double *X, *B, *scale;
+    size_t ldx, ldb;
+    double *top;    /* of all blocks, (nblocks n, ld) */
+    double *colmax; /* (SLOTS, ld) */
+    bool bad[SLOTS];
+} wave;
+
+/* to = from * scale over n numbers; most keeps the largest magnitudes. Whether one is not finite.
+ */
+static bool load_row(double *to, const double *from, const double *scale, size_t n, double *most)
+{
+    double bad = 0;
+    for (size_t j = 0; j < n; j++) {
+        const double x = from[j], size = fabs(x);
+        bad += x - x;
+        most[j] = size > most[j] ? size : most[j];
+        to[j] = scale ? x * scale[j] : x;
+    }
+    return bad != 0;
+}
+
+INLINE bool load_row_lanes(double *to, const double *from, size_t n, double *most)
+{
+    lanes bad = spread(0);
+    size_t j = 0;
+    for (; j + PANEL <= n; j += PANEL) {
+        const lanes x = *(const lanes_anywhere *)(from + j);
+        lanes high = *(const lanes_anywhere *)(most + j);
+        bad += x - x;
+        for (int l = 0; l < PANEL; l++) {
+            const double size = fabs(x[l]);
+            high[l] = size > high[l] ? size : high[l];
+        }
+        *(lanes_anywhere *)(most + j) = high;
+        *(lanes_anywhere *)(to + j) = x;
+    }
+    double sum = 0;
+    for (int l = 0; l < PANEL; l++)
+        sum += bad[l];
+    return load_row(to + j, from + j, NULL, n - j, most + j) || sum != 0;
+}
+
+INLINE bool load_block(const wave *w, size_t row, size_t m, double *a, double *most)
+{
+    const peri_tsqr *f = w->f;
+    bool bad = false;
+    for (size_t i = 0; i < m; i++, a += f->ld) {
+        const double *x = w->X + (row + i) * w->ldx;
+        if (w->scale == NULL)
+            bad |= load_row_lanes(a, x, f->n, most);
+        else
+            bad |= load_row(a, x, w->scale, f->n, most);
+        for (size_t j = f->n; j < f->np; j++)
+            a[j] = 0;
+        if (f->p > 0)
+            bad |= load_row(a + f->np, w->B + (row + i) * w->ldb, NULL, f->p, most + f->np);
+        for (size_t j = f->np + f->p; j < f->ld; j++)
+            a[j] = 0;
+    }
+    return bad;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static bool load_block_512(const wave *w, size_t row, size_t m,
+                                                              double *a, double *most)
+{
+    return load_block(w, row, m, a, most);
+}
+#endif
+
+static bool load_block_any(const wave *w, size_t row, size_t m, double *a, double *most)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f"))
+        return load_block_512(w, row, m, a, most);
+#endif
+    return load_block(w, row, m, a, most);
+}
+
+static void run_block(void *context, size_t slot)
+{
+    wave *w = context;
+    const peri_tsqr *f = w->f;
+    const size_t b = w->first + slot, m = f->level[w->level].m;
+    const size_t nblocks = f->level[w->level].nblocks, tiles = f->np / PANEL * TILE;
+    const size_t start = block_start(m, nblocks, b), end = block_start(m, nblocks, b + 1);
+    const bool keep = w->level > 0 || f->stored;
+    const size_t largest = m / nblocks + (m % nblocks != 0);
+    double *a = f->level[w->level].v + (keep ? start : slot * largest) * f->ld;
+    double *t = f->level[w->level].t + (keep ? b : slot) * tiles;
+    if (w->level == 0) {
+        w->bad[slot] = load_block_any(w, start, end - start, a, w->colmax + slot * f->ld);
+        if (w->bad[slot])
+            return;
+    }
+    factor_block_any(end - start, f->n, f->np, f->ld, a, w->top + b * f->n * f->ld, t);
+}
+
+static peri_status find_bad(const peri_tsqr *f, const wave *w, peri_facts *facts)
+{
+    for (size_t i = 0; i < f->m; i++) {
+        for (size_t j = 0; j < f->n + f->p; j++) {
+            const double x = j < f->n ? w->X[i * w->ldx + j] : w->B[i * w->ldb + (j - f->n)];
+            if (isfinite(x))
+                continue;
+            *facts = (peri_facts){.arg = j < f->n ? "X" : "y", .nindex = 2, .got = x};
+            facts->index[0] = i;
+            facts->index[1] = j < f->n ? j : j - f->n;
+            return PERI_ERR_NONFINITE;
+        }
+    }
+    return PERI_OK;
+}
+
+peri_status peri_tsqr_factor(peri_tsqr *f, size_t m, size_t n, size_t p, const double *X,
+                             size_t ldx, const double *scale, const double *B, size_t ldb,
+                             bool store, void *work, double *colmax, const peri_stop *stop,
+                             peri_facts *facts)
+{
+    *f = describe(m, n, p, store);
+    const size_t bytes = lay_out(f, work);
+    wave w = {.f = f, .X = X, .B = B, .scale = scale, .ldx = ldx, .ldb = ldb};
+    w.colmax = (double *)(void *)((char *)work + bytes);
+    memset(w.colmax, 0, colmax_bytes(f));
+    /* With one thread each block reuses the memory, still in the cache, of the one before. */
+    const size_t at_once = store ? SLOTS : min_size((size_t)peri_threads(0), SLOTS);
+    for (w.level = 0; w.level < f->nlevels; w.level++) {
+        const size_t nblocks = f->level[w.level].nblocks;
+        w.top = w.level + 1 < f->nlevels ? f->level[w.level + 1].v : f->r;
+        for (w.first = 0; w.first < nblocks; w.first += at_once) {
+            const size_t count = min_size(nblocks - w.first, at_once);
+            peri_pool_run(count, run_block, &w);
+            for (size_t slot = 0; w.level == 0 && slot < count; slot++)
+                if (w.bad[slot])
+                    return find_bad(f, &w, facts);
+            if (peri_stop_requested(stop))
+                return PERI_ERR_INTERRUPTED;
+        }
+    }
+    for (size_t j = 0; j < n + p; j++) {
+        colmax[j] = 0;
+        for (size_t slot = 0; slot < SLOTS; slot++) {
+            const double size = w.colmax[slot * f->ld + (j < n ? j : f->np + j - n)];
+            colmax[j] = size > colmax[j] ? size : colmax[j];
+        }
+    }
+    return PERI_OK;
+}
+
+/* ---- Q ------------------------------------------------------------------------------------ */
+
+/* c (m,q) becomes (I - V T' V^T) c, T' = T^T or T. w is (8,q). */
+static void apply_panel(size_t m, const double *v, size_t ld, const double *t, bool transpose,
+                        double *c, size_t q, double *w)
+{
+    memset(w, 0, PANEL * q * sizeof *w);
+    for (size_t i = 0; i < m; i++)
+        for (size_t k = 0; k < q; k++)
+            for (size_t l = 0; l < PANEL; l++)
+                w[k * PANEL + l] += v[i * ld + l] * c[i * q + k];
+    for (size_t k = 0; k < q; k++) {
+        double tw[PANEL] = {0};
+        for (int i = 0; i < PANEL; i++)
+            for (int l = 0; l < PANEL; l++)
+                tw[i] +=
+                    (transpose ? t[l * PANEL + i] : t[i * PANEL + l]) * w[k * PANEL + (size_t)l];
+        memcpy(w + k * PANEL, tw, sizeof tw);
+    }
+    for (size_t i = 0; i < m; i++)
+        for (size_t k = 0; k < q; k++) {
+            double sum = 0;
+            for (size_t l = 0; l < PANEL; l++)
+                sum += v[i * ld + l] * w[k * PANEL + l];
+            c[i * q + k] -= sum;
+        }
+}
+
+size_t peri_tsqr_apply_work(const peri_tsqr *f, size_t q)
+{
+    size_t rows = PANEL;
+    for (int level = 1; level < f->nlevels; level++)
+        rows += f->level[level].m;
+    return rows * q * sizeof(double);
+}
+
+void peri_tsqr_apply(const peri_tsqr *f, bool transpose, double *top, double *c, size_t q,
+                     void *work)
+{
+    double *panel = work, *vector[PERI_TSQR_LEVELS + 1] = {c};
+    double *next = panel + PANEL * q;
+    for (int level = 1; level < f->nlevels; level++) {
+        vector[level] = next;
+        next += f->level[level].m * q;
+    }
+    vector[f->nlevels] = top;
+    const size_t n = f->n, row = q * sizeof(double), panels = f->np / PANEL;
+    for (int step = 0; step < f->nlevels; step++) {
+        const int level = transpose ? step : f->nlevels - 1 - step;
+        const size_t m = f->level[level].m, nblocks = f->level[level].nblocks;
+        for (size_t b = 0; b < nblocks; b++) {
+            const size_t start = block_start(m, nblocks, b);
+            const size_t rows = block_start(m, nblocks, b + 1) - start;
+            const double *v = f->level[level].v + start * f->ld;
+            const double *t = f->level[level].t + b * panels * TILE;
+            double *part = vector[level] + start * q, *above = vector[level + 1] + b * n * q;
+            if (!transpose)
+                memcpy(part, above, n * row);
+            for (size_t k = 0; k < panels; k++) {
+                const size_t j = transpose ? k : panels - 1 - k;
+                if (rows > j * PANEL)
+                    apply_panel(rows - j * PANEL, v + j * PANEL * f->ld + j * PANEL, f->ld,
+                                t + j * TILE, transpose, part + j * PANEL * q, q, panel);
+            }
+            if (transpose)
+                memcpy(above, part, n * row);
+        }
+    }
+}
