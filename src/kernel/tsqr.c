@@ -26,9 +26,8 @@ typedef double lanes __attribute__((vector_size(64)));
 typedef double lanes_anywhere __attribute__((vector_size(64), aligned(8)));
 
 #define INLINE static inline __attribute__((always_inline))
-#if defined(__GNUC__) && !defined(__clang__)
+/* Vectors stay within this file, where all of it is inlined: no ABI is touched. */
 #pragma GCC diagnostic ignored "-Wpsabi"
-#endif
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -415,7 +414,8 @@ INLINE bool load_block(const wave *w, size_t row, size_t m, double *a, double *m
         for (size_t j = f->n; j < f->np; j++)
             a[j] = 0;
         if (f->p > 0)
-            bad |= load_row(a + f->np, w->B + (row + i) * w->ldb, NULL, f->p, most + f->np);
+            bad |= load_row(a + f->np, w->B + (row + i) * w->ldb,
+                            w->scale != NULL ? w->scale + f->n : NULL, f->p, most + f->np);
         for (size_t j = f->np + f->p; j < f->ld; j++)
             a[j] = 0;
     }
@@ -545,6 +545,18 @@ size_t peri_tsqr_apply_work(const peri_tsqr *f, size_t q)
     return rows * q * sizeof(double);
 }
 
+/* Between calls what belongs to the level above lies in the first n rows of the blocks below. */
+static void move_tops(const peri_tsqr *f, int level, double *below, double *above, size_t q,
+                      bool up)
+{
+    const size_t nblocks = f->level[level].nblocks, count = f->n * q;
+    for (size_t b = 0; b < nblocks; b++) {
+        double *place = below + block_start(f->level[level].m, nblocks, b) * q;
+        memcpy(up ? above + b * count : place, up ? place : above + b * count,
+               count * sizeof *above);
+    }
+}
+
 void peri_tsqr_apply(const peri_tsqr *f, bool transpose, double *top, double *c, size_t q,
                      void *work)
 {
@@ -556,6 +568,9 @@ void peri_tsqr_apply(const peri_tsqr *f, bool transpose, double *top, double *c,
     }
     vector[f->nlevels] = top;
     const size_t n = f->n, row = q * sizeof(double), panels = f->np / PANEL;
+    if (!transpose)
+        for (int level = 0; level + 1 < f->nlevels; level++)
+            move_tops(f, level, vector[level], vector[level + 1], q, true);
     for (int step = 0; step < f->nlevels; step++) {
         const int level = transpose ? step : f->nlevels - 1 - step;
         const size_t m = f->level[level].m, nblocks = f->level[level].nblocks;
@@ -577,4 +592,7 @@ void peri_tsqr_apply(const peri_tsqr *f, bool transpose, double *top, double *c,
                 memcpy(above, part, n * row);
         }
     }
+    if (transpose)
+        for (int level = f->nlevels - 2; level >= 0; level--)
+            move_tops(f, level, vector[level], vector[level + 1], q, false);
 }

@@ -40,9 +40,9 @@ typedef struct {
  * `store` it is about (m, ld) doubles, without it a few blocks. */
 size_t peri_tsqr_work(size_t m, size_t n, size_t p, bool store);
 
-/* Factors X diag(scale), carrying B. X is (m,n) with rows ldx apart, B (m,p) with rows ldb apart;
- * scale has n numbers, NULL for ones. colmax (n+p) becomes the largest magnitude of each column of
- * X (unscaled) and B. m >= n >= 1. *f points into work afterwards.
+/* Factors [X B] diag(scale), carrying B. X is (m,n) with rows ldx apart, B (m,p) with rows ldb
+ * apart; scale has n + p numbers, NULL for ones. colmax (n+p) becomes the largest magnitude of each
+ * column, unscaled. m >= n >= 1. *f points into work afterwards.
  * PERI_ERR_NONFINITE: facts.arg is "X" or "y", facts.index its row and column. */
 peri_status peri_tsqr_factor(peri_tsqr *f, size_t m, size_t n, size_t p, const double *X,
                              size_t ldx, const double *scale, const double *B, size_t ldb,
@@ -53,7 +53,8 @@ peri_status peri_tsqr_factor(peri_tsqr *f, size_t m, size_t n, size_t p, const d
 size_t peri_tsqr_apply_work(const peri_tsqr *f, size_t q);
 
 /* With `transpose`, [top; c] = Q^T c: top (n,q) receives the first n rows; the others stay in c
- * (m,q) in an order of Q's own. Without it, c = Q [top; c]. Needs f->stored. */
+ * (m,q) in an order of Q's own, n of its rows being unused. Without it, c = Q [top; c]. Needs
+ * f->stored. */
 void peri_tsqr_apply(const peri_tsqr *f, bool transpose, double *top, double *c, size_t q,
                      void *work);
 
