@@ -151,65 +151,84 @@ INLINE void eliminate(size_t m, const double *v, const double t[TILE], double *c
     deflate(m, v, c, ld, tw, groups, fused);
 }
 
+/* s = the dot products of column j below its diagonal with each column of the panel there. */
+INLINE lanes dot_columns(size_t m, const double *a, size_t ld, const int j, const bool fused)
+{
+    lanes s = spread(0);
+    for (size_t i = (size_t)j + 1; i < m; i++) {
+        const lanes y = *(const lanes_anywhere *)(a + i * ld), x = spread(y[j]);
+        add_product(&s, &x, &y, fused);
+    }
+    return s;
+}
+
+/* One row of the panel: becomes v in column j, loses v w to its right; s gains what column j + 1
+ * adds to its dot products. */
+INLINE void reflect_row(double *at, const int j, double scale, const lanes *minus, lanes *s,
+                        const bool fused)
+{
+    lanes y = *(const lanes_anywhere *)at;
+    const double v = scale * y[j];
+    const lanes x = spread(v);
+    add_product(&y, &x, minus, fused);
+    y[j] = v;
+    *(lanes_anywhere *)at = y;
+    if (j + 1 < PANEL) {
+        const lanes next = spread(y[j + 1]);
+        add_product(s, &next, &y, fused);
+    }
+}
+
+/* Eliminates column j of the panel. s: dot_columns of j, on return those of j + 1. */
+INLINE void reflect(size_t m, double *a, size_t ld, const int j, double r[TILE], double tau[PANEL],
+                    lanes *s, const bool fused)
+{
+    double *row = a + (size_t)j * ld;
+    const double alpha = row[j], below = (*s)[j];
+    for (int k = j; k < PANEL; k++)
+        r[j * PANEL + k] = row[k];
+    tau[j] = 0;
+    if (below == 0) { /* nothing to eliminate: H_j = I */
+        if (j + 1 < PANEL)
+            *s = dot_columns(m, a, ld, j + 1, fused);
+        return;
+    }
+    const double beta = -copysign(sqrt(alpha * alpha + below), alpha);
+    const double scale = 1 / (alpha - beta);
+    tau[j] = (beta - alpha) / beta;
+    r[j * PANEL + j] = beta;
+    lanes minus = spread(0);
+    for (int k = j + 1; k < PANEL; k++) {
+        minus[k] = -tau[j] * (row[k] + scale * (*s)[k]);
+        r[j * PANEL + k] = row[k] += minus[k];
+    }
+    lanes even = spread(0), odd = even, ignored = even;
+    size_t i = (size_t)j + 1;
+    if (i < m)
+        reflect_row(a + i * ld, j, scale, &minus, &ignored, fused);
+    for (i++; i + 2 <= m; i += 2) {
+        reflect_row(a + i * ld, j, scale, &minus, &even, fused);
+        reflect_row(a + (i + 1) * ld, j, scale, &minus, &odd, fused);
+    }
+    if (i < m)
+        reflect_row(a + i * ld, j, scale, &minus, &even, fused);
+    *s = even + odd;
+}
+
 /* Factors the panel a (m,8), rows ld apart: V replaces it, its triangle goes to r, T to t. */
 INLINE void factor_panel(size_t m, double *a, size_t ld, double r[TILE], double t[TILE],
                          const bool fused)
 {
     double tau[PANEL] = {0}, gram[TILE];
-    const int columns = (int)min_size(PANEL, m);
     memset(r, 0, TILE * sizeof *r);
-    for (int j = 0; j < columns; j++) {
-        /* s = the dot products of column j below the diagonal with each column there */
-        lanes s0 = spread(0), s1 = s0, s2 = s0, s3 = s0;
-        size_t i = (size_t)j + 1;
-        for (; i + 4 <= m; i += 4) {
-            const double *at = a + i * ld;
-            const lanes x0 = spread(at[j]), x1 = spread(at[ld + (size_t)j]);
-            const lanes x2 = spread(at[2 * ld + (size_t)j]), x3 = spread(at[3 * ld + (size_t)j]);
-            const lanes y0 = *(const lanes_anywhere *)at;
-            const lanes y1 = *(const lanes_anywhere *)(at + ld);
-            const lanes y2 = *(const lanes_anywhere *)(at + 2 * ld);
-            const lanes y3 = *(const lanes_anywhere *)(at + 3 * ld);
-            add_product(&s0, &x0, &y0, fused);
-            add_product(&s1, &x1, &y1, fused);
-            add_product(&s2, &x2, &y2, fused);
-            add_product(&s3, &x3, &y3, fused);
-        }
-        for (; i < m; i++) {
-            const lanes x = spread(a[i * ld + (size_t)j]);
-            const lanes y = *(const lanes_anywhere *)(a + i * ld);
-            add_product(&s0, &x, &y, fused);
-        }
-        const lanes s = (s0 + s1) + (s2 + s3);
-        double *row = a + (size_t)j * ld;
-        const double alpha = row[j], below = s[j];
-        for (int k = j; k < PANEL; k++)
-            r[j * PANEL + k] = row[k];
-        if (below == 0) /* nothing to eliminate: H_j = I */
-            continue;
-        const double beta = -copysign(sqrt(alpha * alpha + below), alpha);
-        const double scale = 1 / (alpha - beta);
-        tau[j] = (beta - alpha) / beta;
-        r[j * PANEL + j] = beta;
-        lanes w = spread(0);
-        for (int k = j + 1; k < PANEL; k++) {
-            w[k] = tau[j] * (row[k] + scale * s[k]);
-            r[j * PANEL + k] = row[k] -= w[k];
-        }
-        const lanes minus = -w;
-        for (i = (size_t)j + 1; i < m; i++) {
-            double *at = a + i * ld;
-            const double v = scale * at[j];
-            const lanes x = spread(v);
-            lanes y = *(const lanes_anywhere *)at;
-            add_product(&y, &x, &minus, fused);
-            *(lanes_anywhere *)at = y;
-            at[j] = v;
-        }
-    }
-    for (int j = 0; j < columns; j++)
-        for (int k = j; k < PANEL; k++)
-            a[(size_t)j * ld + (size_t)k] = j == k;
+    lanes s = dot_columns(m, a, ld, 0, fused);
+#pragma GCC unroll 8
+    for (int j = 0; j < PANEL; j++)
+        if ((size_t)j < m)
+            reflect(m, a, ld, j, r, tau, &s, fused);
+    for (size_t j = 0; j < min_size(PANEL, m); j++)
+        for (size_t k = j; k < PANEL; k++)
+            a[j * ld + k] = j == k;
     project(m, a, a, ld, gram, 1, fused);
     form_t(gram, tau, t);
 }
