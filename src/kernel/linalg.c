@@ -1,0 +1,765 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * LAPACK is called by its Fortran names through lapacke.h's prototypes; f64 and f32 meet in the
+ * small functions at the top, so that what follows is written once.
+ */
+#include "kernel/linalg.h"
+
+#include <cblas.h>
+#include <float.h>
+#include <lapacke.h>
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- f64 and f32 --------------------------------------------------------------------------- */
+
+static double get(int dtype, const void *x, size_t i)
+{
+    return dtype == PERI_F32 ? (double)((const float *)x)[i] : ((const double *)x)[i];
+}
+
+static void put(int dtype, void *x, size_t i, double value)
+{
+    if (dtype == PERI_F32)
+        ((float *)x)[i] = (float)value;
+    else
+        ((double *)x)[i] = value;
+}
+
+/* Calls the routine of the dtype with these arguments. */
+#define CALL(dtype, name, ...)                                                                     \
+    do {                                                                                           \
+        if ((dtype) == PERI_F32)                                                                   \
+            LAPACK_s##name(__VA_ARGS__);                                                           \
+        else                                                                                       \
+            LAPACK_d##name(__VA_ARGS__);                                                           \
+    } while (0)
+
+static int getrf(int dtype, int n, void *a, int *pivot)
+{
+    int info = 0;
+    CALL(dtype, getrf, &n, &n, a, &n, pivot, &info);
+    return info;
+}
+
+static int getri(int dtype, int n, void *a, const int *pivot, void *work, int lwork)
+{
+    int info = 0;
+    CALL(dtype, getri, &n, a, &n, pivot, work, &lwork, &info);
+    return info;
+}
+
+static int potrf(int dtype, int n, void *a)
+{
+    int info = 0;
+    CALL(dtype, potrf, "U", &n, a, &n, &info);
+    return info;
+}
+
+static void gelqf(int dtype, int m, int n, void *a, void *tau, void *work, int lwork)
+{
+    int info = 0;
+    CALL(dtype, gelqf, &m, &n, a, &m, tau, work, &lwork, &info);
+}
+
+static void orglq(int dtype, int m, int n, int k, void *a, int lda, const void *tau, void *work,
+                  int lwork)
+{
+    int info = 0;
+    CALL(dtype, orglq, &m, &n, &k, a, &lda, tau, work, &lwork, &info);
+}
+
+static int gesdd(int dtype, const char *job, int m, int n, void *a, void *s, void *u, void *vt,
+                 int ldvt, void *work, int lwork, int *iwork)
+{
+    int info = 0;
+    CALL(dtype, gesdd, job, &m, &n, a, &m, s, u, &m, vt, &ldvt, work, &lwork, iwork, &info);
+    return info;
+}
+
+static int syevd(int dtype, int n, void *a, void *w, void *work, int lwork, int *iwork, int liwork)
+{
+    int info = 0;
+    CALL(dtype, syevd, "V", "U", &n, a, &n, w, work, &lwork, iwork, &liwork, &info);
+    return info;
+}
+
+/* x = T^-1 x or T^-T x over (n,p), T a triangle of the row-major a. */
+static void solve_triangle(int dtype, bool lower, bool transpose, bool unit, size_t n, size_t p,
+                           const void *a, void *x)
+{
+    const CBLAS_UPLO uplo = lower ? CblasLower : CblasUpper;
+    const CBLAS_TRANSPOSE trans = transpose ? CblasTrans : CblasNoTrans;
+    const CBLAS_DIAG diag = unit ? CblasUnit : CblasNonUnit;
+    const int rows = (int)n, cols = (int)p;
+    if (p == 1 && dtype == PERI_F32)
+        cblas_strsv(CblasRowMajor, uplo, trans, diag, rows, a, rows, x, 1);
+    else if (p == 1)
+        cblas_dtrsv(CblasRowMajor, uplo, trans, diag, rows, a, rows, x, 1);
+    else if (dtype == PERI_F32)
+        cblas_strsm(CblasRowMajor, CblasLeft, uplo, trans, diag, rows, cols, 1, a, rows, x, cols);
+    else
+        cblas_dtrsm(CblasRowMajor, CblasLeft, uplo, trans, diag, rows, cols, 1, a, rows, x, cols);
+}
+
+/* ---- the way in and out --------------------------------------------------------------------- */
+
+/* A sum of squares that is finite if and only if every element is, unless elements are extreme. */
+static double finite_sum(int dtype, size_t count, const void *from)
+{
+    enum { LANES = 8 };
+    double sum[LANES] = {0};
+    size_t i = 0;
+    if (dtype == PERI_F32) {
+        const float *x = from;
+        for (; i + LANES <= count; i += LANES)
+            for (size_t l = 0; l < LANES; l++)
+                sum[l] += (double)x[i + l] * (double)x[i + l];
+    } else {
+        const double *x = from;
+        for (; i + LANES <= count; i += LANES)
+            for (size_t l = 0; l < LANES; l++)
+                sum[l] += x[i + l] * x[i + l];
+    }
+    for (; i < count; i++)
+        sum[0] += get(dtype, from, i) * get(dtype, from, i);
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+/* to (cols,rows) = the transpose of from (rows,cols), rows of to `ld` apart. */
+static void copy_flipped(int dtype, size_t rows, size_t cols, const void *from, size_t ld, void *to)
+{
+    enum { TILE = 16 };
+    for (size_t j0 = 0; j0 < cols; j0 += TILE)
+        for (size_t i = 0; i < rows; i++)
+            for (size_t j = j0; j < min_size(j0 + TILE, cols); j++)
+                if (dtype == PERI_F32)
+                    ((float *)to)[j * ld + i] = ((const float *)from)[i * cols + j];
+                else
+                    ((double *)to)[j * ld + i] = ((const double *)from)[i * cols + j];
+}
+
+static void transpose_square(int dtype, size_t n, void *a)
+{
+    enum { TILE = 16 };
+    for (size_t i0 = 0; i0 < n; i0 += TILE)
+        for (size_t j0 = 0; j0 <= i0; j0 += TILE)
+            for (size_t i = i0; i < min_size(i0 + TILE, n); i++)
+                for (size_t j = j0; j < min_size(j0 + TILE, i); j++) {
+                    if (dtype == PERI_F32) {
+                        float *x = (float *)a + i * n + j, *y = (float *)a + j * n + i, t = *x;
+                        *x = *y;
+                        *y = t;
+                    } else {
+                        double *x = (double *)a + i * n + j, *y = (double *)a + j * n + i, t = *x;
+                        *x = *y;
+                        *y = t;
+                    }
+                }
+}
+
+/* Copies the (rows,cols) matrix `from`, by name `arg`, to `to`, times 2^-*shift: *shift is 0 but
+ * for extreme elements; even. to NULL only checks; `flip` copies the transpose. */
+static peri_status load(int dtype, size_t rows, size_t cols, const void *from, const char *arg,
+                        bool flip, void *to, int *shift, peri_facts *facts)
+{
+    enum { CHUNK = 2048, STRIP = 16 };
+    const size_t count = rows * cols, es = peri_dtype_size(dtype);
+    const double high = dtype == PERI_F32 ? 0x1p60 : 0x1p600;
+    const double low = dtype == PERI_F32 ? 0x1p-60 : 0x1p-600;
+    *facts = (peri_facts){0};
+    *shift = 0;
+    if (rows > INT_MAX || cols > INT_MAX) {
+        facts->arg = arg;
+        facts->got = (double)max_size(rows, cols);
+        return PERI_ERR_TOO_LARGE;
+    }
+    double sum = 0;
+    /* A part of some rows is checked, then copied from the cache. */
+    const size_t step = flip ? STRIP : max_size(CHUNK / max_size(cols, 1), 1);
+    for (size_t i = 0; i < rows && cols > 0; i += step) {
+        const size_t part = min_size(rows - i, step);
+        const char *at = (const char *)from + i * cols * es;
+        sum += finite_sum(dtype, part * cols, at);
+        if (to != NULL && flip)
+            copy_flipped(dtype, part, cols, at, rows, (char *)to + i * es);
+        else if (to != NULL)
+            memcpy((char *)to + i * cols * es, at, part * cols * es);
+    }
+    if (sum < high && sum > low)
+        return PERI_OK;
+    double most = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double x = get(dtype, from, i);
+        if (!isfinite(x)) {
+            facts->arg = arg;
+            facts->nindex = 2;
+            facts->index[0] = i / cols;
+            facts->index[1] = i % cols;
+            facts->got = x;
+            return PERI_ERR_NONFINITE;
+        }
+        most = fabs(x) > most ? fabs(x) : most;
+    }
+    const double edge = dtype == PERI_F32 ? 0x1p50 : 0x1p400;
+    if (to == NULL || most == 0 || (most < edge && most > 1 / edge))
+        return PERI_OK;
+    *shift = ilogb(most) / 2 * 2;
+    for (size_t i = 0; i < count; i++)
+        put(dtype, to, i, ldexp(get(dtype, from, i), -*shift));
+    return PERI_OK;
+}
+
+static void scale_back(int dtype, size_t count, void *x, int shift)
+{
+    for (size_t i = 0; i < count && shift != 0; i++)
+        put(dtype, x, i, ldexp(get(dtype, x, i), shift));
+}
+
+/* Hands out parts of the workspace; with base NULL it only counts. */
+typedef struct {
+    char *base;
+    size_t used;
+    bool overflow;
+} arena;
+
+static void *take(arena *a, size_t rows, size_t cols, size_t size)
+{
+    size_t bytes = 0;
+    a->overflow |= __builtin_mul_overflow(rows, cols, &bytes);
+    a->overflow |= __builtin_mul_overflow(bytes, size, &bytes) || bytes > SIZE_MAX / 8;
+    bytes = a->overflow ? 0 : (bytes + 63) / 64 * 64;
+    void *at = a->base ? a->base + a->used : NULL;
+    a->overflow |= __builtin_add_overflow(a->used, bytes, &a->used);
+    return at;
+}
+
+typedef struct {
+    void *a, *b, *c, *tau, *lapack;
+    double *x, *y;
+    int *pivot, *iwork;
+    size_t lwork, liwork; /* an lwork over INT_MAX: LAPACK cannot do this size */
+} room;
+
+/* The size of gesdd's workspace. Asking LAPACK takes longer than the SVD of a small matrix. */
+static size_t gesdd_lwork(int dtype, const char *job, size_t m, size_t n)
+{
+    const size_t k = min_size(m, n), most = max_size(m, n);
+    const size_t enough = 5 * k * k + 12 * k + 2 * most + 64 * (k + most);
+    if (most <= 24)
+        return enough;
+    double ask = 0;
+    float ask32 = 0;
+    int ignored = 0;
+    gesdd(dtype, job, (int)m, (int)n, &ask, &ask, &ask, &ask, (int)k,
+          dtype == PERI_F32 ? (void *)&ask32 : (void *)&ask, -1, &ignored);
+    /* A float cannot hold every size, and LAPACK may have rounded it down. */
+    const double size = dtype == PERI_F32 ? (double)ask32 * (1 + 2 * (double)FLT_EPSILON) : ask;
+    return size >= (double)INT_MAX || size <= 0 ? (size_t)INT_MAX + 1 : (size_t)size + 1;
+}
+
+static room lay_out(peri_linalg_op op, int dtype, size_t m, size_t n, arena *w)
+{
+    const size_t es = peri_dtype_size(dtype), k = min_size(m, n), most = max_size(m, n);
+    room r = {0};
+    r.lwork = 64 * max_size(most, 1);
+    switch (op) {
+    case PERI_LINALG_SOLVE:
+        r.a = take(w, n, n, es);
+        r.pivot = take(w, n, 1, sizeof(int));
+        r.b = take(w, n, 2, es);
+        r.c = take(w, n, 2, es);
+        break;
+    case PERI_LINALG_INV:
+    case PERI_LINALG_DET:
+        r.a = op == PERI_LINALG_DET ? take(w, n, n, es) : NULL;
+        r.pivot = take(w, n, 1, sizeof(int));
+        break;
+    case PERI_LINALG_QR:
+        r.tau = take(w, max_size(k, 1), 1, es);
+        break;
+    case PERI_LINALG_SVD:
+    case PERI_LINALG_PINV:
+    case PERI_LINALG_VALUES:
+        r.a = take(w, m, n, es);
+        if (op != PERI_LINALG_SVD)
+            r.tau = take(w, k, 1, es);
+        if (op == PERI_LINALG_PINV) {
+            r.b = take(w, m, k, es);
+            r.c = take(w, k, n, es);
+        }
+        r.iwork = take(w, 8 * max_size(k, 1), 1, sizeof(int));
+        r.lwork = gesdd_lwork(dtype, op == PERI_LINALG_VALUES ? "N" : "S", n, m);
+        break;
+    case PERI_LINALG_EIGH:
+        r.lwork = 1 + 6 * n + 2 * n * n;
+        r.lwork = max_size(r.lwork, 66 * n);
+        r.liwork = 3 + 5 * n;
+        r.iwork = take(w, r.liwork, 1, sizeof(int));
+        break;
+    }
+    if (r.lwork <= INT_MAX && op != PERI_LINALG_SOLVE && op != PERI_LINALG_DET)
+        r.lapack = take(w, max_size(r.lwork, 1), 1, es);
+    return r;
+}
+
+size_t peri_linalg_work(peri_linalg_op op, int dtype, size_t m, size_t n)
+{
+    if (max_size(m, n) > INT_MAX || m == 0 || n == 0)
+        return 0;
+    arena w = {0};
+    lay_out(op, dtype, m, n, &w);
+    return w.overflow ? SIZE_MAX : w.used;
+}
+
+static peri_status too_large(size_t n, peri_facts *facts)
+{
+    *facts = (peri_facts){.arg = "A", .got = (double)n};
+    return PERI_ERR_TOO_LARGE;
+}
+
+static peri_status singular(int info, peri_facts *facts)
+{
+    *facts = (peri_facts){.arg = "A", .nindex = 1};
+    facts->index[0] = (size_t)(info - 1);
+    return PERI_ERR_SINGULAR;
+}
+
+/* ---- LU ------------------------------------------------------------------------------------- */
+
+/* Rows i and pivot[i] of x (n,p) change places: forward as the factorisation did, or back. */
+static void interchange(int dtype, size_t n, size_t p, const int *pivot, bool forward, void *x)
+{
+    for (size_t step = 0; step < n; step++) {
+        const size_t i = forward ? step : n - 1 - step, j = (size_t)pivot[i] - 1;
+        if (i == j)
+            continue;
+        if (dtype == PERI_F32)
+            cblas_sswap((int)p, (float *)x + i * p, 1, (float *)x + j * p, 1);
+        else
+            cblas_dswap((int)p, (double *)x + i * p, 1, (double *)x + j * p, 1);
+    }
+}
+
+/* getrf left A = P L U in lu, by columns: read by rows, the lower triangle is U^T and the upper one
+ * L^T with a diagonal of ones. x becomes A^-1 x, or A^-T x. (A itself is factored here, not A^T:
+ * elimination by rows meets an exact 0 where a row depends on others, as NumPy's does.) */
+static void solve_lu(int dtype, size_t n, size_t p, const void *lu, const int *pivot,
+                     bool transpose, void *x)
+{
+    if (!transpose) {
+        interchange(dtype, n, p, pivot, true, x);
+        solve_triangle(dtype, false, true, true, n, p, lu, x);
+        solve_triangle(dtype, true, true, false, n, p, lu, x);
+    } else {
+        solve_triangle(dtype, true, false, false, n, p, lu, x);
+        solve_triangle(dtype, false, false, true, n, p, lu, x);
+        interchange(dtype, n, p, pivot, false, x);
+    }
+}
+
+/* An estimate of the 1-norm of A^-T, the infinity norm of A^-1: Higham, "FORTRAN codes for
+ * estimating the one-norm of a real or complex matrix", ACM TOMS 14 (1988), with the vector of
+ * alternating signs carried beside the first. x and z are (n,2). */
+static double estimate_inverse(int dtype, size_t n, const void *lu, const int *pivot, void *x,
+                               void *z)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double grow = n > 1 ? 1 + (double)i / (double)(n - 1) : 1;
+        put(dtype, x, 2 * i, 1 / (double)n);
+        put(dtype, x, 2 * i + 1, i % 2 == 0 ? grow : -grow);
+    }
+    solve_lu(dtype, n, 2, lu, pivot, true, x);
+    double sum = 0, alternate = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += fabs(get(dtype, x, 2 * i));
+        alternate += fabs(get(dtype, x, 2 * i + 1));
+        put(dtype, z, i, get(dtype, x, 2 * i) < 0 ? -1 : 1);
+    }
+    double estimate = fmax(sum, 2 * alternate / (3 * (double)n));
+    for (int step = 0; step < 3 && n > 1 && isfinite(estimate); step++) {
+        /* z holds the signs of the last solution */
+        solve_lu(dtype, n, 1, lu, pivot, false, z);
+        size_t best = 0;
+        for (size_t i = 1; i < n; i++)
+            if (fabs(get(dtype, z, i)) > fabs(get(dtype, z, best)))
+                best = i;
+        for (size_t i = 0; i < n; i++)
+            put(dtype, x, i, i == best);
+        solve_lu(dtype, n, 1, lu, pivot, true, x);
+        sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            sum += fabs(get(dtype, x, i));
+            put(dtype, z, i, get(dtype, x, i) < 0 ? -1 : 1);
+        }
+        /* Each step reads the whole of a large matrix; the second seldom changes the first digit.
+         */
+        if (sum <= 2 * estimate) {
+            estimate = fmax(sum, estimate);
+            break;
+        }
+        estimate = sum;
+    }
+    return isnan(estimate) ? INFINITY : estimate;
+}
+
+peri_status peri_linalg_solve(int dtype, size_t n, size_t p, const void *A, const void *B, void *X,
+                              double *condition, void *work, peri_facts *facts)
+{
+    arena w = {.base = work};
+    int shift, ignored;
+    *condition = 0;
+    if (n > INT_MAX || p > INT_MAX)
+        return too_large(max_size(n, p), facts);
+    if (n == 0)
+        return PERI_OK;
+    const room r = lay_out(PERI_LINALG_SOLVE, dtype, n, n, &w);
+    peri_status status = load(dtype, n, n, A, "A", true, r.a, &shift, facts);
+    if (status == PERI_OK)
+        status = load(dtype, n, p, B, "B", false, NULL, &ignored, facts);
+    if (status != PERI_OK)
+        return status;
+    memcpy(X, B, n * p * peri_dtype_size(dtype));
+    const double norm = shift == 0 ? peri_linalg_norm(dtype, n, n, A, PERI_NORM_INF)
+                                   : peri_linalg_norm(dtype, n, n, r.a, PERI_NORM_ONE);
+    const int info = getrf(dtype, (int)n, r.a, r.pivot);
+    if (info > 0)
+        return singular(info, facts);
+    *condition = norm * estimate_inverse(dtype, n, r.a, r.pivot, r.b, r.c);
+    if (p > 0)
+        solve_lu(dtype, n, p, r.a, r.pivot, false, X);
+    scale_back(dtype, n * p, X, -shift);
+    return PERI_OK;
+}
+
+peri_status peri_linalg_inv(int dtype, size_t n, const void *A, void *inverse, double *condition,
+                            void *work, peri_facts *facts)
+{
+    arena w = {.base = work};
+    int shift;
+    *condition = 0;
+    if (n > INT_MAX / 64)
+        return too_large(n, facts);
+    if (n == 0)
+        return PERI_OK;
+    const room r = lay_out(PERI_LINALG_INV, dtype, n, n, &w);
+    const peri_status status = load(dtype, n, n, A, "A", true, inverse, &shift, facts);
+    if (status != PERI_OK)
+        return status;
+    const double norm = peri_linalg_norm(dtype, n, n, inverse, PERI_NORM_ONE); /* of A^T */
+    int info = getrf(dtype, (int)n, inverse, r.pivot);
+    if (info == 0)
+        info = getri(dtype, (int)n, inverse, r.pivot, r.lapack, (int)r.lwork);
+    if (info > 0)
+        return singular(info, facts);
+    transpose_square(dtype, n, inverse);
+    *condition = norm * peri_linalg_norm(dtype, n, n, inverse, PERI_NORM_INF);
+    scale_back(dtype, n * n, inverse, -shift);
+    return PERI_OK;
+}
+
+peri_status peri_linalg_det(int dtype, size_t n, const void *A, double *sign, double *logdet,
+                            double *det, void *work, peri_facts *facts)
+{
+    arena w = {.base = work};
+    int shift;
+    *sign = *det = 1;
+    *logdet = 0;
+    if (n > INT_MAX)
+        return too_large(n, facts);
+    if (n == 0)
+        return PERI_OK;
+    const room r = lay_out(PERI_LINALG_DET, dtype, n, n, &w);
+    const peri_status status = load(dtype, n, n, A, "A", true, r.a, &shift, facts);
+    if (status != PERI_OK)
+        return status;
+    if (getrf(dtype, (int)n, r.a, r.pivot) > 0) {
+        *sign = *det = 0;
+        *logdet = -INFINITY;
+        return PERI_OK;
+    }
+    double part = 1, exponent = (double)n * shift; /* the product is part 2^exponent */
+    for (size_t i = 0; i < n; i++) {
+        int power = 0;
+        part = frexp(part * get(dtype, r.a, i * n + i), &power);
+        exponent += power;
+        if (r.pivot[i] != (int)i + 1)
+            part = -part;
+    }
+    const double bounded = exponent > 5000 ? 5000 : exponent < -5000 ? -5000 : exponent;
+    *sign = part < 0 ? -1 : 1;
+    *logdet = log(fabs(part)) + exponent * 0.693147180559945309417;
+    *det = ldexp(part, (int)bounded);
+    return PERI_OK;
+}
+
+/* ---- the other decompositions ---------------------------------------------------------------- */
+
+peri_status peri_linalg_cholesky(int dtype, size_t n, const void *A, void *L, peri_facts *facts)
+{
+    int shift;
+    const peri_status status = load(dtype, n, n, A, "A", false, L, &shift, facts);
+    if (status != PERI_OK || n == 0)
+        return status;
+    const int info = potrf(dtype, (int)n, L);
+    if (info > 0) {
+        *facts = (peri_facts){.arg = "A", .nindex = 1};
+        facts->index[0] = (size_t)(info - 1);
+        return PERI_ERR_NOT_POSITIVE;
+    }
+    const size_t es = peri_dtype_size(dtype);
+    for (size_t i = 0; i < n; i++)
+        memset((char *)L + (i * n + i + 1) * es, 0, (n - i - 1) * es);
+    scale_back(dtype, n * n, L, shift / 2);
+    return PERI_OK;
+}
+
+peri_status peri_linalg_qr(int dtype, size_t m, size_t n, const void *A, void *Q, void *R,
+                           void *work, peri_facts *facts)
+{
+    const size_t es = peri_dtype_size(dtype), k = min_size(m, n);
+    arena w = {.base = work};
+    int shift;
+    if (max_size(m, n) > INT_MAX / 64)
+        return too_large(max_size(m, n), facts);
+    if (k == 0)
+        return PERI_OK;
+    const room r = lay_out(PERI_LINALG_QR, dtype, m, n, &w);
+    /* In the memory of A^T = L Q', read by rows: R = L^T in the upper triangle. */
+    void *a = m >= n ? Q : R;
+    const peri_status status = load(dtype, m, n, A, "A", false, a, &shift, facts);
+    if (status != PERI_OK)
+        return status;
+    gelqf(dtype, (int)n, (int)m, a, r.tau, r.lapack, (int)r.lwork);
+    char *to = m >= n ? R : Q, *from = a;
+    for (size_t i = 0; i < k; i++)
+        memcpy(to + i * k * es, from + i * n * es, k * es);
+    orglq(dtype, (int)k, (int)m, (int)k, Q, (int)k, r.tau, r.lapack, (int)r.lwork);
+    for (size_t i = 1; i < k; i++)
+        memset((char *)R + i * n * es, 0, i * es);
+    scale_back(dtype, k * n, R, shift);
+    return PERI_OK;
+}
+
+peri_status peri_linalg_svd(int dtype, size_t m, size_t n, const void *A, void *U, void *s,
+                            void *Vt, void *work, peri_facts *facts)
+{
+    arena w = {.base = work};
+    int shift;
+    if (max_size(m, n) > INT_MAX)
+        return too_large(max_size(m, n), facts);
+    if (m == 0 || n == 0)
+        return PERI_OK;
+    const room r = lay_out(PERI_LINALG_SVD, dtype, m, n, &w);
+    if (r.lwork > INT_MAX)
+        return too_large(max_size(m, n), facts);
+    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, facts);
+    if (status != PERI_OK)
+        return status;
+    /* A^T = Vt^T diag(s) U^T */
+    const int info = gesdd(dtype, "S", (int)n, (int)m, r.a, s, Vt, U, (int)min_size(m, n), r.lapack,
+                           (int)r.lwork, r.iwork);
+    if (info != 0) {
+        facts->arg = "A";
+        return PERI_ERR_NO_CONVERGENCE;
+    }
+    scale_back(dtype, min_size(m, n), s, shift);
+    return PERI_OK;
+}
+
+peri_status peri_linalg_values(int dtype, size_t m, size_t n, const void *A, double *s, void *work,
+                               peri_facts *facts)
+{
+    arena w = {.base = work};
+    int shift;
+    if (max_size(m, n) > INT_MAX)
+        return too_large(max_size(m, n), facts);
+    if (m == 0 || n == 0)
+        return PERI_OK;
+    const room r = lay_out(PERI_LINALG_VALUES, dtype, m, n, &w);
+    if (r.lwork > INT_MAX)
+        return too_large(max_size(m, n), facts);
+    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, facts);
+    if (status != PERI_OK)
+        return status;
+    double none = 0;
+    const int info = gesdd(dtype, "N", (int)n, (int)m, r.a, r.tau, &none, &none, 1, r.lapack,
+                           (int)r.lwork, r.iwork);
+    if (info != 0) {
+        facts->arg = "A";
+        return PERI_ERR_NO_CONVERGENCE;
+    }
+    for (size_t i = 0; i < min_size(m, n); i++)
+        s[i] = ldexp(get(dtype, r.tau, i), shift);
+    return PERI_OK;
+}
+
+peri_status peri_linalg_pinv(int dtype, size_t m, size_t n, const void *A, double rcond, void *P,
+                             size_t *rank, void *work, peri_facts *facts)
+{
+    const size_t k = min_size(m, n);
+    arena w = {.base = work};
+    int shift;
+    *rank = 0;
+    if (max_size(m, n) > INT_MAX)
+        return too_large(max_size(m, n), facts);
+    if (k == 0)
+        return PERI_OK;
+    const room r = lay_out(PERI_LINALG_PINV, dtype, m, n, &w);
+    if (r.lwork > INT_MAX)
+        return too_large(max_size(m, n), facts);
+    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, facts);
+    if (status != PERI_OK)
+        return status;
+    const int info = gesdd(dtype, "S", (int)n, (int)m, r.a, r.tau, r.c, r.b, (int)k, r.lapack,
+                           (int)r.lwork, r.iwork);
+    if (info != 0) {
+        facts->arg = "A";
+        return PERI_ERR_NO_CONVERGENCE;
+    }
+    const double cut = rcond * get(dtype, r.tau, 0);
+    while (*rank < k && get(dtype, r.tau, *rank) > cut)
+        ++*rank;
+    for (size_t j = 0; j < *rank; j++)
+        for (size_t i = 0; i < n; i++) /* rows of Vt over s */
+            put(dtype, r.c, j * n + i, get(dtype, r.c, j * n + i) / get(dtype, r.tau, j));
+    const int rows = (int)n, cols = (int)m, inner = (int)*rank, ldu = (int)k;
+    if (dtype == PERI_F32)
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasTrans, rows, cols, inner, 1, r.c, rows, r.b,
+                    ldu, 0, P, cols);
+    else
+        cblas_dgemm(CblasRowMajor, CblasTrans, CblasTrans, rows, cols, inner, 1, r.c, rows, r.b,
+                    ldu, 0, P, cols);
+    scale_back(dtype, n * m, P, -shift);
+    return PERI_OK;
+}
+
+peri_status peri_linalg_eigh(int dtype, size_t n, const void *A, void *w, void *V, void *work,
+                             peri_facts *facts)
+{
+    arena parts = {.base = work};
+    int shift;
+    if (n > INT_MAX)
+        return too_large(n, facts);
+    if (n == 0)
+        return PERI_OK;
+    const room r = lay_out(PERI_LINALG_EIGH, dtype, n, n, &parts);
+    if (r.lwork > INT_MAX)
+        return too_large(n, facts);
+    const peri_status status = load(dtype, n, n, A, "A", false, V, &shift, facts);
+    if (status != PERI_OK)
+        return status;
+    const int info = syevd(dtype, (int)n, V, w, r.lapack, (int)r.lwork, r.iwork, (int)r.liwork);
+    if (info != 0) {
+        facts->arg = "A";
+        return PERI_ERR_NO_CONVERGENCE;
+    }
+    transpose_square(dtype, n, V);
+    scale_back(dtype, n, w, shift);
+    return PERI_OK;
+}
+
+peri_status peri_linalg_triangular(int dtype, size_t n, size_t p, const void *A, bool lower,
+                                   bool transpose, bool unit, const void *B, void *X,
+                                   peri_facts *facts)
+{
+    int ignored;
+    peri_status status = load(dtype, n, n, A, "A", false, NULL, &ignored, facts);
+    if (status == PERI_OK)
+        status = load(dtype, n, p, B, "B", false, NULL, &ignored, facts);
+    if (status != PERI_OK || n == 0 || p == 0)
+        return status;
+    for (size_t i = 0; i < n && !unit; i++)
+        if (get(dtype, A, i * n + i) == 0)
+            return singular((int)i + 1, facts);
+    memcpy(X, B, n * p * peri_dtype_size(dtype));
+    solve_triangle(dtype, lower, transpose, unit, n, p, A, X);
+    return PERI_OK;
+}
+
+/* ---- norms ----------------------------------------------------------------------------------- */
+
+static double frobenius(int dtype, size_t count, const void *x)
+{
+    const double sum = finite_sum(dtype, count, x);
+    if (sum == 0 || (sum > 0x1p-900 && sum < 0x1p1000))
+        return sqrt(sum); /* pairs of lanes: good to a few eps at any count LAPACK can take */
+    return peri_linalg_vector_norm(dtype, count, x, 2);
+}
+
+double peri_linalg_norm(int dtype, size_t m, size_t n, const void *A, peri_norm order)
+{
+    if (m == 0 || n == 0)
+        return 0;
+    if (order == PERI_NORM_FROBENIUS)
+        return frobenius(dtype, m * n, A);
+    const bool rows = order == PERI_NORM_INF || order == PERI_NORM_MINUS_INF;
+    const bool least = order == PERI_NORM_MINUS_ONE || order == PERI_NORM_MINUS_INF;
+    enum { WIDTH = 64 }; /* columns summed in one pass over the rows */
+    double best = least ? INFINITY : 0;
+    for (size_t i = 0; i < (rows ? m : n); i += rows ? 1 : WIDTH) {
+        double sum[WIDTH] = {0};
+        const size_t sums = rows ? 1 : min_size(n - i, WIDTH);
+        if (rows && dtype == PERI_F64)
+            sum[0] = cblas_dasum((int)n, (const double *)A + i * n, 1);
+        else if (rows)
+            for (size_t j = 0; j < n; j++)
+                sum[0] += fabs(get(dtype, A, i * n + j));
+        else
+            for (size_t j = 0; j < m; j++)
+                for (size_t c = 0; c < sums; c++)
+                    sum[c] += fabs(get(dtype, A, j * n + i + c));
+        for (size_t c = 0; c < sums; c++) {
+            if (isnan(sum[c]))
+                return sum[c];
+            if (least ? sum[c] < best : sum[c] > best)
+                best = sum[c];
+        }
+    }
+    return best;
+}
+
+double peri_linalg_vector_norm(int dtype, size_t n, const void *x, double order)
+{
+    double most = 0, least = INFINITY, zeros = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double size = fabs(get(dtype, x, i));
+        if (isnan(size))
+            return size;
+        most = fmax(most, size);
+        least = fmin(least, size);
+        zeros += size == 0;
+    }
+    if (order == 0)
+        return (double)n - zeros;
+    if (n == 0)
+        return 0;
+    if (order == INFINITY || (isinf(most) && order > 0))
+        return most;
+    if (order == -INFINITY)
+        return least;
+    const double unit = order < 0 ? least : most;
+    if (unit == 0)
+        return 0;
+    double sum = 0, error = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double ratio = fabs(get(dtype, x, i)) / unit;
+        const double power = order == 2 ? ratio * ratio : order == 1 ? ratio : pow(ratio, order);
+        const double term = power - error, next = sum + term;
+        error = (next - sum) - term;
+        sum = next;
+    }
+    return unit * (order == 2 ? sqrt(sum) : order == 1 ? sum : pow(sum, 1 / order));
+}
