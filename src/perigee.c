@@ -30,12 +30,13 @@ int peri_open_histogram(lua_State *L);
 int peri_open_quantile(lua_State *L);
 int peri_open_rearrange(lua_State *L);
 int peri_open_sort(lua_State *L);
+int peri_open_matmul(lua_State *L);
 
 static const lua_CFunction eager[] = {
     peri_open_create,    peri_open_elementwise, peri_open_index,     peri_open_print,
     peri_open_info,      peri_open_io,          peri_open_clock,     peri_open_covariance,
     peri_open_histogram, peri_open_quantile,    peri_open_rearrange, peri_open_sort,
-    peri_open_reduce,
+    peri_open_reduce,    peri_open_matmul,
 };
 
 /* Openers of modules. */
@@ -51,6 +52,7 @@ int peri_open_cpt(lua_State *L);
 int peri_open_graph(lua_State *L);
 int peri_open_random(lua_State *L);
 int peri_open_ppca(lua_State *L);
+int peri_open_linalg(lua_State *L);
 
 /* name: the field of pg; a leading underscore marks what is ours alone. open: pushes the table of
  * primitives, or NULL. script: whether lua/perigee/NAME.lua exists (its name without underscore).
@@ -106,6 +108,7 @@ static const struct module {
     {"graph", peri_open_graph, true, false},
     {"random", peri_open_random, false, false},
     {"ppca", peri_open_ppca, true, false},
+    {"linalg", peri_open_linalg, false, false},
 };
 
 static const struct module *find_module(const char *name)
