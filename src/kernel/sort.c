@@ -579,13 +579,14 @@ static double element(const peri_view *v, ptrdiff_t offset)
             x = INFINITY; /* below NaN stands all that is not NaN */                               \
             right = true;                                                                          \
         }                                                                                          \
+        /* the number of steps depends on n alone: nothing to guess */                             \
         size_t lo = 0;                                                                             \
         while (n > 0) {                                                                            \
-            const size_t half = n / 2;                                                             \
-            const double y = (double)a[(ptrdiff_t)(lo + half) * step];                             \
-            const bool up = (y < x) | (right & (y == x));                                          \
-            lo = up ? lo + half + 1 : lo;                                                          \
-            n = up ? n - half - 1 : half;                                                          \
+            const size_t half = (n + 1) / 2;                                                       \
+            const double y = (double)a[(ptrdiff_t)(lo + half - 1) * step];                         \
+            const size_t up = (size_t)(y < x) | ((size_t)right & (size_t)(y == x));                \
+            lo += half & -up;                                                                      \
+            n -= half;                                                                             \
         }                                                                                          \
         return lo;                                                                                 \
     }
