@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: MIT
+-- Memory ends at every point of every call: each function runs under a limit that is raised step by
+-- step until it succeeds. Each failure must be the ordinary error, and leave nothing behind.
+local pg = require "perigee"
+
+local a = pg.random.new(1):standard_normal(40, 30)
+local f = a:astype("f32")
+local v = a:reshape(-1)
+local z = a:gt(0)
+local k = (a * 3):round()
+local sorted = v:sort()
+
+local calls = {
+  "pg.zeros(40, 30)", "pg.ones(40, 30)", "pg.full({40, 30}, 2)", "pg.eye(40)", "pg.range(1, 1000)",
+  "pg.linspace(0, 1, 1000)", "pg.array(a:totable())", "a:copy()", "a.T:copy()", 'a:astype("f32")',
+  "a:totable()", "a:slice({1, -1, 2})", "a.T:reshape(-1)", "a:transpose()", "a:flip()", "a:expand_dims(1)",
+  "tostring(a)", "a[3]", "a.shape", "a + 1", "a * a.T:copy().T", "a + f", "pg.exp(f)", "pg.where(z, a, f)",
+  "a:clip(-1, 1)", "-a", "a:eq(a)", "a:sum()", "a:sum(1)", "a:mean{1, 2}", "a:var(2, {keepdims = true})",
+  "a:argmax(1)", "a:cumsum(1)", "a:softmax(2)", "a:logsumexp(1)", "a:any(1)", "a:norm(2)", "a:prod(1)",
+  "pg.concat({a, f}, 2)", "pg.stack{a, a}", "a:tile(2, 2)", "a:repeat_(2)", "a:repeat_(pg.ones(30), 2)",
+  "a:take({1, 2}, 2)", "a:take({{1, 2}})", "a:compress(z)", "a:compress(pg.ones(40))", "z:nonzero()",
+  "a:roll(3)", "a:roll(1, 2)", "a:diff{n = 3}", "a:tril()", "a:triu(1)", "pg.diag(v:slice({1, 50}))",
+  "a:diag()", "v:outer(pg.ones(3))", "pg.meshgrid(v, pg.ones(2))", "a.T:sort()", "f:sort(1)", "a:argsort()",
+  "v:argsort()", "v:sort()", "sorted:searchsorted(a)", "k:unique()", "k:unique(1)", "a:median()",
+  "a:median(1)", "a:quantile({0.1, 0.9}, 2)", "a.T:histogram(20)", "pg.bincount(k:abs() + 1)", "a:cov()",
+  "a:corrcoef()", "pg.cov(f, a)", "pg.stats.chi2_sf(a:abs(), 3)", "pg.batches(a, {size = 7})()",
+}
+
+local function collect()
+  collectgarbage()
+  collectgarbage()
+  return (pg.memory())
+end
+
+local env = setmetatable({pg = pg, a = a, f = f, v = v, z = z, k = k, sorted = sorted}, {__index = _G})
+local failures, total = 0, 0
+for _, call in ipairs(calls) do
+  local run = assert(load("local _ = " .. call, "=" .. call, "t", env))
+  run() -- opens what is opened at the first use
+  local held, room, refused = collect(), 0, 0
+  while true do
+    limit(collect() + room)
+    local ok, err = pcall(run)
+    limit(0)
+    if ok then break end
+    refused, total = refused + 1, total + 1
+    assert(tostring(err):find("not enough memory", 1, true) or tostring(err):find("memory limit", 1, true),
+      call .. ": " .. tostring(err))
+    room = room + 640
+    assert(room < 1e6, call .. " never succeeds")
+  end
+  -- only what the interpreter itself keeps may have grown
+  local left = collect() - held
+  if left > 2048 then
+    failures = failures + 1
+    print(call .. " leaves " .. left .. " bytes")
+  end
+  assert(refused > 0 or not call:find("copy", 1, true), call .. " was never refused")
+end
+print(total .. " refusals in " .. #calls .. " calls")
+assert(failures == 0 and total > 10 * #calls)
