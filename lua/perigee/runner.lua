@@ -156,11 +156,11 @@ local function start(job, context)
     clear(job)
     local argv = {context.program}
     if opts.sandbox then argv[#argv + 1] = "--sandbox" end
+    if opts.memory then table.move({"--memory", tostring(opts.memory)}, 1, 2, #argv + 1, argv) end
     argv[#argv + 1] = job.script
     table.move(job.arguments, 1, #job.arguments, #argv + 1, argv)
     local environment = table.move(context.environment, 1, #context.environment, 1, {})
     table.insert(environment, "PERIGEE_JOB=" .. job.dir)
-    if opts.memory then table.insert(environment, "PERIGEE_MEMORY_MB=" .. opts.memory) end
     job.process = process.start(argv, environment, job.dir .. "/log.txt", opts.timeout or 0,
       opts.memory and (opts.memory << 20) + HEADROOM or 0)
   end)
@@ -331,7 +331,7 @@ local function environment(threads)
   local list, own = {}, {OPENBLAS_NUM_THREADS = threads, OMP_NUM_THREADS = threads, GOTO_NUM_THREADS = threads}
   for _, entry in ipairs(process.environment()) do
     local name = entry:match("^[^=]*")
-    if own[name] == nil and name ~= "PERIGEE_JOB" and name ~= "PERIGEE_MEMORY_MB" then list[#list + 1] = entry end
+    if own[name] == nil and name ~= "PERIGEE_JOB" then list[#list + 1] = entry end
   end
   for _, name in ipairs{"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS"} do
     list[#list + 1] = name .. "=" .. own[name]

@@ -6,6 +6,7 @@
 
 #include "bind.h"
 #include "internal.h"
+#include "sandbox.h"
 
 peri_array *peri_test_array(lua_State *L, int idx)
 {
@@ -305,7 +306,7 @@ int peri_arg_dtype(lua_State *L, int arg, int def)
     return def;
 }
 
-const char *peri_arg_path(lua_State *L, int arg)
+static const char *arg_path(lua_State *L, int arg)
 {
     size_t length;
     if (lua_type(L, arg) != LUA_TSTRING)
@@ -313,6 +314,20 @@ const char *peri_arg_path(lua_State *L, int arg)
     const char *path = lua_tolstring(L, arg, &length);
     if (strlen(path) != length)
         peri_argerror(L, arg, "path: a file name cannot contain a NUL byte");
+    return path;
+}
+
+const char *peri_arg_path(lua_State *L, int arg)
+{
+    const char *path = arg_path(L, arg);
+    peri_may_read(L, path);
+    return path;
+}
+
+const char *peri_arg_target(lua_State *L, int arg)
+{
+    const char *path = arg_path(L, arg);
+    peri_may_write(L, path);
     return path;
 }
 

@@ -36,6 +36,8 @@ typedef struct peri_state {
     const void *array_meta; /* the array metatable's address, which its registry entry keeps */
     size_t limit;           /* memory limit in bytes, 0 for none */
     size_t peak;            /* most bytes seen held */
+    bool sandboxed;         /* see sandbox.h, as for the folders */
+    const char *read_folder, *write_folder;
 } peri_state;
 
 peri_state *peri_getstate(lua_State *L);
@@ -122,8 +124,10 @@ int peri_arg_axis(lua_State *L, int arg, const char *name, int ndim);
 /* "f64", "f32", "float64" or "float32"; absent: def. */
 int peri_arg_dtype(lua_State *L, int arg, int def);
 
-/* A path without a NUL byte inside. */
+/* The path of a file to read, or to make: without a NUL byte inside, and within the sandbox where
+ * there is one. */
 const char *peri_arg_path(lua_State *L, int arg);
+const char *peri_arg_target(lua_State *L, int arg);
 
 /* ---- options: a table as the last argument ----------------------------------------------- */
 

@@ -937,7 +937,7 @@ static int save_format(lua_State *L, const char *path)
 static int save(lua_State *L)
 {
     static const char *const known[] = {"format", "compress", "columns", "sync", NULL};
-    saving s = {.path = peri_arg_path(L, 1), .memory = peri_state_memory(L)};
+    saving s = {.path = peri_arg_target(L, 1), .memory = peri_state_memory(L)};
     lua_settop(L, 3);
     peri_options(L, 3, known);
     if (lua_isnil(L, 2))

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bind/bind.h"
+#include "bind/sandbox.h"
 #include "host/process.h"
 
 extern char **environ;
@@ -43,7 +44,7 @@ static int process_start(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checktype(L, 2, LUA_TTABLE);
-    peri_job_spec spec = {.log = peri_arg_path(L, 3),
+    peri_job_spec spec = {.log = peri_arg_target(L, 3),
                           .timeout = luaL_optnumber(L, 4, 0),
                           .memory = (size_t)luaL_optinteger(L, 5, 0)};
     spec.argv = push_strings(L, 1);
@@ -181,6 +182,7 @@ static int job_free(lua_State *L)
 
 PERI_OPENER(process)
 {
+    peri_outside_sandbox(L, "processes");
     static const luaL_Reg methods[] = {
         {"state", job_state},       {"stop", job_stop}, {"seconds", job_seconds},
         {"resident", job_resident}, {"peak", job_peak}, {"line", job_line},

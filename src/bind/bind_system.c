@@ -22,7 +22,7 @@ static int raise(lua_State *L, const char *path, int status)
 
 static int system_mkdirs(lua_State *L)
 {
-    const char *path = peri_arg_path(L, 1);
+    const char *path = peri_arg_target(L, 1);
     const int status = peri_system_mkdirs(path);
     return status != 0 ? raise(L, path, status) : 0;
 }
@@ -117,7 +117,7 @@ static int system_digest(lua_State *L)
 
 static int system_write(lua_State *L)
 {
-    const char *path = peri_arg_path(L, 1);
+    const char *path = peri_arg_target(L, 1);
     size_t n;
     const char *bytes = luaL_checklstring(L, 2, &n);
     const int status = peri_system_write(path, bytes, n);
@@ -147,7 +147,7 @@ static int release_lock(lua_State *L)
 /* lock(path) -> a value that holds the lock while it lives, or nil and the holder's number. */
 static int system_lock(lua_State *L)
 {
-    const char *path = peri_arg_path(L, 1);
+    const char *path = peri_arg_target(L, 1);
     int *fd = lua_newuserdatauv(L, sizeof(int), 0);
     *fd = -1;
     lua_createtable(L, 0, 2);

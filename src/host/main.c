@@ -15,6 +15,8 @@
 #include <lualib.h>
 
 #include "bind/internal.h"
+#include "bind/sandbox.h"
+#include "host/limits.h"
 #include "host/script.h"
 #include "perigee.h"
 
@@ -22,6 +24,10 @@ static const char usage[] =
     "usage: perigee [options] [script [args]]\n"
     "       perigee run [options] script...   run scripts as a batch (perigee run --help)\n"
     "       perigee help [name]               the manual entry of pg.<name>\n"
+    "limits, for scripts one did not write:\n"
+    "  --memory MB    of Lua and arrays together\n"
+    "  --timeout S    of wall time; the exit status is then 124\n"
+    "  --sandbox      no bytecode, programs, C modules or other files than the script's own\n"
     "options, as those of lua:\n"
     "  -e stat   execute string 'stat'\n"
     "  -i        enter interactive mode after executing 'script'\n"
@@ -46,6 +52,7 @@ struct options {
     int script; /* index in argv of the first word that is not an option; argc if none */
     bool interactive, version, execute, ignore_environment;
     const char *bad;
+    peri_limits limits;
 };
 
 static struct options read_options(int argc, char **argv)
@@ -59,6 +66,13 @@ static struct options read_options(int argc, char **argv)
         if (strcmp(word, "--") == 0) {
             i++;
             break;
+        }
+        if (word[1] == '-') {
+            if (peri_limits_option(&o.limits, argc, argv, &i) <= 0) {
+                o.bad = word;
+                return o;
+            }
+            continue;
         }
         if (strchr("EivW", word[1]) != NULL && word[2] != '\0')
             o.bad = word;
@@ -155,7 +169,7 @@ static int run_script(lua_State *L, char **argv)
     const char *file = argv[0];
     if (strcmp(file, "-") == 0 && strcmp(argv[-1], "--") != 0)
         file = NULL; /* standard input */
-    int status = luaL_loadfile(L, file);
+    int status = luaL_loadfilex(L, file, peri_chunk_mode(L));
     if (status == LUA_OK) {
         lua_getglobal(L, "arg");
         if (!lua_istable(L, -1))
@@ -191,22 +205,15 @@ static void print_version(void)
     fflush(stdout);
 }
 
-/* PERIGEE_MEMORY_MB is the budget that `perigee run --memory` gives its jobs. */
-static void limit_memory(lua_State *L)
-{
-    const char *text = getenv("PERIGEE_MEMORY_MB");
-    const unsigned long mb = text != NULL ? strtoul(text, NULL, 10) : 0;
-    if (mb > 0 && mb < SIZE_MAX >> 20)
-        peri_limit_memory(L, (size_t)mb << 20);
-}
-
 static int refuse_option(const char *word)
 {
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         fputs(usage, stdout);
         return true;
     }
-    if (word[1] == 'e' || word[1] == 'l')
+    if (strncmp(word, "--memory", 8) == 0 || strncmp(word, "--timeout", 9) == 0)
+        fprintf(stderr, "perigee: '%s' needs a number above 0\n%s", word, usage);
+    else if (word[1] == 'e' || word[1] == 'l')
         fprintf(stderr, "perigee: '%s' needs argument\n%s", word, usage);
     else
         fprintf(stderr, "perigee: unrecognized option '%s'\n%s", word, usage);
@@ -233,9 +240,9 @@ static int protected_main(lua_State *L)
     luaL_openlibs(L);
     peri_register(L, "perigee", luaopen_perigee);
     peri_listen(L);
-    limit_memory(L);
     push_arguments(L, argc, argv, o.script);
-    if (!o.ignore_environment && run_init(L) != LUA_OK)
+    peri_limits_apply(L, &o.limits, o.script < argc ? argv[o.script] : NULL);
+    if (!o.ignore_environment && !o.limits.sandbox && run_init(L) != LUA_OK)
         return 0;
     if (o.script == 1 && argc > 1)
         for (size_t k = 0; k < sizeof commands / sizeof *commands; k++)
@@ -275,5 +282,7 @@ int main(int argc, char **argv)
     const bool fine = status == LUA_OK && lua_toboolean(L, -1);
     peri_report(L, status);
     lua_close(L);
+    if (peri_limits_timed_out())
+        return PERI_EXIT_TIMEOUT;
     return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }

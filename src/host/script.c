@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 
 #include "bind/internal.h"
+#include "bind/sandbox.h"
 #include "perigee.h"
 
 /* The state that Ctrl-C goes to. A signal handler has no other way to know it; set only while
@@ -76,7 +77,7 @@ int peri_report(lua_State *L, int status)
 
 int peri_do_string(lua_State *L, const char *text, const char *name)
 {
-    int status = luaL_loadbuffer(L, text, strlen(text), name);
+    int status = luaL_loadbufferx(L, text, strlen(text), name, peri_chunk_mode(L));
     if (status == LUA_OK)
         status = peri_call(L, 0, 0);
     return peri_report(L, status);
@@ -84,7 +85,7 @@ int peri_do_string(lua_State *L, const char *text, const char *name)
 
 int peri_do_file(lua_State *L, const char *path)
 {
-    int status = luaL_loadfile(L, path);
+    int status = luaL_loadfilex(L, path, peri_chunk_mode(L));
     if (status == LUA_OK)
         status = peri_call(L, 0, 0);
     return peri_report(L, status);
