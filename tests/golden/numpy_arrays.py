@@ -679,8 +679,22 @@ for dtype in F:
             P = A @ A.T + np.eye(k)
             case([a], "pg.linalg.cholesky(a:dot(a.T) + pg.eye(#a):astype(a.dtype))", within(dtype, np.abs(P).max(), k), as_(np.linalg.cholesky(P), dtype))
             case([a], "pg.linalg.cond(a)", within(dtype, cond * cond), float(F[dtype](cond)))
-            case([a, b], "pg.linalg.solve_triangular(pg.tril(a) + pg.eye(#a):astype(a.dtype) * 4, b)", within(dtype, 100 * k),
-                 as_(np.linalg.solve(np.tril(A) + 4 * np.eye(k), f64_of(b)), dtype))
+            L = "a + pg.eye(#a):astype(a.dtype) * 4"
+            for triangle, options in ((np.tril, ", {lower = true}"), (np.triu, "")):
+                case([a, b], f"pg.linalg.solve_triangular({L}, b{options})", within(dtype, 100 * k),
+                     as_(np.linalg.solve(triangle(A) + 4 * np.eye(k), f64_of(b)), dtype))
+    for layout in LAYOUTS:
+        a, b = Input("a", dtype, (2, 3, 3), layout, "n", 77), Input("b", dtype, (2, 3, 2), layout, "n")
+        A = f64_of(a)
+        P = A @ A.transpose(0, 2, 1) + np.eye(3)
+        cond = np.linalg.cond(A).max()
+        case([a, b], "pg.linalg.solve(a, b)", within(dtype, cond * 100), as_(np.linalg.solve(A, f64_of(b)), dtype))
+        case([a], "pg.linalg.inv(a)", within(dtype, cond * 100), as_(np.linalg.inv(A), dtype))
+        case([a], "pg.linalg.det(a)", within(dtype, 100), as_(np.linalg.det(A), dtype))
+        text = "a:matmul(a:transpose(1, 3, 2)) + pg.eye(3):astype(a.dtype)"
+        case([a], f"pg.linalg.cholesky({text})", within(dtype, np.abs(P).max()), as_(np.linalg.cholesky(P), dtype))
+        case([a], f"(pg.linalg.eigh({text}))", within(dtype, np.abs(P).max() * 3), as_(np.linalg.eigvalsh(P), dtype))
+        case([a], "(function(U, s, Vt) return s end)(pg.linalg.svd(a))", within(dtype, 10), as_(np.linalg.svd(A)[1], dtype))
     for shape in ((5, 3), (3, 5), (4, 4), (6, 1), (1, 4)):
         for layout in LAYOUTS[:4]:
             n += 1
