@@ -38,27 +38,19 @@ local function model(fields)
   return setmetatable(fields, meta)
 end
 
--- X as n x m of the model's m; the second result says whether one row came alone.
-local function rows_of(m, name, X)
-  if type(X) == "table" then X = pg.array(X) end
-  args.array(name, 1, "X", X, nil)
-  local single = X.ndim == 1
-  if single then X = X:expand_dims(1) end
-  if X.ndim ~= 2 or X.shape[2] ~= #m.mu then
-    args.fail(name, 1, string.format("X: expected rows of %d features, got shape %s", #m.mu, tostring(X.shape)), 3)
+-- A as rows of `width` values; the second result says whether one row came alone.
+local function rows_of(name, what, of, A, width)
+  if type(A) == "table" then A = pg.array(A) end
+  args.array(name, 1, what, A, nil)
+  if A.ndim > 2 or A.ndim == 0 or A.shape[A.ndim] ~= width then
+    args.fail(name, 1, string.format("%s: expected rows of %d %s, got shape %s", what, width, of, tostring(A.shape)), 4)
   end
-  return X, single
+  if A.ndim == 1 then return A:expand_dims(1), true end
+  return A, false
 end
 
-local function latent_of(m, name, Z)
-  if type(Z) == "table" then Z = pg.array(Z) end
-  args.array(name, 1, "Z", Z, nil)
-  local single = Z.ndim == 1
-  if single then Z = Z:expand_dims(1) end
-  if Z.ndim ~= 2 or Z.shape[2] ~= m.d then
-    args.fail(name, 1, string.format("Z: expected rows of %d latent values, got shape %s", m.d, tostring(Z.shape)), 3)
-  end
-  return Z, single
+local function features(m, name, X)
+  return rows_of(name, "X", "features", X, #m.mu)
 end
 
 -- The result named by a letter (see bind_ppca.c), from complete rows or rows with gaps.
@@ -74,7 +66,7 @@ end
 -- @error  another number of features; an infinite value, with its place
 -- @source Tipping & Bishop 1999, eq. 6
 function methods:encode(X)
-  local rows, single = rows_of(self, "encode", X)
+  local rows, single = features(self, "encode", X)
   local Z = project(self, rows, "z")
   return single and Z[1] or Z
 end
@@ -85,7 +77,7 @@ end
 -- @return mean  array, n x d, or (d) for one row
 -- @return cov  array, d x d; with missing values n x d x d
 function methods:posterior(X)
-  local rows, single = rows_of(self, "posterior", X)
+  local rows, single = features(self, "posterior", X)
   local Z = core.project(rows, self.mu, self.W, self.factor, self.sigma2, "z")
   if Z then
     -- The covariance depends only on which values are there: any complete row has it.
@@ -103,7 +95,7 @@ end
 -- @param Z  array, n x d, or one row (d)
 -- @return X  array, n x m, or (m) for one row
 function methods:decode(Z)
-  local rows, single = latent_of(self, "decode", Z)
+  local rows, single = rows_of("decode", "Z", "latent values", Z, self.d)
   local X = rows:dot(self.W.T) + self.mu
   return single and X[1] or X
 end
@@ -113,7 +105,7 @@ end
 -- @param X  array, n x m, or one row (m): NaN marks missing values
 -- @return X  array of the same shape
 function methods:reconstruct(X)
-  local rows, single = rows_of(self, "reconstruct", X)
+  local rows, single = features(self, "reconstruct", X)
   local out = core.project(rows, self.mu, self.W, self.factor, self.sigma2, "x")
     or core.project_missing(rows, self.mu, self.W, self.sigma2, "z"):dot(self.W.T) + self.mu
   return single and out[1] or out
@@ -140,7 +132,7 @@ end
 -- @param X  array, n x m, or one row (m): NaN marks missing values
 -- @return array  (n), or a number for one row
 function methods:logprob(X)
-  local rows, single = rows_of(self, "logprob", X)
+  local rows, single = features(self, "logprob", X)
   local p = project(self, rows, "p")
   return single and p[1] or p
 end
@@ -166,7 +158,7 @@ end
 -- @param X  array, n x m, or one row (m): NaN marks missing values
 -- @return X  array of the same shape
 function methods:impute(X)
-  local rows, single = rows_of(self, "impute", X)
+  local rows, single = features(self, "impute", X)
   local out = core.project_missing(rows, self.mu, self.W, self.sigma2, "x")
   return single and out[1] or out
 end

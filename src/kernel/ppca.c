@@ -530,25 +530,56 @@ peri_status peri_ppca_project_missing(const peri_rows *X, const double *mu, cons
  * and its share of the noise is sum x_j^2 - w'b_j. The sums over rows are matrix products:
  * A = O' P with O (rows,m) the 0/1 mask and P (rows,p) the packed upper triangles of <z~ z~'>,
  * p = (d+1)(d+2)/2. Data are taken about the current mean, so that little cancels.
- * (Tipping & Bishop 1999, appendix B, on incomplete data.) */
+ * (Tipping & Bishop 1999, appendix B, on incomplete data.)
+ *
+ * Where the noise is small that crawls: the latent vectors hardly move once W is near. So the model
+ * is expanded by a free prior z ~ N(v, R) with its own maximum, v the mean and R the covariance of
+ * z~, and folded back by mu += W v, W := W chol(R), which leaves the likelihood of the expanded
+ * model and never slows EM down (Liu, Rubin & Wu 1998, "Parameter expansion to accelerate EM: the
+ * PX-EM algorithm", Biometrika 85(4)). */
 enum { EM_BLOCK = 64 };
 
 size_t peri_ppca_em_work(size_t m, size_t d)
 {
     const size_t e = d + 1, p = e * (e + 1) / 2;
-    return m * p + m * e + m + EM_BLOCK * (2 * m + p + e) + e * e + e + d * d +
+    return m * p + m * e + m + p + EM_BLOCK * (2 * m + p + e) + e * e + e + d * d +
            peri_ppca_row_work(m, d);
+}
+
+/* mu += W v, W := W C with R = C C', from the sums of <z~ z~'> over all rows. R (d,d) and v (d) are
+ * workspace. */
+static peri_status fold_prior(size_t n, size_t m, size_t d, const double *sums, double *mu,
+                              double *W, double *R, double *v, peri_facts *facts)
+{
+    const double *packed = sums;
+    for (size_t a = 0; a < d; a++) {
+        for (size_t c = a; c < d; c++)
+            R[a * d + c] = R[c * d + a] = *packed++ / (double)n;
+        v[a] = *packed++ / (double)n;
+    }
+    for (size_t a = 0; a < d; a++)
+        for (size_t c = 0; c < d; c++)
+            R[a * d + c] -= v[a] * v[c];
+    /* A row-major lower triangle is a column-major upper one. */
+    if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (int)d, R, (int)d) != 0) {
+        *facts = (peri_facts){.arg = "the covariance of the latent vectors"};
+        return PERI_ERR_NOT_POSITIVE;
+    }
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)m, (int)d, 1, W, (int)d, v, 1, 1, mu, 1);
+    cblas_dtrmm(CblasRowMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, (int)m, (int)d,
+                1, R, (int)d, W, (int)d);
+    return PERI_OK;
 }
 
 peri_status peri_ppca_em(const peri_rows *X, size_t d, double *mu, double *W, double *sigma2,
                          double *loglik, double *work, const peri_stop *stop, peri_facts *facts)
 {
     const size_t n = X->n, m = X->m, e = d + 1, p = e * (e + 1) / 2;
-    double *A = work, *b = A + m * p, *squares = b + m * e;
-    double *mask = squares + m, *values = mask + EM_BLOCK * m, *P = values + EM_BLOCK * m;
+    double *A = work, *b = A + m * p, *squares = b + m * e, *prior = squares + m;
+    double *mask = prior + p, *values = mask + EM_BLOCK * m, *P = values + EM_BLOCK * m;
     double *zs = P + EM_BLOCK * p, *system = zs + EM_BLOCK * e, *w = system + e * e, *cov = w + e;
     double *Wo = cov + d * d, *r = Wo + m * d, *L = r + m, *z = L + d * d;
-    memset(A, 0, (m * p + m * e + m) * sizeof *A);
+    memset(A, 0, (m * p + m * e + m + p) * sizeof *A);
     double total = 0, observed = 0;
     for (size_t first = 0; first < n; first += EM_BLOCK) {
         const size_t rows = n - first < EM_BLOCK ? n - first : EM_BLOCK;
@@ -565,6 +596,7 @@ peri_status peri_ppca_em(const peri_rows *X, size_t d, double *mu, double *W, do
             for (size_t a = 0; a < e; a++)
                 for (size_t c = a; c < e; c++)
                     *packed++ = zs[i * e + a] * zs[i * e + c] + (c < d ? cov[a * d + c] : 0);
+            cblas_daxpy((int)p, 1, P + i * p, 1, prior, 1);
             for (size_t j = 0; j < m; j++) {
                 const double x = entry(X, (first + i) * m + j);
                 const bool there = !isnan(x);
@@ -596,5 +628,5 @@ peri_status peri_ppca_em(const peri_rows *X, size_t d, double *mu, double *W, do
         mu[j] += w[d];
     }
     *sigma2 = noise / observed;
-    return PERI_OK;
+    return fold_prior(n, m, d, prior, mu, W, system, w, facts);
 }
