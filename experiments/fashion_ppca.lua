@@ -46,6 +46,8 @@ local function collage(rows)
   return pg.image.collage(rows:reshape(-1, h, w), {rows = 5, cols = 10, range = {0, 1}, scale = 2})
 end
 local function beside(a, b)
+  -- Missing pixels are drawn in a colour.
+  if a.ndim > b.ndim then b = pg.stack({b, b, b}, 3) end
   return pg.image.collage(pg.stack({a, b}, 1), {rows = 1, cols = 2, gap = 12, range = {0, 255}})
 end
 ex:figure("reconstructions", beside(collage(originals), collage(model:reconstruct(originals))),

@@ -41,7 +41,7 @@ end
 
 local function images(rows) return rows:reshape(-1, h, w) end
 local function collage(rows, opts)
-  opts.scale = opts.scale or math.max(1, 60 // h)
+  opts.scale = opts.scale or math.max(1, 80 // h)
   opts.range = opts.range or "each" -- each face has its own black and white, as in the report
   return pg.image.collage(images(rows), opts)
 end
