@@ -642,7 +642,8 @@ peri_status peri_graph_layout(size_t n, const double *edges, size_t k, size_t it
 {
     if (n == 0)
         return PERI_OK;
-    /* In units of the distance at which an edge's pull and push are even. */
+    /* In units that leave a node without edges about 1.8 of room, an edge about 1.6. */
+    const double gravity = 1.0, pull = 0.25;
     const size_t N = padded(n);
     double *x = work, *y = x + N, *fx = y + N, *fy = fx + N;
     const double side = sqrt((double)n);
@@ -670,13 +671,12 @@ peri_status peri_graph_layout(size_t n, const double *edges, size_t k, size_t it
                 sx += dx * push;
                 sy += dy * push;
             }
-            const double gravity = 0.5;
             fx[i] = total(&sx) - gravity * (x[i] - middle[0]);
             fy[i] = total(&sy) - gravity * (y[i] - middle[1]);
         }
         for (size_t e = 0; e < k; e++) {
             const size_t i = (size_t)edges[2 * e] - 1, j = (size_t)edges[2 * e + 1] - 1;
-            const double dx = x[i] - x[j], dy = y[i] - y[j], d = sqrt(dx * dx + dy * dy);
+            const double dx = x[i] - x[j], dy = y[i] - y[j], d = pull * sqrt(dx * dx + dy * dy);
             fx[i] -= d * dx;
             fy[i] -= d * dy;
             fx[j] += d * dx;
