@@ -113,6 +113,22 @@ check:
 bench: all
 	@B=$B tests/bench/run.sh
 
+# Each reader over mutated files for SECONDS; what it finds is kept in $B/fuzz and belongs into
+# tests/fuzz/seeds, from where tests/kernel/test_faults.c reads it ever after.
+SECONDS := 60
+fuzzers := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$B/fuzz/%: tests/fuzz/%.c tests/fuzz/drive.h $(wildcard src/format/*.[ch]) vendor/stb.c
+	@mkdir -p $(@D)
+	clang -g -O1 -std=c11 -D_GNU_SOURCE -Isrc $(PACK) -w \
+	    -fsanitize=address,undefined,fuzzer -fno-sanitize-recover=undefined \
+	    -o $@ $< $(wildcard src/format/*.c) vendor/stb.c $(SYSTEM)
+
+fuzz:
+	@vendor/install.sh check
+	@$(MAKE) --no-print-directory -s $(fuzzers)
+	@B=$B FUZZ_SECONDS=$(SECONDS) tests/fuzz/run.sh $(fuzzers)
+
 run:
 	@vendor/install.sh run
 	@$(MAKE) --no-print-directory all

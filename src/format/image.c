@@ -177,6 +177,9 @@ typedef struct {
     size_t rows_size;
     bool interlaced, alpha, wide;
     int samples; /* a pixel, alpha among them */
+    png_colorp palette;
+    png_bytep clear; /* alpha of the first nclear colours */
+    int ncolours, nclear;
 } png_codec;
 
 static void png_fail(png_structp png, png_const_charp message)
@@ -246,14 +249,22 @@ static bool png_begin(png_codec *c, peri_image *m)
     if (peri_source_claim(c->source, (packed + 1) * m->height / 1040, "the image needs at least",
                           c->fault) != PERI_IO_OK)
         return false;
-    png_set_expand(c->png); /* palettes to RGB, 1 2 4 bits to 8, a colour that is clear to alpha */
+    if (type == PNG_COLOR_TYPE_PALETTE) {
+        /* libpng would look up an index beyond the palette's end. */
+        png_set_packing(c->png);
+        png_get_PLTE(c->png, c->info, &c->palette, &c->ncolours);
+        if (png_get_valid(c->png, c->info, PNG_INFO_tRNS) != 0)
+            png_get_tRNS(c->png, c->info, &c->clear, &c->nclear, NULL);
+    } else {
+        png_set_expand(c->png); /* 1 2 4 bits to 8, a colour that is clear to alpha */
+    }
     c->interlaced = png_get_interlace_type(c->png, c->info) != PNG_INTERLACE_NONE;
     png_set_interlace_handling(c->png);
     png_read_update_info(c->png, c->info);
     c->samples = png_get_channels(c->png, c->info);
     c->alpha = c->samples == 2 || c->samples == 4;
     c->wide = png_get_bit_depth(c->png, c->info) == 16;
-    m->channels = c->samples >= 3 ? 3 : 1;
+    m->channels = c->samples >= 3 || c->palette != NULL ? 3 : 1;
     const size_t row = png_get_rowbytes(c->png, c->info);
     if (row != m->width * (size_t)c->samples * (c->wide ? 2 : 1))
         png_error(c->png, "rows of another length");
@@ -293,6 +304,23 @@ static void png_put_row(const png_codec *c, const peri_image *m, const unsigned 
     }
 }
 
+/* False when an index has no colour. */
+static bool png_put_colours(const png_codec *c, const peri_image *m, const unsigned char *row,
+                            int dtype, void *out, size_t at)
+{
+    for (size_t x = 0; x < m->width; x++, at += 3) {
+        const int index = row[x];
+        if (index >= c->ncolours)
+            return false;
+        const png_color colour = c->palette[index];
+        const double alpha = index < c->nclear ? c->clear[index] / 255.0 : 1;
+        put(dtype, out, at, alpha * colour.red + (1 - alpha) * 255);
+        put(dtype, out, at + 1, alpha * colour.green + (1 - alpha) * 255);
+        put(dtype, out, at + 2, alpha * colour.blue + (1 - alpha) * 255);
+    }
+    return true;
+}
+
 static bool png_rows(png_codec *c, const peri_image *m, int dtype, void *out)
 {
     if (setjmp(png_jmpbuf(c->png)) != 0)
@@ -304,8 +332,12 @@ static bool png_rows(png_codec *c, const peri_image *m, int dtype, void *out)
         for (size_t y = 0; y < m->height; y++) {
             unsigned char *to = c->rows + (c->interlaced ? y * row : 0);
             png_read_row(c->png, to, NULL);
-            if (pass == passes - 1)
+            if (pass < passes - 1)
+                continue;
+            if (c->palette == NULL)
                 png_put_row(c, m, to, dtype, out, y * each);
+            else if (!png_put_colours(c, m, to, dtype, out, y * each))
+                png_error(c->png, "a pixel has a colour beyond the palette");
         }
     png_read_end(c->png, NULL);
     return true;

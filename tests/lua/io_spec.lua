@@ -274,11 +274,13 @@ describe("pickle", function()
     assert.same({{long, long}, {long}}, v)
   end)
   it("refuses what is not data, and says which", function()
-    assert.equal("only numbers, text, containers and NumPy arrays are read from a pickle, and this one asks for os.system (byte 0)",
+    assert.equal("only numbers, text, containers and NumPy arrays are read from a pickle, " ..
+      "and this one asks for os.system (byte 0)",
       refused("cos\nsystem\n(S'id'\ntR."))
     assert.equal("only numbers, text, containers and NumPy arrays are read from a pickle, and this one asks for " ..
       "scipy.sparse.csr.csr_matrix (byte 2)", refused("\x80\2cscipy.sparse.csr\ncsr_matrix\n)\x81."))
-    assert.equal("only numbers, text, containers and NumPy arrays are read from a pickle, and this one holds a set (byte 2)",
+    assert.equal("only numbers, text, containers and NumPy arrays are read from a pickle, " ..
+      "and this one holds a set (byte 2)",
       refused("\x80\4\x8f."))
     assert.equal("the pickle holds a class or function as a value: numpy.ndarray (byte 15)",
       refused("cnumpy\nndarray\n."))
@@ -430,7 +432,8 @@ describe("json", function()
   it("reads and writes, names in order", function()
     local path = temporary(".json")
     pg.save(path, {b = {1, 2.5, pg.none}, a = {x = true}, s = "é\n", m = pg.array{{1, 2}, {3, 4}}, e = {}})
-    assert.equal('{\n  "a": {\n    "x": true\n  },\n  "b": [1, 2.5, null],\n  "e": {},\n  "m": [\n    [1.0, 2.0],\n    [3.0, 4.0]\n' ..
+    assert.equal('{\n  "a": {\n    "x": true\n  },\n  "b": [1, 2.5, null],\n' ..
+      '  "e": {},\n  "m": [\n    [1.0, 2.0],\n    [3.0, 4.0]\n' ..
       '  ],\n  "s": "é\\n"\n}\n', contents(path))
     local v = pg.load(path)
     assert.equal(pg.none, v.b[3])
