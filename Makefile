@@ -36,6 +36,12 @@ luas  := $(sort $(wildcard lua/perigee/*.lua))
 obj    = $(patsubst %.c,$B/obj/%.o,$(1))
 lib   := $(call obj,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
 
+# A build says what it does in short; make V=1 shows the commands.
+ifneq ($(V),1)
+.SILENT:
+endif
+say = @printf '  %-4s %s\n'
+
 .PHONY: all run test check bench clean help install fuzz coverage threats lua-suite docs
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -51,6 +57,7 @@ $B/obj/vendor/%.o: CFLAGS_ALL += -w
 
 $B/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
+	$(say) CC $<
 	$(CC) $(CFLAGS_ALL) $(INCLUDE) -DPERI_VERSION='"$(VERSION)"' -c $< -o $@
 
 $B/gen/embedded.c: $(luas) $B/gen/helptext.lua src/embed.sh
@@ -69,15 +76,19 @@ $B/obj/embedded.o: $B/gen/embedded.c
 
 $B/libperigee.a: $(lib)
 	@rm -f $@
+	$(say) AR $@
 	ar rcs $@ $^
 
 $B/perigee: $B/obj/src/host/main.o $B/libperigee.a
+	$(say) LD $@
 	$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $< -Wl,--whole-archive $B/libperigee.a -Wl,--no-whole-archive $(STATIC)
 
 $B/libperigee.so: $(lib)
+	$(say) LD $@
 	$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,libperigee.so.0 -o $@ $^ $(SHARED)
 
 $B/perigee.so: $(lib)
+	$(say) LD $@
 	$(CC) $(LDFLAGS_ALL) -shared -o $@ $^ $(SHARED)
 
 # ---- tests ---------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ local ex = pg.experiment{
   name = "problem2_ppca",
   options = {
     faces = pg.option{type = "file", help = "images, n x h x w or n x (h*w), such as the homework's eigenfaces.npy"},
+    transpose = pg.option{type = "flag", help = "the file holds its images column by column, as MATLAB writes them"},
     dims = {16, 32, 64},
+    new_d = pg.option{type = "integer", help = "2(d): latent dimensions of new faces; default: the best on held-out faces"},
     step = pg.option{type = "number", default = 0.5, help = "2(e): distance of neighbouring perturbations"},
   },
   quick = {dims = {4, 16}},
@@ -30,6 +32,7 @@ if faces.ndim == 2 then
   end
   faces = faces:reshape(-1, side, side)
 end
+if ex.options.transpose then faces = faces:transpose(1, 3, 2) end
 local n, h, w = faces:dims()
 local X = faces:reshape(n, h * w):astype("f64")
 ex:metric("faces", n)
@@ -141,6 +144,7 @@ ex:figure("choose_d", pg.plot.grid({
   chosen, held))
 
 -- ---- 2(d): new faces ----------------------------------------------------------------------------
+chosen = ex.options.new_d or chosen
 local model = pg.ppca.fit(X, chosen)
 ex:figure("new_faces", collage(model:sample(100, ex.rng), {rows = 10, cols = 10}),
   string.format("2(d): 100 new faces, z from N(0, I), then E[x|z] without pixel noise; d = %d.", chosen))
