@@ -20,10 +20,7 @@
 static double stirling_error(double a)
 {
     const double s = 1 / (a * a);
-    return (1.0 / 12 -
-            s * (1.0 / 360 -
-                 s * (1.0 / 1260 - s * (1.0 / 1680 - s * (1.0 / 1188 - s * 691.0 / 360360))))) /
-           a;
+    return (1.0 / 12 - s * (1.0 / 360 - s * (1.0 / 1260 - s * (1.0 / 1680 - s / 1188)))) / a;
 }
 
 /* a log(a/x) + x - a without cancellation where x is near a */
@@ -52,9 +49,24 @@ static double poisson(double a, double x)
     return half * (pow(x, a) / tgamma(a + 1)) * half;
 }
 
+/* log Gamma(1 + a) = -gamma a + zeta(2)/2 a^2 - zeta(3)/3 a^3 + ... where 1 + a would round */
+static double log_gamma_1p(double a)
+{
+    static const double zeta[] = {0.822467033424113218,  0.400685634386531428, 0.270580808427784548,
+                                  0.207385551028673985,  0.16955717699740819,  0.144049896768846118,
+                                  0.125509669524743042,  0.11133426586956469,  0.100099457512781809,
+                                  0.0909540171458290422, 0.083353840546109004};
+    if (a > 0.05)
+        return lgamma(1 + a);
+    double sum = 0;
+    for (size_t k = sizeof zeta / sizeof *zeta; k-- > 0;)
+        sum = zeta[k] - a * sum;
+    return a * (a * sum - 0.57721566490153286);
+}
+
 static double small_a(double a, double x)
 {
-    const double start = a * log(x) - lgamma(1 + a);
+    const double start = a * log(x) - log_gamma_1p(a);
     double term = 1, sum = 0;
     for (int k = 1; k < 200; k++) {
         term *= -x / k;
@@ -101,9 +113,7 @@ static double temme(double a, double x)
     const double eta = copysign(sqrt(2 * half_square), x - a);
     const double c0 =
         -1.0 / 3 + eta * (1.0 / 12 + eta * (-2.0 / 135 + eta * (1.0 / 864 + eta / 2835)));
-    const double c1 = -1.0 / 540 - eta / 288;
-    return 0.5 * erfc(eta * sqrt(a / 2)) +
-           exp(-a * half_square) / sqrt(2 * M_PI * a) * (c0 + c1 / a);
+    return 0.5 * erfc(eta * sqrt(a / 2)) + exp(-a * half_square) / sqrt(2 * M_PI * a) * c0;
 }
 
 double peri_stats_gamma_q(double a, double x)

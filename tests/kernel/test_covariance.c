@@ -62,6 +62,25 @@ static void test_definition(void **state)
     free(work);
 }
 
+static void test_bounds(void **state)
+{
+    (void)state;
+    double X[14], R[4], work[1024];
+    const size_t shape[2] = {7, 2}, square[2] = {2, 2};
+    const ptrdiff_t stride[2] = {2, 1};
+    const peri_view x = {X, PERI_F64, 2, shape, stride}, r = {R, PERI_F64, 2, square, stride};
+    peri_facts facts = {0};
+    assert_true(peri_covariance_work(2) <= 1024);
+    for (int trial = 1; trial < 200; trial++) {
+        for (int i = 0; i < 7; i++) {
+            X[2 * i] = sin(trial * (i + 1));
+            X[2 * i + 1] = (trial % 2 ? 0.3 : -0.7) * X[2 * i];
+        }
+        assert_int_equal(peri_correlation(&x, &r, work, NULL, &facts), PERI_OK);
+        assert_true(fabs(R[1]) <= 1 && fabs(R[1]) > 1 - 1e-14 && R[0] == 1);
+    }
+}
+
 static void test_too_wide(void **state)
 {
     (void)state;
@@ -75,6 +94,7 @@ static void test_too_wide(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_definition),
+                                       cmocka_unit_test(test_bounds),
                                        cmocka_unit_test(test_too_wide)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,21 @@ static void test_bins(void **state)
         assert_true(bisected[k] == counts[k] / 2);
 }
 
+static void test_edges_belong_to_the_upper_bin(void **state)
+{
+    (void)state;
+    const ptrdiff_t stride[1] = {1};
+    for (size_t nbins = 1; nbins <= 60; nbins++) {
+        double edges[61], counts[60];
+        const size_t shape[1] = {nbins + 1};
+        peri_histogram_edges(-0.3 * (double)nbins, 0.7, nbins, edges);
+        const peri_view v = {edges, PERI_F64, 1, shape, stride};
+        peri_histogram(&v, NULL, edges, nbins, true, counts);
+        for (size_t k = 0; k < nbins; k++)
+            assert_true(counts[k] == (k + 1 == nbins ? 2 : 1));
+    }
+}
+
 static void test_range(void **state)
 {
     (void)state;
@@ -89,7 +104,8 @@ static void test_bincount(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bins), cmocka_unit_test(test_range),
-                                       cmocka_unit_test(test_bincount)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bins), cmocka_unit_test(test_edges_belong_to_the_upper_bin),
+        cmocka_unit_test(test_range), cmocka_unit_test(test_bincount)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,13 @@ static void test_values(void **state)
     double rows[] = {1, NAN, 3, INFINITY, INFINITY, 1};
     quantile(rows, 2, 3, (double[]){0.5}, 1, true);
     assert_true(isnan(got[0]) && isinf(got[1]));
+    for (size_t at = 0; at < 60; at++) {
+        double hole[60];
+        for (size_t i = 0; i < 60; i++)
+            hole[i] = i == at ? NAN : (double)(i * 7 % 60);
+        quantile(hole, 1, 60, (double[]){0.1}, 1, false);
+        assert_true(isnan(got[0]));
+    }
     double huge[] = {1e308, 1.5e308};
     quantile(huge, 1, 2, (double[]){0.5}, 1, true);
     assert_true(got[0] == 1.25e308);
