@@ -32,7 +32,7 @@ typedef struct peri_state {
     size_t live;    /* bytes the state held after that collection */
     size_t budget;  /* bytes of arrays from which on there is another */
     size_t hidden;  /* bytes of arrays that Lua's own pacing has still to be told to forget */
-    double since;   /* when that collection ended, in seconds */
+    double since;   /* the thread's processor time when it ended, in seconds */
     const void *array_meta; /* the array metatable's address, which its registry entry keeps */
     size_t limit;           /* memory limit in bytes, 0 for none */
     size_t peak;            /* most bytes seen held */

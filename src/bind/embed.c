@@ -20,7 +20,7 @@
  * Small blocks hang in lists, one a size, SMALL_BYTES together. Of large ones there are at most
  * KEPT_BLOCKS of together KEPT_BYTES, or a single one of up to twice that. */
 enum { SMALL_FROM = 128, SMALL_SLOTS = 256, SMALL_BYTES = 8 << 20 };
-enum { KEPT_FROM = 64 << 10, KEPT_BLOCKS = 8, KEPT_BYTES = 128 << 20 };
+enum { KEPT_FROM = 64 << 10, KEPT_BLOCKS = 16, KEPT_BYTES = 128 << 20 };
 
 #if defined(__SANITIZE_ADDRESS__)
 enum { KEEPS = 0 }; /* the sanitizer shall see every block come and go */

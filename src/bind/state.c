@@ -8,7 +8,7 @@
  * a full collection is run when they pass a budget. The budget lies between 1 MB, so that a loop of
  * temporaries reuses memory that is still in the cache, and 64 MB plus a quarter of what lives; it
  * doubles when collecting takes more than an eighth of the time and halves when it takes less than
- * a 32nd.
+ * a 20th.
  */
 #include <limits.h>
 #include <string.h>
@@ -64,7 +64,7 @@ static size_t held(lua_State *L)
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -82,7 +82,7 @@ static void collect(lua_State *L, peri_state *state)
     const size_t most = MOST_BUDGET + state->live / 4;
     if (8 * cost > span)
         state->budget *= 2;
-    else if (32 * cost < span)
+    else if (20 * cost < span)
         state->budget /= 2;
     if (state->budget < LEAST_BUDGET)
         state->budget = LEAST_BUDGET;

@@ -12,10 +12,11 @@
 enum { BLOCK = 512, LANES = 16 };
 
 /* Results computed side by side where the neighbours in memory belong to different ones. */
-enum { STRIP = 256, NARROW = 8 };
+enum { STRIP = 512, NARROW = 8 };
 
-/* Blocks are joined pairwise as a binary counter counts: enough for 2^49 elements. */
-enum { LEVELS = 40 };
+/* Blocks are joined pairwise as a binary counter counts. Side by side fewer levels serve; an axis
+ * longer than BLOCK * 2^STRIP_LEVELS (one that repeats an element) is taken result by result. */
+enum { LEVELS = 52, STRIP_LEVELS = 24 };
 
 /* Elements between two looks at the stop flag. */
 enum { POLL = 1 << 18 };
@@ -27,6 +28,7 @@ typedef struct {
     double (*block[SUMEXP][2])(const void *x, size_t n, double c);
     void (*rows[SUMEXP][2])(double *acc, const void *x0, const void *x1, const void *x2,
                             const void *x3, size_t w, const double *c);
+    size_t (*find[2])(const void *x, size_t n, double v);
     void (*first[2])(double *best, double *at, const void *x, size_t w, double row, double sign);
 } loops;
 
@@ -35,19 +37,26 @@ typedef float v8f __attribute__((vector_size(32)));
 typedef long long v8i __attribute__((vector_size(64)));
 
 #define SIMD(name) name##_base
+#define LEVEL      0
 #include "kernel/reduce_loops.h"
 #undef SIMD
+#undef LEVEL
 
 #if PERI_X86
+#include <immintrin.h>
 PERI_BEGIN_AVX2
 #define SIMD(name) name##_avx2
+#define LEVEL      1
 #include "kernel/reduce_loops.h"
 #undef SIMD
+#undef LEVEL
 PERI_END
 PERI_BEGIN_AVX512
 #define SIMD(name) name##_avx512
+#define LEVEL      2
 #include "kernel/reduce_loops.h"
 #undef SIMD
+#undef LEVEL
 PERI_END
 static const loops *const tables[3] = {&loops_base, &loops_avx2, &loops_avx512};
 #else
@@ -141,7 +150,7 @@ static void make_plan(plan *p, const peri_view *a, const bool reduced[], const p
     } else if (p->axes == 1 && p->stride[0] == 1) {
         return;
     }
-    for (int k = 0; k < p->kept; k++) {
+    for (int k = 0; k < p->kept && p->n / BLOCK >> STRIP_LEVELS == 0; k++) {
         if (p->kept_stride[k] == 1 && p->kept_shape[k] >= NARROW) {
             const size_t extent = p->kept_shape[k];
             const ptrdiff_t out_stride = p->out_stride[k];
@@ -253,7 +262,7 @@ static double reduce_one(const plan *p, kind k, const char *base, double c)
 /* ---- w results side by side -------------------------------------------------------------- */
 
 typedef struct {
-    double lane[LANES][STRIP], level[LEVELS][STRIP], row[STRIP];
+    double lane[LANES][STRIP], level[STRIP_LEVELS][STRIP], row[STRIP];
     ptrdiff_t offset[BLOCK];
 } strip_work;
 
@@ -429,6 +438,8 @@ static void reduce_results(const plan *p, peri_reduction op, const char *base, s
         break;
     default:
         reduce_some(p, (kind)op, base, w, zeros, result, work);
+        for (size_t j = 0; j < w; j++)
+            result[j] += 0.0; /* of -0 and 0 neither is least: 0 it is, whatever the order */
     }
 }
 
@@ -519,34 +530,35 @@ static double position_one(const plan *p, bool largest, const char *base)
     _Alignas(64) double block[BLOCK];
     const bool direct = p->axes == 1 && (p->stride[0] == 1 || p->n <= 1);
     const kind k = largest ? MAX : MIN;
-    cursor at = {.offset = 0};
+    cursor at = {.offset = 0}, start = at;
     double best = start_of(k);
-    size_t found = 0;
-    bool none = true;
+    size_t from = 0; /* the block that holds the best, and its cursor */
     for (size_t i = 0; i < p->n; i += BLOCK) {
         const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
         const void *x = base + i * p->width;
+        cursor before;
         if (!direct) {
+            before = at;
             gather(p, &at, base, n, block);
             x = block;
         }
         const double value = p->table->block[k][p->dtype](x, n, 0);
-        if (!none && !(largest ? value > best : value < best) && value == value)
-            continue;
-        for (size_t j = 0; j < n; j++) {
-            const double v =
-                p->dtype == PERI_F32 ? (double)((const float *)x)[j] : ((const double *)x)[j];
-            if (v == value || (v != v && value != value)) {
-                found = i + j;
+        if (i == 0 || (largest ? value > best : value < best) || value != value) {
+            best = value;
+            from = i;
+            if (!direct)
+                start = before;
+            if (value != value)
                 break;
-            }
         }
-        if (value != value)
-            break;
-        best = value;
-        none = false;
     }
-    return (double)found;
+    const size_t n = p->n - from < BLOCK ? p->n - from : BLOCK;
+    const void *x = base + from * p->width;
+    if (!direct) {
+        gather(p, &start, base, n, block);
+        x = block;
+    }
+    return (double)(from + p->table->find[p->dtype](x, n, best));
 }
 
 static void compute_position(const plan *p, const void *how, const char *base, size_t w,

@@ -4,12 +4,16 @@
 
 /* v = 8 elements from x on, as doubles. */
 #define LOAD_f64(v, x) memcpy(&(v), x, sizeof(v))
+#if LEVEL == 2 /* the compiler would convert half by half */
+#define LOAD_f32(v, x) ((v) = (v8d)_mm512_cvtps_pd(_mm256_loadu_ps(x)))
+#else
 #define LOAD_f32(v, x)                                                                             \
     do {                                                                                           \
         v8f f_;                                                                                    \
         memcpy(&f_, x, sizeof f_);                                                                 \
         (v) = __builtin_convertvector(f_, v8d);                                                    \
     } while (0)
+#endif
 
 /* Lanes joined as a tree; JOIN(a, b) is a with b taken in. */
 #define TREE(lane, JOIN)                                                                           \
@@ -27,7 +31,8 @@
  * w elements, acc[j] with the elements j of the given rows taken in one after another.
  * STEP8(acc, x, c) and STEP1(acc, x, c) take one in; START is where a lane begins. */
 #define KIND(T, dtype, kind, START, STEP8, STEP1, JOIN)                                            \
-    static double SIMD(block_##kind##_##dtype)(const void *px, size_t n, double c)                 \
+    __attribute__((unused)) static double SIMD(block_##kind##_##dtype)(const void *px, size_t n,   \
+                                                                       double c)                   \
     {                                                                                              \
         const T *x = px;                                                                           \
         double lane[LANES];                                                                        \
@@ -124,11 +129,74 @@
 KINDS(double, f64)
 KINDS(float, f32)
 
+/* The first of n elements that equals v (or is NaN, where v is). */
+#define FIND(T, dtype)                                                                             \
+    static size_t SIMD(find_##dtype)(const void *px, size_t n, double v)                           \
+    {                                                                                              \
+        const T *x = px, w = (T)v;                                                                 \
+        size_t i = 0;                                                                              \
+        for (; i + 32 <= n; i += 32) {                                                             \
+            int found = 0;                                                                         \
+            for (size_t l = 0; l < 32; l++)                                                        \
+                found |= (x[i + l] == w) | ((x[i + l] != x[i + l]) & (w != w));                    \
+            if (found)                                                                             \
+                break;                                                                             \
+        }                                                                                          \
+        for (; i < n; i++)                                                                         \
+            if (x[i] == w || (x[i] != x[i] && w != w))                                             \
+                break;                                                                             \
+        return i;                                                                                  \
+    }
+FIND(double, f64)
+FIND(float, f32)
+
+#if LEVEL == 2
+/* Least and largest do not depend on the order, so these take four registers at once; NaN is
+ * watched for aside, two registers a comparison. */
+#define EXTREME(name, T, V, M, LANES, s, start, op, lowest)                                        \
+    static double SIMD(name)(const void *px, size_t n, double c)                                   \
+    {                                                                                              \
+        const T *x = px;                                                                           \
+        V a0 = _mm512_set1_##s(start), a1 = a0, a2 = a0, a3 = a0;                                  \
+        unsigned nan = 0;                                                                          \
+        size_t i = 0;                                                                              \
+        (void)c;                                                                                   \
+        for (; i + 4 * LANES <= n; i += 4 * LANES) {                                               \
+            const V x0 = _mm512_loadu_##s(x + i), x1 = _mm512_loadu_##s(x + i + LANES),            \
+                    x2 = _mm512_loadu_##s(x + i + 2 * LANES),                                      \
+                    x3 = _mm512_loadu_##s(x + i + 3 * LANES);                                      \
+            nan |= (unsigned)_mm512_cmp_##s##_mask(x0, x1, _CMP_UNORD_Q) |                         \
+                   (unsigned)_mm512_cmp_##s##_mask(x2, x3, _CMP_UNORD_Q);                          \
+            a0 = op(a0, x0);                                                                       \
+            a1 = op(a1, x1);                                                                       \
+            a2 = op(a2, x2);                                                                       \
+            a3 = op(a3, x3);                                                                       \
+        }                                                                                          \
+        for (; i < n; i += LANES) {                                                                \
+            const M m = n - i >= LANES ? (M)-1 : (M)((1u << (n - i)) - 1u);                        \
+            const V x0 = _mm512_mask_loadu_##s(a0, m, x + i);                                      \
+            nan |= (unsigned)_mm512_cmp_##s##_mask(x0, x0, _CMP_UNORD_Q);                          \
+            a0 = op(a0, x0);                                                                       \
+        }                                                                                          \
+        return nan ? (double)NAN : (double)lowest(op(op(a0, a1), op(a2, a3)));                     \
+    }
+EXTREME(least_f64, double, __m512d, __mmask8, 8, pd, HUGE_VAL, _mm512_min_pd, _mm512_reduce_min_pd)
+EXTREME(most_f64, double, __m512d, __mmask8, 8, pd, -HUGE_VAL, _mm512_max_pd, _mm512_reduce_max_pd)
+EXTREME(least_f32, float, __m512, __mmask16, 16, ps, HUGE_VALF, _mm512_min_ps, _mm512_reduce_min_ps)
+EXTREME(most_f32, float, __m512, __mmask16, 16, ps, -HUGE_VALF, _mm512_max_ps, _mm512_reduce_max_ps)
+#undef EXTREME
+#define LEAST(dtype) SIMD(least_##dtype)
+#define MOST(dtype)  SIMD(most_##dtype)
+#else
+#define LEAST(dtype) SIMD(block_min_##dtype)
+#define MOST(dtype)  SIMD(block_max_##dtype)
+#endif
+
 static const loops SIMD(loops) = {
     .block = {{SIMD(block_sum_f64), SIMD(block_sum_f32)},
               {SIMD(block_prod_f64), SIMD(block_prod_f32)},
-              {SIMD(block_min_f64), SIMD(block_min_f32)},
-              {SIMD(block_max_f64), SIMD(block_max_f32)},
+              {LEAST(f64), LEAST(f32)},
+              {MOST(f64), MOST(f32)},
               {SIMD(block_any_f64), SIMD(block_any_f32)},
               {SIMD(block_all_f64), SIMD(block_all_f32)},
               {SIMD(block_ssd_f64), SIMD(block_ssd_f32)}},
@@ -139,9 +207,13 @@ static const loops SIMD(loops) = {
              {SIMD(rows_any_f64), SIMD(rows_any_f32)},
              {SIMD(rows_all_f64), SIMD(rows_all_f32)},
              {SIMD(rows_ssd_f64), SIMD(rows_ssd_f32)}},
+    .find = {SIMD(find_f64), SIMD(find_f32)},
     .first = {SIMD(first_f64), SIMD(first_f32)},
 };
 
+#undef FIND
+#undef LEAST
+#undef MOST
 #undef LOAD_f64
 #undef LOAD_f32
 #undef TREE
