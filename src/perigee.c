@@ -53,6 +53,7 @@ int peri_open_graph(lua_State *L);
 int peri_open_random(lua_State *L);
 int peri_open_ppca(lua_State *L);
 int peri_open_linalg(lua_State *L);
+int peri_open_linear(lua_State *L);
 
 /* name: the field of pg; a leading underscore marks what is ours alone. open: pushes the table of
  * primitives, or NULL. script: whether lua/perigee/NAME.lua exists (its name without underscore).
@@ -109,6 +110,7 @@ static const struct module {
     {"random", peri_open_random, false, false},
     {"ppca", peri_open_ppca, true, false},
     {"linalg", peri_open_linalg, false, false},
+    {"linear", peri_open_linear, true, false},
 };
 
 static const struct module *find_module(const char *name)

@@ -1,0 +1,290 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The linear-Gaussian model: y = x.w + e, e ~ N(0, sigma2), fitted by maximum likelihood.
+--
+--   L(w, sigma2) = -m/2 log(2 pi sigma2) - sum_i (y_i - x_i.w)^2 / (2 sigma2)
+--   dL/dw = 0:       w = (sum x x^T)^-1 sum x y, found by QR and never by that inverse
+--   dL/dsigma2 = 0:  sigma2 = RSS / m
+--
+-- The equations of the solver stand in src/kernel/lstsq.h.
+
+local pg, core = ...
+local args = pg._args
+
+local linear = {}
+
+-- ---- the model ---------------------------------------------------------------------------------
+
+local methods = {}
+local meta = {__name = "linear"}
+local fields = {"cond", "corrections", "dof", "intercept", "intercept_stderr", "loglik", "m", "n", "r2", "rank",
+  "residuals", "rss", "s", "s2", "sigma2", "stderr", "w"}
+
+function meta.__index(_, key)
+  local method = methods[key]
+  if method then return method end
+  local names = {table.unpack(fields)}
+  for _, name in ipairs{"logprob", "predict", "save"} do names[#names + 1] = name end
+  local near = args.nearest(tostring(key), names)
+  error(string.format("a linear model has no '%s'%s", tostring(key),
+    near and string.format("; did you mean '%s'?", near) or ""), 2)
+end
+
+function meta.__tostring(model)
+  local p = model.single and 1 or model.w.shape[2]
+  local head = string.format("linear: %d observations, %d feature%s%s%s, rank %d", model.m, model.n,
+    model.n == 1 and "" or "s", model.constant and " and intercept" or "",
+    p == 1 and "" or string.format(", %d outputs", p), model.rank)
+  if not model.single then return head end
+  return head .. string.format(", sigma2 = %.6g, R2 = %s", model.sigma2,
+    model.r2 == model.r2 and string.format("%.6g", model.r2) or "nan")
+end
+
+-- A number for one output, else the array.
+local function per_output(model, a)
+  return model.single and a:item() or a
+end
+
+-- The model from its coefficients W ((constant and) n x p), rss (p), total sums of squares (p), singular
+-- values, root (C C^T = (Z^T Z)^-1), count of rows and rank.
+local function make(t)
+  local W, m, rank = t.W, t.m, t.rank
+  local k, p = W:dims()
+  local n = t.constant and k - 1 or k
+  local first = k - n + 1
+  local model = {m = m, n = n, rank = rank, rss = t.rss, dof = m - rank, s = t.s, constant = t.constant,
+    single = t.single, root = t.root, W = W, tss = t.tss, residuals = t.residuals or false,
+    corrections = t.corrections or 0, known = t.known}
+  local sigma2 = t.rss / m
+  local s2 = model.dof > 0 and t.rss / model.dof or pg.full({p}, 0 / 0)
+  -- the spread of each coefficient: sqrt(s2 diag(C C^T)); not known where the rows do not tell it
+  local spread = t.known and t.root:square():sum(2):sqrt() or pg.full({k}, 0 / 0)
+  local stderr = spread:expand_dims(2) * s2:sqrt()
+  local function part(a) return n == 0 and pg.zeros(0, p) or a:slice({first, k}, {}) end
+  local w, e = part(W), part(stderr)
+  model.w = t.single and w:reshape(n) or w:copy()
+  model.stderr = t.single and e:reshape(n) or e:copy()
+  model.intercept = per_output(model, t.constant and W[1]:copy() or pg.zeros(p))
+  model.intercept_stderr = per_output(model, t.constant and stderr[1]:copy() or pg.zeros(p))
+  model.rss = per_output(model, t.rss)
+  model.sigma2 = per_output(model, sigma2)
+  model.s2 = per_output(model, s2)
+  model.r2 = per_output(model, 1 - t.rss / t.tss)
+  model.loglik = per_output(model, ((sigma2 * (2 * math.pi)):log() + 1) * (-m / 2))
+  model.cond = #t.s > 0 and t.s[1] / t.s[#t.s] or 0 / 0
+  return setmetatable(model, meta)
+end
+
+-- X as m x n and Y as m x p. `single`: y came 1-d.
+local function observations(name, X, y)
+  if type(X) == "table" then X = pg.array(X) end
+  if type(y) == "table" then y = pg.array(y) end
+  args.array(name, 1, "X", X, nil)
+  args.array(name, 2, "y", y, nil)
+  if X.ndim == 1 then X = X:expand_dims(2) end
+  if X.ndim ~= 2 then args.fail(name, 1, "X: expected m x n observations, got shape " .. tostring(X.shape), 3) end
+  local single = y.ndim == 1
+  if y.ndim ~= 1 and y.ndim ~= 2 then
+    args.fail(name, 2, "y: expected m or m x p values, got shape " .. tostring(y.shape), 3)
+  end
+  if #y ~= #X then
+    args.fail(name, 2, string.format("y: %d values for the %d rows of X", #y, #X), 3)
+  end
+  return X, single and y:expand_dims(2) or y, single
+end
+
+local function with_constant(X)
+  return pg.concat({pg.ones(#X, 1), X}, 2)
+end
+
+-- What R2 compares with: squares about the mean where there is an intercept, else about 0. Rounding of the
+-- mean of a constant y does not count.
+local function total_squares(Y, constant)
+  if not constant then return Y:square():sum(1) end
+  local most = Y:abs():max(1)
+  local tss = (Y - Y:mean(1)):square():sum(1)
+  return pg.where(tss:gt((most * 4.5e-16):square() * #Y), tss, 0)
+end
+
+-- Raises a primitive's error as the user's: the column of ones before X is not counted.
+local function blame(name, message, constant)
+  message = tostring(message):gsub("bad argument #(%d) to '[^']*'", "bad argument #%1 to '" .. name .. "'")
+  if constant then
+    message = message:gsub("element %((%d+), (%d+)%) of X", function(i, j)
+      return string.format("element (%s, %d) of X", i, math.tointeger(j) - 1)
+    end)
+  end
+  error(message:gsub("^.-: bad argument", "bad argument"), 3)
+end
+
+--- pg.linear.fit(X, y [, opts]) -> m
+-- Fits y = X w (+ intercept) + noise by maximum likelihood, which is least squares. Solved by blocked QR and
+-- refined with double-double residuals. Where columns of X depend on each other, or are more than its rows, w
+-- is the solution of least norm, and m.rank tells it. R2 is NaN for a constant y with an intercept, which
+-- leaves nothing to explain.
+-- @param X  array, m x n: observations are rows; m numbers are one column
+-- @param y  array, m, or m x p for p right-hand sides; then what is a number below is an array of p
+-- @param opts.intercept  boolean: fit a constant too; default false
+-- @return m  model with m.w (n), m.intercept, m.sigma2 (RSS/m, the maximum-likelihood estimate), m.s2
+-- (RSS/(m - rank), unbiased), m.stderr (n), m.intercept_stderr, m.r2 (about 0 without an intercept), m.loglik,
+-- m.rss, m.rank, m.dof, m.cond (of X with its constant), m.s (its singular values), m.residuals, m.m, m.n
+-- @error shapes that do not fit; an element that is not finite is named
+-- @source Björck 1996, Numerical Methods for Least Squares Problems, sections 2.7 and 2.9
+-- @example pg.linear.fit(pg.array{1, 2, 3}, pg.array{2, 4, 6}).w:totable()[1] --> 2.0
+function linear.fit(X, y, opts)
+  opts = args.options("fit", 3, opts, {intercept = false})
+  local Y, single
+  X, Y, single = observations("fit", X, y)
+  if #X == 0 then args.fail("fit", 1, "X: no observations, shape " .. tostring(X.shape)) end
+  local Z = opts.intercept and with_constant(X) or X
+  local ok, W, rss, s, root, residuals, rank, corrections = pcall(core.fit, Z, Y)
+  if not ok then blame("fit", W, opts.intercept) end
+  return make{W = W, rss = rss, s = s, root = root, rank = rank, m = #X, constant = opts.intercept, single = single,
+    tss = total_squares(Y:astype("f64"), opts.intercept), corrections = corrections, known = #Z >= Z.shape[2],
+    residuals = single and residuals:reshape(#X) or residuals}
+end
+
+-- The rows to predict at; a 1-d X is one row, or for a single feature as many rows as it has numbers.
+local function inputs(model, name, X)
+  if type(X) == "table" then X = pg.array(X) end
+  args.array(name, 1, "X", X, nil)
+  local row = X.ndim == 1 and model.n ~= 1
+  if X.ndim == 1 then X = X:expand_dims(row and 1 or 2) end
+  if X.ndim ~= 2 or X.shape[2] ~= model.n then
+    args.fail(name, 1, string.format("X: expected rows of %d feature%s, got shape %s", model.n,
+      model.n == 1 and "" or "s", tostring(X.shape)), 3)
+  end
+  return model.constant and with_constant(X) or X, row
+end
+
+--- linear:predict(X) -> mean, sd
+-- What the model expects at new inputs, and how far a new observation there will be from it: the noise and the
+-- uncertainty of w together, sqrt(s2 (1 + x^T (X^T X)^-1 x)).
+-- @param X  array, k x n; n numbers are one row
+-- @return mean  array, k (k x p); for one row a number (p)
+-- @return sd  array of mean's shape; NaN where there are no more rows than columns to tell it
+function methods:predict(X)
+  local Z, row = inputs(self, "predict", X)
+  local mean = Z:dot(self.W)
+  local reach = self.known and Z:dot(self.root):square():sum(2) or pg.full({#Z}, 0 / 0)
+  local s2 = type(self.s2) == "number" and pg.full({1}, self.s2) or self.s2
+  local sd = ((reach + 1):expand_dims(2) * s2):sqrt()
+  if self.single then mean, sd = mean:reshape(-1), sd:reshape(-1) end
+  if row then mean, sd = mean[1], sd[1] end
+  return mean, sd
+end
+
+--- linear:logprob(X, y) -> array
+-- The logarithm of N(y; x.w + intercept, sigma2), a value a row; with several outputs their sum.
+-- @param X  array, k x n
+-- @param y  array, k or k x p
+-- @return array, k
+function methods:logprob(X, y)
+  local Z = inputs(self, "logprob", X)
+  if type(y) == "number" then y = pg.array{y} end
+  if type(y) == "table" then y = pg.array(y) end
+  args.array("logprob", 2, "y", y, nil)
+  if y.ndim == 1 then y = y:expand_dims(self.single and 2 or 1) end
+  local p = self.W.shape[2]
+  if y.ndim ~= 2 or #y ~= #Z or y.shape[2] ~= p then
+    args.fail("logprob", 2, string.format("y: expected %d x %d values, got shape %s", #Z, p, tostring(y.shape)))
+  end
+  local sigma2 = type(self.sigma2) == "number" and pg.full({1}, self.sigma2) or self.sigma2
+  local miss = y - Z:dot(self.W)
+  local square = pg.where(miss:eq(0), 0, miss:square() / sigma2)
+  return ((sigma2 * (2 * math.pi)):log() + square):sum(2) * -0.5
+end
+
+--- linear:save(path)
+-- Writes the model, its residuals among it, as .npz.
+-- @param path  string ending in .npz
+function methods:save(path)
+  local t = {W = self.W, tss = self.tss, s = self.s, root = self.root,
+    rss = self.single and pg.array{self.rss} or self.rss,
+    facts = pg.array{self.m, self.rank, self.constant and 1 or 0, self.single and 1 or 0, self.corrections,
+      self.known and 1 or 0}}
+  if self.residuals then t.residuals = self.residuals end
+  pg.save(path, t)
+end
+
+--- pg.linear.load(path) -> m
+-- Reads a model that linear:save wrote.
+-- @param path  string
+-- @return m  model
+-- @error  a file that lacks an array or whose shapes do not belong together
+function linear.load(path)
+  local t = pg.load(path)
+  for _, name in ipairs{"W", "tss", "s", "root", "rss", "facts"} do
+    if type(t) ~= "table" or not args.is_array(rawget(t, name)) then
+      error(string.format("%s: not a linear model: it has no array '%s'", path, name), 2)
+    end
+  end
+  local k, p = t.W:dims()
+  if t.W.ndim ~= 2 or t.root.ndim ~= 2 or t.root.shape[1] ~= k or t.root.shape[2] ~= k or t.rss.size ~= p
+    or t.tss.size ~= p or t.facts.size ~= 6 then
+    error(string.format("%s: not a linear model: W %s, root %s, rss %s and tss %s do not belong together", path,
+      tostring(t.W.shape), tostring(t.root.shape), tostring(t.rss.shape), tostring(t.tss.shape)), 2)
+  end
+  local f = t.facts
+  return make{W = t.W, tss = t.tss, s = t.s, root = t.root, rss = t.rss, m = math.tointeger(f[1]),
+    rank = math.tointeger(f[2]), constant = f[3] == 1, single = f[4] == 1, corrections = math.tointeger(f[5]),
+    known = f[6] == 1, residuals = rawget(t, "residuals")}
+end
+
+-- ---- more rows than memory ---------------------------------------------------------------------
+
+local accumulator = {}
+local accumulator_meta = {__name = "linear.accumulator", __index = accumulator}
+
+function accumulator_meta.__tostring(acc)
+  return string.format("linear.accumulator: %d observations", acc.m)
+end
+
+--- pg.linear.accumulate([opts]) -> acc
+-- Fits rows that come in parts: each part is folded into a triangle of (n + p)^2 numbers by QR. Without the rows
+-- there is no refinement and m.residuals is false; all else is as from pg.linear.fit.
+-- @param opts.intercept  boolean: fit a constant too; default false
+-- @return acc  accumulator
+-- @source Demmel, Grigori, Hoemmen & Langou 2012, section 3
+function linear.accumulate(opts)
+  opts = args.options("accumulate", 1, opts, {intercept = false})
+  return setmetatable({m = 0, constant = opts.intercept, state = false, n = 0, single = true}, accumulator_meta)
+end
+
+--- accumulator:add(X, y) -> acc
+-- Takes rows in.
+-- @param X  array, m x n
+-- @param y  array, m or m x p
+-- @return acc  itself
+function accumulator:add(X, y)
+  local Y, single
+  X, Y, single = observations("add", X, y)
+  local Z = self.constant and with_constant(X) or X
+  local n, p = Z.shape[2], Y.shape[2]
+  if not self.state then
+    self.state, self.n, self.single = pg.zeros(n + p, n + p), n, single
+  elseif n ~= self.n or n + p ~= #self.state then
+    local extra = self.constant and 1 or 0
+    args.fail("add", 1, string.format("X: %d columns and y of %d, after %d and %d before", n - extra, p,
+      self.n - extra, #self.state - self.n))
+  end
+  local ok, message = pcall(core.add, Z, Y, self.state)
+  if not ok then blame("add", message, self.constant) end
+  self.m = self.m + #X
+  return self
+end
+
+--- accumulator:fit() -> m
+-- The model of all rows added.
+-- @return m  as pg.linear.fit gives it, without residuals
+function accumulator:fit()
+  if self.m == 0 then error("fit: no observations were added", 2) end
+  local n, width = self.n, #self.state
+  local W, rss, s, root, rank = core.finish(self.state, n, self.m)
+  -- Below its first row the triangle holds y about its mean, where the first column is the constant.
+  local tss = self.state:slice({self.constant and 2 or 1, width}, {n + 1, width}):square():sum(1)
+  return make{W = W, rss = rss, s = s, root = root, rank = rank, m = self.m, constant = self.constant,
+    single = self.single, tss = tss, known = self.m >= n}
+end
+
+return linear

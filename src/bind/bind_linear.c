@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Primitives of pg.linear: least squares with what its statistics need, at once or by parts. */
+#include <string.h>
+
+#include "bind/bind.h"
+#include "kernel/lstsq.h"
+
+/* Pushes x (n,p), rss (p), s (least), root (n,n) and points the result to them. */
+static void push_result(lua_State *L, peri_lstsq_result *r, size_t n, size_t p, size_t least)
+{
+    const size_t shape[2] = {n, p}, square[2] = {n, n};
+    r->x = peri_push_array(L, PERI_F64, 2, shape)->data;
+    r->rss = peri_push_array(L, PERI_F64, 1, &p)->data;
+    r->s = peri_push_array(L, PERI_F64, 1, &least)->data;
+    r->root = peri_push_array(L, PERI_F64, 2, square)->data;
+}
+
+static void check(lua_State *L, peri_status status, peri_facts *facts)
+{
+    const int arg = facts->arg != NULL && facts->arg[0] == 'y' ? 2 : 1;
+    if (arg == 2 && facts->nindex == 2 && facts->index[1] == 0)
+        facts->nindex = 1;
+    peri_check(L, arg, status, facts);
+}
+
+/* (X, Y) -> w (n,p), rss (p), s, root (n,n), residuals (m,p), rank, corrections */
+static int fit(lua_State *L)
+{
+    lua_settop(L, 2);
+    const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
+    const peri_array *Y = peri_arg_contiguous(L, 2, "y", PERI_F64, 2);
+    const size_t m = X->shape[0], n = X->shape[1], p = Y->shape[1];
+    void *work = peri_push_scratch(L, peri_lstsq_work(m, n, p));
+    peri_lstsq_result r = {0};
+    peri_facts facts;
+    push_result(L, &r, n, p, m < n ? m : n);
+    r.residual = peri_push_array(L, PERI_F64, 2, Y->shape)->data;
+    check(L, peri_lstsq(m, n, p, X->data, Y->data, &r, work, &peri_getstate(L)->stop, &facts),
+          &facts);
+    lua_pushinteger(L, (lua_Integer)r.rank);
+    lua_pushinteger(L, r.steps);
+    return 7;
+}
+
+/* (X, Y, state): state (n+p,n+p) takes the rows in. */
+static int add(lua_State *L)
+{
+    lua_settop(L, 3);
+    const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
+    const peri_array *Y = peri_arg_contiguous(L, 2, "y", PERI_F64, 2);
+    const peri_array *state = peri_arg_contiguous(L, 3, "state", PERI_F64, 2);
+    const size_t m = X->shape[0], n = X->shape[1], p = Y->shape[1];
+    void *work = peri_push_scratch(L, peri_lstsq_add_work(m, n, p));
+    peri_facts facts;
+    check(L,
+          peri_lstsq_add(m, n, p, X->data, Y->data, state->data, work, &peri_getstate(L)->stop,
+                         &facts),
+          &facts);
+    return 0;
+}
+
+/* (state, n, m) -> w (n,p), rss (p), s, root (n,n), rank of the m rows added */
+static int finish(lua_State *L)
+{
+    const peri_array *state = peri_arg_contiguous(L, 1, "state", PERI_F64, 2);
+    const size_t n = (size_t)peri_arg_integer(L, 2, "n", 0, (lua_Integer)state->shape[0]);
+    const size_t m = (size_t)peri_arg_integer(L, 3, "m", 0, LUA_MAXINTEGER);
+    const size_t p = state->shape[0] - n;
+    void *work = peri_push_scratch(L, peri_lstsq_finish_work(n, p));
+    peri_lstsq_result r = {0};
+    peri_facts facts;
+    push_result(L, &r, n, p, n);
+    check(L, peri_lstsq_finish(m, n, p, state->data, &r, work, &facts), &facts);
+    lua_pushinteger(L, (lua_Integer)r.rank);
+    return 5;
+}
+
+PERI_OPENER(linear)
+{
+    static const luaL_Reg functions[] = {
+        {"fit", fit}, {"add", add}, {"finish", finish}, {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}
