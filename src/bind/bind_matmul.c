@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * pg.dot, pg.matmul: one function under both names. */
+#include <stdio.h>
+
+#include <cblas.h>
+
 #include "bind/bind.h"
 #include "kernel/copy.h"
 #include "kernel/matmul.h"
@@ -78,8 +82,20 @@ static int matmul(lua_State *L)
     return 1;
 }
 
+/* Before 0.3.18 the eigenvalue routines could read beyond their arrays (CVE-2021-4048). */
+static void check_openblas(lua_State *L)
+{
+    int major = 0, minor = 0, patch = 0;
+    const char *config = openblas_get_config();
+    if (sscanf(config, "OpenBLAS %d.%d.%d", &major, &minor, &patch) == 3 && major == 0 &&
+        (minor < 3 || (minor == 3 && patch < 18)))
+        peri_raise(L, "OpenBLAS %d.%d.%d is linked; 0.3.18 or later is needed (CVE-2021-4048)",
+                   major, minor, patch);
+}
+
 PERI_OPENER(matmul)
 {
+    check_openblas(L);
     static const luaL_Reg functions[] = {{"dot", matmul}, {"matmul", matmul}, {NULL, NULL}};
     peri_array_functions(L, functions);
     return 0;

@@ -694,7 +694,7 @@ peri_status peri_linalg_triangular(int dtype, size_t n, size_t p, const void *A,
 static double frobenius(int dtype, size_t count, const void *x)
 {
     const double sum = finite_sum(dtype, count, x);
-    if (sum == 0 || (sum > 0x1p-900 && sum < 0x1p1000))
+    if (sum > 0x1p-900 && sum < 0x1p1000)
         return sqrt(sum); /* pairs of lanes: good to a few eps at any count LAPACK can take */
     return peri_linalg_vector_norm(dtype, count, x, 2);
 }
