@@ -347,9 +347,8 @@ describe("what is wrong", function()
   local function check(want, f, ...) assert.equal(want, message(f, ...)) end
   it("with new is named", function()
     check("bad argument #1 to 'lstm.new' (options: expected a table, got no value)", pg.lstm.new)
-    check("bad argument #1 to 'lstm.new' (unknown option 'hidden'; there are: dtype, hidden_size, input_size,
-      num_layers, " ..
-      "output_size, rng)", pg.lstm.new, {hidden = 3})
+    check("bad argument #1 to 'lstm.new' (unknown option 'hidden'; there are: dtype, hidden_size, input_size, " ..
+      "num_layers, output_size, rng)", pg.lstm.new, {hidden = 3})
     check("bad argument #1 to 'lstm.new' (input_size: expected an integer, got no value)", pg.lstm.new, {})
     check("bad argument #1 to 'lstm.new' (hidden_size: expected an integer in 1..536870912, got 0)", pg.lstm.new,
       {input_size = 1, hidden_size = 0})

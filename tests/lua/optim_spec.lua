@@ -82,9 +82,8 @@ describe("optimizers", function()
     local adam = pg.optim.adam{}
     check("bad argument #1 to 'step' (params: expected array, got no value)", adam.step, adam)
     adam:step(pg.ones(3), pg.ones(3))
-    check("bad argument #1 to 'step' (params: has 4 elements,
-      but this optimizer's state is for 3; make one for each " ..
-      "net)", adam.step, adam, pg.ones(4), pg.ones(4))
+    check("bad argument #1 to 'step' (params: has 4 elements, but this optimizer's state is for 3; " ..
+      "make one for each net)", adam.step, adam, pg.ones(4), pg.ones(4))
     assert.truthy(message(adam.step, adam, pg.ones(3), pg.ones(2)):find(
       "grads: expected 3 elements of f64, got array (2,) f64", 1, true))
     assert.truthy(message(adam.step, adam, pg.ones(3), pg.ones(3, "f32")):find(
