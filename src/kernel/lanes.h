@@ -46,7 +46,7 @@ int peri_lanes_bytes(void);
 void peri_lanes_limit(int bytes);
 
 /* Wanted even at -O2: accumulators live in registers only when these loops are flat. */
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 32")
 
 #endif
 
@@ -253,7 +253,8 @@ INLINE void NAME(exp_parts)(vec x, vec *scale, vec *minus1)
     vec r = NAME(fma)(n, NAME(splat)(-ln2_high), x);
     r = NAME(fma)(n, NAME(splat)(-ln2_low), r);
     vec series = NAME(splat)(inverse_factorial[0]);
-    UNROLL for (size_t i = 1; i < sizeof inverse_factorial / sizeof *inverse_factorial; i++)
+    UNROLL
+    for (size_t i = 1; i < sizeof inverse_factorial / sizeof *inverse_factorial; i++)
         series = NAME(fma)(series, r, NAME(splat)(inverse_factorial[i]));
     *minus1 = NAME(fma)(series, r * r, r);
     *scale = (vec)(((NAME(integers))shifted << mantissa) + one_bits);

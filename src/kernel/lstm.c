@@ -28,8 +28,11 @@
 /* One step of one layer for B rows. Where `projected`, G holds W_ih x already and D is 0. */
 typedef struct {
     size_t B, D, H, W, ldx;
-    bool projected, prefetch;
-    const void *x;                   /* (B,D), rows ldx apart */
+    size_t S, S4; /* from row to row of what is (B,W), and (B,4W) */
+    bool projected;
+    bool reverse;  /* last panel first: steps take turns, so that the weights used last by
+                      one are still in the cache when the next begins */
+    const void *x; /* (B,D), rows ldx apart */
     const void *h_before, *c_before; /* (B,W) */
     const void *packed, *bias;       /* by pack_forward; (4W) */
     void *G;                         /* (B,4W): out, the gates */
@@ -37,8 +40,8 @@ typedef struct {
 } cell_forward;
 
 typedef struct {
-    size_t B, W;
-    bool prefetch;
+    size_t B, W, S, S4;
+    bool reverse;
     const void *packed;            /* W_hh by pack_rows */
     const void *dG_after;          /* (B,4W) of the step after; NULL at the last */
     void *dH;                      /* (B,W) from above; overwritten */
@@ -56,8 +59,8 @@ typedef struct {
     void (*gather)(size_t M, size_t N, size_t K, const void *A, size_t lda, const void *B,
                    size_t ldb, void *C, size_t ldc, bool add);
     void (*column_sums)(size_t N, size_t K, const void *A, size_t lda, void *out, bool add);
-    void (*dots)(size_t M, size_t N, size_t W, const void *A, const void *B, const void *bias,
-                 void *out);
+    void (*dots)(size_t M, size_t N, size_t W, const void *A, size_t lda, const void *B,
+                 const void *bias, void *out);
     void (*pack_forward)(size_t panel, size_t D, size_t H, const void *W_ih, const void *W_hh,
                          void *packed);
     void (*pack_rows)(size_t K, size_t columns, const void *B, size_t gate, void *packed);
@@ -191,8 +194,7 @@ size_t peri_lstm_find_bad(int dtype, const void *a, size_t batch, size_t steps, 
 enum {
     MAX_BLOCKS = 8,
     SMALL_ROWS = 16, /* rows at a time */
-    LARGE_ROWS = 32, /* the same where the weights do not fit the second-level cache */
-    SLACK = 65536    /* bytes a prefetch may point past the packed weights */
+    LARGE_ROWS = 32  /* the same where the weights do not fit the second-level cache */
 };
 
 /* Where things lie in the workspace, in elements. */
@@ -201,6 +203,7 @@ typedef struct {
     const cell_functions *cell;
     size_t element;  /* bytes */
     size_t T, W, Dp; /* Dp: D in whole vectors */
+    size_t S, S4;    /* from row to row of what is W, and 4W, wide */
     size_t rows;     /* at most, at a time */
     size_t nblocks;
     bool large, gradient;
@@ -258,7 +261,6 @@ static void plan_shared(plan *p)
     p->forward_layer = p->large ? 0 : widest;
     p->forward = reserve(&at, L, p->forward_layer + H, 4 * W);
     p->forward_layer = (p->forward_layer + H) * 4 * W;
-    reserve(&at, SLACK, 1, 1);
     p->bias = reserve(&at, L, 4, W);
     p->fc = reserve(&at, net->output, W, 1);
     p->fc_bias = reserve(&at, net->output, 1, 1);
@@ -266,7 +268,6 @@ static void plan_shared(plan *p)
         p->back_hh = reserve(&at, L, 4 * W, W);
         p->back_ih = reserve(&at, p->large ? 0 : L, 4 * W, W);
         p->fc_back = reserve(&at, net->output, W, 1);
-        reserve(&at, SLACK, 1, 1);
     }
     p->shared = at;
 }
@@ -276,6 +277,11 @@ static void start_plan(plan *p, const peri_lstm_sizes *net, bool gradient)
     *p = (plan){.net = net, .cell = choose_cell(net->dtype), .gradient = gradient};
     p->element = peri_dtype_size(net->dtype);
     p->W = whole(net->hidden, p->cell->lanes);
+    /* Rows a multiple of 4 KiB apart would share few sets of the cache, and the processor takes a
+     * load from one row for a reader of what was just stored to another. */
+    const size_t odd = p->W * p->element % 1024 == 0 ? p->cell->lanes : 0;
+    p->S = p->W + odd;
+    p->S4 = 4 * p->W + odd;
     p->Dp = whole(net->input, p->cell->lanes);
     const size_t widest = net->input > net->hidden ? net->input : net->hidden;
     p->large = (widest + net->hidden) * 4 * net->hidden * p->element > (size_t)1 << 20;
@@ -301,14 +307,14 @@ static bool make_plan(plan *p, const peri_lstm_sizes *net, size_t batch, size_t 
         return false;
     size_t at = 0;
     p->x = reserve(&at, TR, p->Dp, 1);
-    p->G = reserve(&at, TR, 4, W);
-    p->h = reserve(&at, TR + p->rows, W, 1);
-    p->c = reserve(&at, TR + p->rows, W, 1);
-    p->tanh_c = reserve(&at, TR, W, 1);
+    p->G = reserve(&at, TR, p->S4, 1);
+    p->h = reserve(&at, TR + p->rows, p->S, 1);
+    p->c = reserve(&at, TR + p->rows, p->S, 1);
+    p->tanh_c = reserve(&at, TR, p->S, 1);
     p->layer = at - p->G;
     reserve(&at, net->layers - 1, p->layer, 1);
-    p->dH = reserve(&at, gradient ? TR : 0, W, 1);
-    p->dC = reserve(&at, gradient ? p->rows : 0, W, 1);
+    p->dH = reserve(&at, gradient ? TR : 0, p->S, 1);
+    p->dC = reserve(&at, gradient ? p->rows : 0, p->S, 1);
     p->z = reserve(&at, TR, net->output, 1);
     p->sums = reserve(&at, 4, W, 1);
     p->own_grads = reserve(&at, gradient && p->nblocks > 1 ? params : 0, 1, 1);
@@ -489,13 +495,13 @@ static void load_state(const turn *t, size_t layer)
 {
     const plan *p = &t->r->p;
     const size_t bytes = p->net->hidden * p->element, N = t->r->in->batch;
-    char *h = history(t, layer, p->h, 0, p->W), *c = history(t, layer, p->c, 0, p->W);
-    memset(h, 0, t->R * p->W * p->element);
-    memset(c, 0, t->R * p->W * p->element);
+    char *h = history(t, layer, p->h, 0, p->S), *c = history(t, layer, p->c, 0, p->S);
+    memset(h, 0, t->R * p->S * p->element);
+    memset(c, 0, t->R * p->S * p->element);
     if (t->r->in->h0 == NULL)
         return;
     for (size_t r = 0; r < t->R; r++) {
-        const size_t from = (layer * N + t->first + r) * bytes, to = r * p->W * p->element;
+        const size_t from = (layer * N + t->first + r) * bytes, to = r * p->S * p->element;
         memcpy(h + to, (const char *)t->r->in->h0 + from, bytes);
         memcpy(c + to, (const char *)t->r->in->c0 + from, bytes);
     }
@@ -507,8 +513,8 @@ static void save_state(const turn *t, size_t layer)
     const size_t bytes = p->net->hidden * p->element, N = t->r->in->batch;
     for (size_t r = 0; r < t->R; r++) {
         const size_t to = (layer * N + t->first + r) * bytes, row = steps_of(t, r) * t->R + r;
-        memcpy((char *)t->r->out->hn + to, history(t, layer, p->h, row, p->W), bytes);
-        memcpy((char *)t->r->out->cn + to, history(t, layer, p->c, row, p->W), bytes);
+        memcpy((char *)t->r->out->hn + to, history(t, layer, p->h, row, p->S), bytes);
+        memcpy((char *)t->r->out->cn + to, history(t, layer, p->c, row, p->S), bytes);
     }
 }
 
@@ -516,8 +522,8 @@ static void save_state(const turn *t, size_t layer)
 static const void *input_of(const turn *t, size_t layer, size_t *ld)
 {
     const plan *p = &t->r->p;
-    *ld = layer == 0 ? p->Dp : p->W;
-    return layer == 0 ? own_at(t, p->x) : history(t, layer - 1, p->h, t->R, p->W);
+    *ld = layer == 0 ? p->Dp : p->S;
+    return layer == 0 ? own_at(t, p->x) : history(t, layer - 1, p->h, t->R, p->S);
 }
 
 /* G = x W_ih' for all steps at once. */
@@ -526,17 +532,17 @@ static void project_input(const turn *t, size_t layer)
     const plan *p = &t->r->p;
     const size_t H = p->net->hidden, D = layer_input(p->net, layer), W = p->W;
     const char *W_ih = part_at(t->r, t->r->params, 4 * layer);
-    char *G = history(t, layer, p->G, 0, 4 * W);
+    char *G = history(t, layer, p->G, 0, p->S4);
     size_t ldx;
     const void *x = input_of(t, layer, &ldx);
     if (W == H) {
-        gemm(p, CblasNoTrans, CblasTrans, p->T * t->R, 4 * H, D, x, ldx, W_ih, D, false, G, 4 * W);
+        gemm(p, CblasNoTrans, CblasTrans, p->T * t->R, 4 * H, D, x, ldx, W_ih, D, false, G, p->S4);
         return;
     }
-    memset(G, 0, p->T * t->R * 4 * W * p->element);
+    memset(G, 0, p->T * t->R * p->S4 * p->element);
     for (size_t q = 0; q < 4; q++)
         gemm(p, CblasNoTrans, CblasTrans, p->T * t->R, H, D, x, ldx, W_ih + q * H * D * p->element,
-             D, false, G + q * W * p->element, 4 * W);
+             D, false, G + q * W * p->element, p->S4);
 }
 
 /* Returns false when the run was stopped. */
@@ -555,21 +561,23 @@ static bool run_forward(const turn *t)
                           .D = p->large ? 0 : layer_input(p->net, layer),
                           .H = p->net->hidden,
                           .W = W,
+                          .S = p->S,
+                          .S4 = p->S4,
                           .ldx = ldx,
                           .projected = p->large,
-                          .prefetch = p->large,
                           .packed = shared_at(t->r, p->forward + layer * p->forward_layer),
                           .bias = shared_at(t->r, p->bias + layer * 4 * W)};
         for (size_t s = 0; s < p->T; s++) {
             if (peri_stop_requested(t->r->stop))
                 return false;
+            f.reverse = s % 2 != 0;
             f.x = x + s * R * ldx * p->element;
-            f.h_before = history(t, layer, p->h, s * R, W);
-            f.c_before = history(t, layer, p->c, s * R, W);
-            f.G = history(t, layer, p->G, s * R, 4 * W);
-            f.h = history(t, layer, p->h, (s + 1) * R, W);
-            f.c = history(t, layer, p->c, (s + 1) * R, W);
-            f.tanh_c = history(t, layer, p->tanh_c, s * R, W);
+            f.h_before = history(t, layer, p->h, s * R, p->S);
+            f.c_before = history(t, layer, p->c, s * R, p->S);
+            f.G = history(t, layer, p->G, s * R, p->S4);
+            f.h = history(t, layer, p->h, (s + 1) * R, p->S);
+            f.c = history(t, layer, p->c, (s + 1) * R, p->S);
+            f.tanh_c = history(t, layer, p->tanh_c, s * R, p->S);
             p->cell->forward(&f);
         }
         if (t->r->out->hn != NULL)
@@ -584,15 +592,15 @@ static void run_output(const turn *t)
     const plan *p = &t->r->p;
     const size_t TR = p->T * t->R, O = p->net->output, H = p->net->hidden;
     const size_t top = p->net->layers - 1;
-    const void *h = history(t, top, p->h, t->R, p->W), *bias = shared_at(t->r, p->fc_bias);
+    const void *h = history(t, top, p->h, t->R, p->S), *bias = shared_at(t->r, p->fc_bias);
     void *z = own_at(t, p->z);
     if (O <= 4) {
-        p->cell->dots(TR, O, p->W, h, shared_at(t->r, p->fc), bias, z);
+        p->cell->dots(TR, O, p->W, h, p->S, shared_at(t->r, p->fc), bias, z);
         return;
     }
     for (size_t row = 0; row < TR; row++)
         memcpy((char *)z + row * O * p->element, bias, O * p->element);
-    gemm(p, CblasNoTrans, CblasTrans, TR, O, H, h, p->W, part_at(t->r, t->r->params, 4 * top + 4),
+    gemm(p, CblasNoTrans, CblasTrans, TR, O, H, h, p->S, part_at(t->r, t->r->params, 4 * top + 4),
          H, true, z, O);
 }
 
@@ -670,7 +678,7 @@ static void gather_bias(const turn *t, size_t layer, const void *dG)
     const plan *p = &t->r->p;
     const size_t H = p->net->hidden, W = p->W;
     void *sums = own_at(t, p->sums);
-    p->cell->column_sums(4 * W, p->T * t->R, dG, 4 * W, sums, false);
+    p->cell->column_sums(4 * W, p->T * t->R, dG, p->S4, sums, false);
     for (size_t copy = 2; copy < 4; copy++) {
         void *to =
             (char *)t->grads + peri_lstm_get_part(p->net, 4 * layer + copy).offset * p->element;
@@ -689,19 +697,19 @@ static void pass_down(const turn *t, size_t layer, const char *dG)
     const size_t H = p->net->hidden, W = p->W, TR = p->T * t->R;
     char *dH = own_at(t, p->dH);
     if (!p->large) {
-        p->cell->multiply(TR, W, 4 * W, dG, 4 * W, shared_at(t->r, p->back_ih + layer * 4 * W * W),
-                          dH, W);
+        p->cell->multiply(TR, W, 4 * W, dG, p->S4, shared_at(t->r, p->back_ih + layer * 4 * W * W),
+                          dH, p->S);
         return;
     }
     const char *W_ih = part_at(t->r, t->r->params, 4 * layer);
     if (W == H) {
-        gemm(p, CblasNoTrans, CblasNoTrans, TR, H, 4 * H, dG, 4 * W, W_ih, H, false, dH, W);
+        gemm(p, CblasNoTrans, CblasNoTrans, TR, H, 4 * H, dG, p->S4, W_ih, H, false, dH, p->S);
         return;
     }
-    memset(dH, 0, TR * W * p->element);
+    memset(dH, 0, TR * p->S * p->element);
     for (size_t q = 0; q < 4; q++)
-        gemm(p, CblasNoTrans, CblasNoTrans, TR, H, H, dG + q * W * p->element, 4 * W,
-             W_ih + q * H * H * p->element, H, true, dH, W);
+        gemm(p, CblasNoTrans, CblasNoTrans, TR, H, H, dG + q * W * p->element, p->S4,
+             W_ih + q * H * H * p->element, H, true, dH, p->S);
 }
 
 static bool run_backward(const turn *t)
@@ -709,9 +717,9 @@ static bool run_backward(const turn *t)
     const plan *p = &t->r->p;
     const size_t R = t->R, W = p->W, TR = p->T * R, O = p->net->output, L = p->net->layers;
     const char *dz = own_at(t, p->z);
-    const void *top = history(t, L - 1, p->h, R, W);
-    p->cell->multiply(TR, W, O, dz, O, shared_at(t->r, p->fc_back), own_at(t, p->dH), W);
-    gather_part(t, 4 * L, false, dz, O, top, W);
+    const void *top = history(t, L - 1, p->h, R, p->S);
+    p->cell->multiply(TR, W, O, dz, O, shared_at(t->r, p->fc_back), own_at(t, p->dH), p->S);
+    gather_part(t, 4 * L, false, dz, O, top, p->S);
     char *fc_bias = (char *)t->grads + peri_lstm_get_part(p->net, 4 * L + 1).offset * p->element;
     for (size_t o = 0; o < O; o++) {
         double sum = t->add ? get(fc_bias, o, p->net->dtype) : 0;
@@ -720,27 +728,29 @@ static bool run_backward(const turn *t)
         put(fc_bias, o, p->net->dtype, sum);
     }
     for (size_t layer = L; layer-- > 0;) {
-        memset(own_at(t, p->dC), 0, R * W * p->element);
+        memset(own_at(t, p->dC), 0, R * p->S * p->element);
         cell_backward b = {.B = R,
                            .W = W,
-                           .prefetch = p->large,
+                           .S = p->S,
+                           .S4 = p->S4,
                            .packed = shared_at(t->r, p->back_hh + layer * 4 * W * W),
                            .dC = own_at(t, p->dC)};
         for (size_t s = p->T; s-- > 0;) {
             if (peri_stop_requested(t->r->stop))
                 return false;
-            b.dG_after = s + 1 == p->T ? NULL : history(t, layer, p->G, (s + 1) * R, 4 * W);
-            b.dH = own_at(t, p->dH + s * R * W);
-            b.G = history(t, layer, p->G, s * R, 4 * W);
-            b.tanh_c = history(t, layer, p->tanh_c, s * R, W);
-            b.c_before = history(t, layer, p->c, s * R, W);
+            b.dG_after = s + 1 == p->T ? NULL : history(t, layer, p->G, (s + 1) * R, p->S4);
+            b.reverse = s % 2 != 0;
+            b.dH = own_at(t, p->dH + s * R * p->S);
+            b.G = history(t, layer, p->G, s * R, p->S4);
+            b.tanh_c = history(t, layer, p->tanh_c, s * R, p->S);
+            b.c_before = history(t, layer, p->c, s * R, p->S);
             p->cell->backward(&b);
         }
-        const char *dG = history(t, layer, p->G, 0, 4 * W);
+        const char *dG = history(t, layer, p->G, 0, p->S4);
         size_t ldx;
         const void *x = input_of(t, layer, &ldx);
-        gather_part(t, 4 * layer, true, dG, 4 * W, x, ldx);
-        gather_part(t, 4 * layer + 1, true, dG, 4 * W, history(t, layer, p->h, 0, W), W);
+        gather_part(t, 4 * layer, true, dG, p->S4, x, ldx);
+        gather_part(t, 4 * layer + 1, true, dG, p->S4, history(t, layer, p->h, 0, p->S), p->S);
         gather_bias(t, layer, dG);
         if (layer > 0)
             pass_down(t, layer, dG);
@@ -860,10 +870,10 @@ static bool make_sample_plan(plan *p, sample_plan *s, const peri_lstm_sizes *net
     start_plan(p, net, false);
     *blocks = (count + SAMPLE_ROWS - 1) / SAMPLE_ROWS;
     size_t at = 0;
-    s->h = reserve(&at, 2, SAMPLE_ROWS, p->W);
-    s->c = reserve(&at, 2, SAMPLE_ROWS, p->W);
-    s->G = reserve(&at, 4, SAMPLE_ROWS, p->W);
-    s->tanh_c = reserve(&at, 1, SAMPLE_ROWS, p->W);
+    s->h = reserve(&at, 2, SAMPLE_ROWS, p->S);
+    s->c = reserve(&at, 2, SAMPLE_ROWS, p->S);
+    s->G = reserve(&at, 1, SAMPLE_ROWS, p->S4);
+    s->tanh_c = reserve(&at, 1, SAMPLE_ROWS, p->S);
     s->layer = at;
     reserve(&at, net->layers - 1, s->layer, 1);
     s->x = reserve(&at, 1, SAMPLE_ROWS, p->Dp);
@@ -888,19 +898,21 @@ static void sample_step(const sample_run *q, char *own, size_t R, size_t step)
 {
     const plan *p = &q->r.p;
     const sample_plan *s = &q->s;
-    const size_t W = p->W, e = p->element, H = p->net->hidden, half = SAMPLE_ROWS * W;
+    const size_t W = p->W, e = p->element, H = p->net->hidden, half = SAMPLE_ROWS * p->S;
     const size_t before = step % 2 * half, after = half - before;
     for (size_t layer = 0; layer < p->net->layers; layer++) {
         char *mine = own + layer * s->layer * e;
-        const size_t D = layer_input(p->net, layer), ldx = layer == 0 ? p->Dp : W;
+        const size_t D = layer_input(p->net, layer), ldx = layer == 0 ? p->Dp : p->S;
         char *x = layer == 0 ? own + s->x * e : mine + (s->h + after) * e - s->layer * e;
         cell_forward f = {.B = R,
                           .D = p->large ? 0 : D,
                           .H = H,
                           .W = W,
+                          .S = p->S,
+                          .S4 = p->S4,
                           .ldx = ldx,
                           .projected = p->large,
-                          .prefetch = p->large,
+                          .reverse = step % 2 != 0,
                           .packed = shared_at(&q->r, p->forward + layer * p->forward_layer),
                           .bias = shared_at(&q->r, p->bias + layer * 4 * W),
                           .x = x,
@@ -914,12 +926,12 @@ static void sample_step(const sample_run *q, char *own, size_t R, size_t step)
             const char *W_ih = part_at(&q->r, q->r.params, 4 * layer);
             for (size_t gate = 0; gate < 4; gate++)
                 gemm(p, CblasNoTrans, CblasTrans, R, H, D, x, ldx, W_ih + gate * H * D * e, D,
-                     false, (char *)f.G + gate * W * e, 4 * W);
+                     false, (char *)f.G + gate * W * e, p->S4);
         }
         p->cell->forward(&f);
     }
     p->cell->dots(R, p->net->output, W, own + ((p->net->layers - 1) * s->layer + s->h + after) * e,
-                  shared_at(&q->r, p->fc), shared_at(&q->r, p->fc_bias), own + s->z * e);
+                  p->S, shared_at(&q->r, p->fc), shared_at(&q->r, p->fc_bias), own + s->z * e);
 }
 
 static void sample_block(void *context, size_t block)

@@ -7,76 +7,180 @@
  * length of a sum. Columns of a row of gates stand as four planes i, f, g, o of W each. Padding
  * units have weights 0, so they stay 0 in state and gradient.
  *
- * Everything rests on product(): an accumulator tile of `rows` x `wide` vectors, which broadcasts
- * from A and loads whole vectors from B. B is packed in panels so that it is read from front to
- * back; a panel is cut in pieces of K that stay in the first-level cache while all rows pass.
+ * Every product goes through one small kernel, a tile of at most ROWS rows by 1, 2 or 4 vectors
+ * that stays in registers. B is packed in panels so that a tile reads it from front to back; a
+ * panel is cut in pieces of K that stay in the first-level cache while all rows pass. What
+ * happens to a finished sum (activations, gradients of the gates) is done by another function:
+ * within one, the compiler keeps its constants in registers that the sums need.
  */
 
-/* acc[r][v] += sum_k A[r * row + k * step] B[k * ldb + v LANES]. With few rows `chains` sums of
- * every chains-th k hide the latency of an addition. */
-INLINE void NAME(product)(vec *acc, int rows, int wide, int chains, const REAL *A, size_t row,
-                          size_t step, const REAL *B, size_t ldb, size_t K)
+/* How a tile meets memory: C[r][v] = start[r][v] + sum_k A[r * row + k * step] B[k * ldb + v
+ * LANES]. Vector v of row r of C is at C + r * ldc + v * gap, of the start at start + r * lds + v *
+ * gap; start may be NULL for 0. `ahead`, unless NULL, is memory to fetch a line of at each k: big
+ * weights come from the third-level cache, and a burst of requests for the next piece would stop
+ * everything until they are answered. */
+typedef struct {
+    size_t K;
+    const REAL *A;
+    size_t row, step;
+    const REAL *B;
+    size_t ldb;
+    const REAL *start;
+    size_t lds;
+    REAL *C;
+    size_t ldc, gap;
+    const char *ahead;
+} NAME(job);
+#define SUM NAME(job)
+
+/* With few rows `chains` sums, each of every chains-th k, hide the latency of an addition. */
+INLINE void NAME(run_tile)(const SUM *s, int rows, int wide, int chains)
 {
+    const REAL *const A = s->A, *B = s->B, *const start = s->start;
+    const size_t row = s->row, step = s->step, ldb = s->ldb, K = s->K;
+    const char *ahead = s->ahead;
+    vec acc[ROWS * 4];
+    UNROLL for (int i = 0; i < rows * wide; i++)
+    {
+        acc[i] = NAME(splat)(0);
+        if (start != NULL)
+            acc[i] = NAME(load)(start + (size_t)(i / wide) * s->lds + (size_t)(i % wide) * s->gap);
+    }
     size_t k = 0;
     if (chains > 1) {
         vec more[3 * 8];
-        UNROLL for (int i = 0; i < (chains - 1) * rows * wide; i++) more[i] = NAME(splat)(0);
+        UNROLL for (int i = 0; i < (chains - 1) * rows * wide; i++)
+        {
+            more[i] = NAME(splat)(0);
+        }
         for (; k + (size_t)chains <= K; k += (size_t)chains) {
-            UNROLL for (int c = 0; c < chains; c++) UNROLL for (int r = 0; r < rows; r++)
+            UNROLL for (int i = 0; i < chains * rows; i++)
             {
-                const vec a = NAME(splat)(A[(size_t)r * row + (k + (size_t)c) * step]);
-                vec *into = c == 0 ? &acc[r * wide] : &more[((c - 1) * rows + r) * wide];
-                UNROLL for (int v = 0; v < wide; v++) into[v] = NAME(fma)(
-                    a, NAME(load)(B + (k + (size_t)c) * ldb + (size_t)v * LANES), into[v]);
+                const size_t at = k + (size_t)(i / rows);
+                const vec a = NAME(splat)(A[(size_t)(i % rows) * row + at * step]);
+                vec *into = i < rows ? &acc[i * wide] : &more[(i - rows) * wide];
+                UNROLL for (int v = 0; v < wide; v++)
+                {
+                    const vec b = NAME(load)(B + at * ldb + (size_t)v * LANES);
+                    into[v] = NAME(fma)(a, b, into[v]);
+                }
             }
         }
-        UNROLL for (int c = 1; c < chains; c++) UNROLL for (int i = 0; i < rows * wide; i++)
-            acc[i] += more[(c - 1) * rows * wide + i];
+        UNROLL for (int i = 0; i < (chains - 1) * rows * wide; i++)
+        {
+            acc[i % (rows * wide)] += more[i];
+        }
+        B += k * ldb;
     }
-    for (; k < K; k++) {
+    for (; k < K; k++, B += ldb) {
         vec b[4];
-        UNROLL for (int v = 0; v < wide; v++) b[v] = NAME(load)(B + k * ldb + (size_t)v * LANES);
+        if (chains == 1 && ahead != NULL) {
+            __builtin_prefetch(ahead, 0, 2);
+            ahead += 64;
+        }
+        UNROLL for (int v = 0; v < wide; v++)
+        {
+            b[v] = NAME(load)(B + (size_t)v * LANES);
+        }
         UNROLL for (int r = 0; r < rows; r++)
         {
             const vec a = NAME(splat)(A[(size_t)r * row + k * step]);
-            UNROLL for (int v = 0; v < wide; v++) acc[r * wide + v] =
-                NAME(fma)(a, b[v], acc[r * wide + v]);
+            UNROLL for (int v = 0; v < wide; v++)
+            {
+                acc[r * wide + v] = NAME(fma)(a, b[v], acc[r * wide + v]);
+            }
         }
     }
+    UNROLL for (int i = 0; i < rows * wide; i++)
+    {
+        NAME(store)(s->C + (size_t)(i / wide) * s->ldc + (size_t)(i % wide) * s->gap, acc[i]);
+    }
+}
+
+#undef TILE
+#define TILE(rows, wide, chains)                                                                   \
+    static KERNEL __attribute__((noinline)) void NAME(tile_##rows##x##wide)(const SUM *s)          \
+    {                                                                                              \
+        NAME(run_tile)(s, rows, wide, chains);                                                     \
+    }
+TILE(1, 4, ROWS == 6 ? 4 : 2)
+TILE(2, 4, ROWS == 6 ? 2 : 1)
+TILE(3, 4, 1)
+TILE(1, 2, 4)
+TILE(2, 2, 2)
+TILE(3, 2, 1)
+TILE(1, 1, 4)
+TILE(2, 1, 4)
+TILE(3, 1, 2)
+#if ROWS == 6
+TILE(4, 4, 1)
+TILE(5, 4, 1)
+TILE(6, 4, 1)
+TILE(4, 2, 1)
+TILE(5, 2, 1)
+TILE(6, 2, 1)
+TILE(4, 1, 2)
+TILE(5, 1, 2)
+TILE(6, 1, 2)
+#endif
+
+/* By wide / 2 and rows - 1. */
+static void (*const NAME(tiles)[3][ROWS])(const SUM *) = {
+#if ROWS == 6
+#define TILES(w)                                                                                   \
+    {                                                                                              \
+        NAME(tile_1x##w), NAME(tile_2x##w), NAME(tile_3x##w), NAME(tile_4x##w), NAME(tile_5x##w),  \
+            NAME(tile_6x##w)                                                                       \
+    }
+#else
+#define TILES(w)                                                                                   \
+    {                                                                                              \
+        NAME(tile_1x##w), NAME(tile_2x##w), NAME(tile_3x##w)                                       \
+    }
+#endif
+    TILES(1), TILES(2), TILES(4)
+#undef TILES
+};
+
+/* The sum for M rows: `s` describes the first, groups of rows follow each other. Unless `next` is
+ * NULL each group fetches another part of what lies there. */
+INLINE void NAME(run_rows)(SUM s, size_t M, size_t wide, const REAL *next)
+{
+    const size_t groups = (M + ROWS - 1) / ROWS;
+    const REAL *const A = s.A, *const start = s.start;
+    REAL *const C = s.C;
+    for (size_t group = 0; group < groups; group++) {
+        const size_t r = M * group / groups, rows = M * (group + 1) / groups - r;
+        s.A = A + r * s.row;
+        s.C = C + r * s.ldc;
+        if (start != NULL)
+            s.start = start + r * s.lds;
+        if (next != NULL)
+            s.ahead = (const char *)next + group * s.K * 64;
+        NAME(tiles)[wide / 2][rows - 1](&s);
+    }
+}
+
+/* How many vectors wide the next panel is, with `left` columns to go. */
+static inline size_t NAME(panel_width)(size_t left)
+{
+    return left >= 4 * LANES ? 4 : left >= 2 * LANES ? 2 : 1;
 }
 
 /* ---- forward ----------------------------------------------------------------------------- */
 
-/* Rows r0 .. r0+rows-1 of one panel (LANES units, four gates) over one piece of the sum. */
-INLINE void NAME(forward_tile)(const cell_forward *f, int rows, int chains, size_t panel, size_t r0,
-                               const REAL *A, size_t lda, const REAL *piece, size_t K, bool first,
-                               bool last)
+/* Gates and state of one panel from the finished sums in G. */
+static KERNEL __attribute__((noinline)) void NAME(activate)(const cell_forward *f, size_t j)
 {
-    const size_t W = f->W, j = panel * LANES;
-    REAL *const G = (REAL *)f->G + r0 * 4 * W + j;
-    const REAL *const bias = (const REAL *)f->bias + j;
-    vec acc[ROWS * 4];
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int q = 0; q < 4; q++)
-    {
-        const REAL *g = G + (size_t)r * 4 * W + (size_t)q * W;
-        vec v = first ? NAME(load)(bias + (size_t)q * W) : NAME(load)(g);
-        if (first && f->projected)
-            v += NAME(load)(g);
-        acc[r * 4 + q] = v;
-    }
-    NAME(product)(acc, rows, 4, chains, A, lda, 1, piece, 4 * LANES, K);
-    UNROLL for (int r = 0; r < rows; r++)
-    {
-        REAL *g = G + (size_t)r * 4 * W;
-        if (!last) {
-            UNROLL for (int q = 0; q < 4; q++) NAME(store)(g + (size_t)q * W, acc[r * 4 + q]);
-            continue;
-        }
-        const size_t at = (r0 + (size_t)r) * W + j;
-        const vec in = NAME(sigmoid)(acc[r * 4]), forget = NAME(sigmoid)(acc[r * 4 + 1]);
-        const vec new = NAME(tangent)(acc[r * 4 + 2]), out = NAME(sigmoid)(acc[r * 4 + 3]);
-        const vec c = NAME(fma)(forget, NAME(load)((const REAL *)f->c_before + at), in * new);
-        const vec tc = NAME(tangent)(c);
+    const size_t W = f->W;
+    for (size_t r = 0; r < f->B; r++) {
+        REAL *const g = (REAL *)f->G + r * f->S4 + j;
+        const size_t at = r * f->S + j;
+        const vec in = NAME(sigmoid)(NAME(load)(g)), forget = NAME(sigmoid)(NAME(load)(g + W));
+        const vec new = NAME(tangent)(NAME(load)(g + 2 * W));
+        const vec out = NAME(sigmoid)(NAME(load)(g + 3 * W));
+        const vec before = NAME(load)((const REAL *)f->c_before + at);
+        const vec c = NAME(fma)(forget, before, in * new), tc = NAME(tangent)(c);
         NAME(store)(g, in);
         NAME(store)(g + W, forget);
         NAME(store)(g + 2 * W, new);
@@ -87,253 +191,190 @@ INLINE void NAME(forward_tile)(const cell_forward *f, int rows, int chains, size
     }
 }
 
-/* The row count is a constant in each CALL(rows, chains), so that its loops are flat. */
-#undef DISPATCH
-#if ROWS == 6
-#define DISPATCH(rows, CALL)                                                                       \
-    switch (rows) {                                                                                \
-    case 1:                                                                                        \
-        CALL(1, 4);                                                                                \
-        break;                                                                                     \
-    case 2:                                                                                        \
-        CALL(2, 2);                                                                                \
-        break;                                                                                     \
-    case 3:                                                                                        \
-        CALL(3, 1);                                                                                \
-        break;                                                                                     \
-    case 4:                                                                                        \
-        CALL(4, 1);                                                                                \
-        break;                                                                                     \
-    case 5:                                                                                        \
-        CALL(5, 1);                                                                                \
-        break;                                                                                     \
-    default:                                                                                       \
-        CALL(6, 1);                                                                                \
-        break;                                                                                     \
-    }
-#else
-#define DISPATCH(rows, CALL)                                                                       \
-    switch (rows) {                                                                                \
-    case 1:                                                                                        \
-        CALL(1, 2);                                                                                \
-        break;                                                                                     \
-    case 2:                                                                                        \
-        CALL(2, 1);                                                                                \
-        break;                                                                                     \
-    default:                                                                                       \
-        CALL(3, 1);                                                                                \
-        break;                                                                                     \
-    }
-#endif
+/* The bias onto the projected input of one panel. */
+INLINE void NAME(add_bias)(const cell_forward *f, size_t j)
+{
+    for (size_t r = 0; r < f->B; r++)
+        for (size_t q = 0; q < 4; q++) {
+            REAL *const g = (REAL *)f->G + r * f->S4 + q * f->W + j;
+            NAME(store)(g, NAME(load)(g) + NAME(load)((const REAL *)f->bias + q * f->W + j));
+        }
+}
+
+enum { NAME(PIECE) = 32768 / (4 * LANES_BYTES) };
 
 static KERNEL void NAME(forward)(const cell_forward *f)
 {
-    enum { PIECE = 32768 / (4 * LANES_BYTES) };
-    const size_t groups = (f->B + ROWS - 1) / ROWS, depth = f->D + f->H;
-    for (size_t panel = 0; panel * LANES < f->W; panel++) {
-        const REAL *const weights = (const REAL *)f->packed + panel * depth * 4 * LANES;
-        bool first = true;
-        size_t k = 0;
-        do {
-            /* The sum runs over the input's D columns, then over the H of the state before. */
+    const size_t W = f->W, depth = f->D + f->H, panels = W / LANES;
+    const size_t panel_size = depth * 4 * LANES;
+    for (size_t i = 0; i < panels; i++) {
+        const size_t panel = f->reverse ? panels - 1 - i : i, j = panel * LANES;
+        const REAL *const weights = (const REAL *)f->packed + panel * panel_size;
+        SUM s = {.step = 1, .ldb = 4 * LANES, .C = (REAL *)f->G + j, .ldc = f->S4, .gap = W};
+        s.start = (const REAL *)f->bias + j;
+        if (f->projected) {
+            NAME(add_bias)(f, j);
+            s.start = s.C;
+            s.lds = s.ldc;
+        }
+        /* The sum runs over the input's D columns, then over the H of the state before. */
+        for (size_t k = 0; k < depth; k += s.K) {
             const bool input = k < f->D;
-            const size_t end = input ? f->D : depth;
-            const size_t K = end - k < PIECE ? end - k : PIECE;
-            const REAL *A = input ? (const REAL *)f->x + k : (const REAL *)f->h_before + (k - f->D);
-            const size_t lda = input ? f->ldx : f->W;
-            const REAL *const piece = weights + k * 4 * LANES;
-            const bool last = k + K == depth;
-            for (size_t group = 0; group < groups; group++) {
-                const size_t r0 = f->B * group / groups, r1 = f->B * (group + 1) / groups;
-#if LANES_X86
-                /* Big weights come from the third-level cache or memory: fetch what comes next. */
-                if (f->prefetch) {
-                    const char *next = (const char *)(piece + K * 4 * LANES);
-                    const size_t bytes = (size_t)PIECE * 4 * LANES * sizeof(REAL);
-                    const size_t from = bytes * group / groups & ~(size_t)63,
-                                 to = bytes * (group + 1) / groups & ~(size_t)63;
-                    for (size_t byte = from; byte < to; byte += 64)
-                        __builtin_prefetch(next + byte, 0, 2);
-                }
-#endif
-#define FORWARD(rows, chains)                                                                      \
-    NAME(forward_tile)(f, rows, chains, panel, r0, A + r0 * lda, lda, piece, K, first, last)
-                DISPATCH(r1 - r0, FORWARD)
-#undef FORWARD
-            }
-            first = false;
-            k += K;
-        } while (k < depth);
+            const size_t left = (input ? f->D : depth) - k;
+            s.K = left < NAME(PIECE) ? left : NAME(PIECE);
+            s.A = input ? (const REAL *)f->x + k : (const REAL *)f->h_before + (k - f->D);
+            s.row = input ? f->ldx : f->S;
+            s.B = weights + k * 4 * LANES;
+            const REAL *next = s.B + s.K * s.ldb;
+            if (k + s.K == depth)
+                next = i + 1 == panels ? weights : f->reverse ? weights - panel_size : next;
+            NAME(run_rows)(s, f->B, 4, next);
+            s.start = s.C;
+            s.lds = s.ldc;
+        }
+        NAME(activate)(f, j);
     }
 }
 
 /* ---- backward ---------------------------------------------------------------------------- */
 
-/* dh = dH_t + dG_(t+1) W_hh for rows x (wide LANES) units, then the gates' gradients at t. */
-INLINE void NAME(backward_tile)(const cell_backward *b, int rows, int wide, int chains, size_t j,
-                                size_t r0, const REAL *piece, size_t k, size_t K, bool last)
+/* The gates' gradients at t of `wide` vectors of units, from dh, which is complete in dH. */
+static KERNEL __attribute__((noinline)) void NAME(differentiate)(const cell_backward *b, size_t j,
+                                                                 size_t wide)
 {
     const size_t W = b->W;
-    vec acc[ROWS * 4];
-    REAL *const dH = (REAL *)b->dH + r0 * W + j;
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < wide; v++) acc[r * wide + v] =
-        NAME(load)(dH + (size_t)r * W + (size_t)v * LANES);
-    if (K > 0)
-        NAME(product)
-    (acc, rows, wide, chains, (const REAL *)b->dG_after + r0 * 4 * W + k, 4 * W, 1, piece,
-     (size_t)wide * LANES, K);
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < wide; v++)
-    {
-        const vec dh = acc[r * wide + v];
-        if (!last) {
-            NAME(store)(dH + (size_t)r * W + (size_t)v * LANES, dh);
-            continue;
+    const vec one = NAME(splat)(1);
+    for (size_t r = 0; r < b->B; r++)
+        for (size_t v = 0; v < wide; v++) {
+            const size_t at = r * b->S + j + v * LANES;
+            REAL *const g = (REAL *)b->G + r * b->S4 + j + v * LANES, *const dC =
+                                                                          (REAL *)b->dC + at;
+            const vec in = NAME(load)(g), forget = NAME(load)(g + W);
+            const vec new = NAME(load)(g + 2 * W), out = NAME(load)(g + 3 * W);
+            const vec tc = NAME(load)((const REAL *)b->tanh_c + at);
+            const vec before = NAME(load)((const REAL *)b->c_before + at);
+            const vec dh = NAME(load)((const REAL *)b->dH + at);
+            const vec dc = NAME(fma)(dh * out, NAME(fma)(-tc, tc, one), NAME(load)(dC));
+            NAME(store)(dC, dc * forget);
+            NAME(store)(g, dc * new *(in * (one - in)));
+            NAME(store)(g + W, dc * before * (forget * (one - forget)));
+            NAME(store)(g + 2 * W, dc * in * NAME(fma)(-new, new, one));
+            NAME(store)(g + 3 * W, dh * tc * (out * (one - out)));
         }
-        const vec one = NAME(splat)(1);
-        const size_t at = (r0 + (size_t)r) * W + j + (size_t)v * LANES;
-        REAL *g = (REAL *)b->G + (r0 + (size_t)r) * 4 * W + j + (size_t)v * LANES;
-        const vec in = NAME(load)(g), forget = NAME(load)(g + W), new = NAME(load)(g + 2 * W),
-                  out = NAME(load)(g + 3 * W);
-        const vec tc = NAME(load)((const REAL *)b->tanh_c + at);
-        const vec c_before = NAME(load)((const REAL *)b->c_before + at);
-        REAL *const dC = (REAL *)b->dC + at;
-        const vec dc = NAME(fma)(dh * out, NAME(fma)(-tc, tc, one), NAME(load)(dC));
-        NAME(store)(dC, dc * forget);
-        NAME(store)(g, dc * new *(in * (one - in)));
-        NAME(store)(g + W, dc * c_before * (forget * (one - forget)));
-        NAME(store)(g + 2 * W, dc * in * NAME(fma)(-new, new, one));
-        NAME(store)(g + 3 * W, dh * tc * (out * (one - out)));
-    }
 }
 
-INLINE void NAME(backward_panel)(const cell_backward *b, int wide, size_t j)
+INLINE void NAME(backward_panel)(const cell_backward *b, size_t j, size_t wide)
 {
-    enum { PIECE = 32768 / (4 * LANES_BYTES) };
-    const size_t groups = (b->B + ROWS - 1) / ROWS;
-    const size_t depth = b->dG_after == NULL ? 0 : 4 * b->W;
-    const REAL *const weights = (const REAL *)b->packed + j * 4 * b->W;
-    size_t k = 0;
-    do {
-        const size_t K = depth - k < PIECE ? depth - k : PIECE;
-        const REAL *const piece = weights + k * (size_t)wide * LANES;
-        const bool last = k + K == depth;
-        for (size_t group = 0; group < groups; group++) {
-            const size_t r0 = b->B * group / groups, r1 = b->B * (group + 1) / groups;
-#if LANES_X86
-            if (b->prefetch) {
-                const char *next = (const char *)(piece + K * (size_t)wide * LANES);
-                const size_t bytes = (size_t)PIECE * (size_t)wide * LANES * sizeof(REAL);
-                const size_t from = bytes * group / groups & ~(size_t)63,
-                             to = bytes * (group + 1) / groups & ~(size_t)63;
-                for (size_t byte = from; byte < to; byte += 64)
-                    __builtin_prefetch(next + byte, 0, 2);
-            }
-#endif
-#define BACKWARD(rows, chains) NAME(backward_tile)(b, rows, wide, chains, j, r0, piece, k, K, last)
-            DISPATCH(r1 - r0, BACKWARD)
-#undef BACKWARD
-        }
-        k += K;
-    } while (k < depth);
+    const size_t W = b->W, depth = b->dG_after == NULL ? 0 : 4 * W;
+    const REAL *const weights = (const REAL *)b->packed + j * 4 * W;
+    SUM s = {.row = b->S4, .step = 1, .ldb = wide * LANES, .gap = LANES};
+    s.C = (REAL *)b->dH + j;
+    s.start = s.C;
+    s.ldc = s.lds = b->S;
+    for (size_t k = 0; k < depth; k += s.K) {
+        s.K = depth - k < NAME(PIECE) ? depth - k : NAME(PIECE);
+        s.A = (const REAL *)b->dG_after + k;
+        s.B = weights + k * wide * LANES;
+        const REAL *next = s.B + s.K * s.ldb;
+        if (k + s.K == depth && b->reverse)
+            next = j == 0 ? weights : weights - 4 * W * 4 * LANES;
+        NAME(run_rows)(s, b->B, wide, next);
+    }
+    NAME(differentiate)(b, j, wide);
 }
 
+/* dh = dH_t + dG_(t+1) W_hh, then the gates' gradients at t. */
 static KERNEL void NAME(backward)(const cell_backward *b)
 {
-    size_t j = 0;
-    for (; j + 4 * LANES <= b->W; j += 4 * LANES)
-        NAME(backward_panel)(b, 4, j);
-    for (; j + 2 * LANES <= b->W; j += 2 * LANES)
-        NAME(backward_panel)(b, 2, j);
-    for (; j < b->W; j += LANES)
-        NAME(backward_panel)(b, 1, j);
+    const size_t W = b->W, fours = W / (4 * LANES) * 4 * LANES;
+    const size_t rest = W - fours, twos = rest / (2 * LANES) * 2 * LANES;
+    if (b->reverse) {
+        if (rest > twos)
+            NAME(backward_panel)(b, fours + twos, 1);
+        if (twos > 0)
+            NAME(backward_panel)(b, fours, 2);
+        for (size_t j = fours; j > 0; j -= 4 * LANES)
+            NAME(backward_panel)(b, j - 4 * LANES, 4);
+        return;
+    }
+    for (size_t j = 0; j < W;) {
+        const size_t wide = NAME(panel_width)(W - j);
+        NAME(backward_panel)(b, j, wide);
+        j += wide * LANES;
+    }
 }
 
 /* ---- products ---------------------------------------------------------------------------- */
-
-INLINE void NAME(multiply_tile)(int rows, int wide, int chains, size_t K, const REAL *A, size_t lda,
-                                const REAL *B, REAL *C, size_t ldc)
-{
-    vec acc[ROWS * 4];
-    UNROLL for (int i = 0; i < rows * wide; i++) acc[i] = NAME(splat)(0);
-    NAME(product)(acc, rows, wide, chains, A, lda, 1, B, (size_t)wide * LANES, K);
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < wide; v++)
-        NAME(store)(C + (size_t)r * ldc + (size_t)v * LANES, acc[r * wide + v]);
-}
-
-INLINE void NAME(multiply_panel)(size_t M, int wide, size_t K, const REAL *A, size_t lda,
-                                 const REAL *B, REAL *C, size_t ldc)
-{
-    const size_t groups = (M + ROWS - 1) / ROWS;
-    for (size_t group = 0; group < groups; group++) {
-        const size_t r0 = M * group / groups, r1 = M * (group + 1) / groups;
-#define MULTIPLY(rows, chains)                                                                     \
-    NAME(multiply_tile)(rows, wide, chains, K, A + r0 * lda, lda, B, C + r0 * ldc, ldc)
-        DISPATCH(r1 - r0, MULTIPLY)
-#undef MULTIPLY
-    }
-}
 
 /* C (M,N) = A (M,K) B (K,N), N whole vectors, B in panels as pack_rows() leaves them. */
 static KERNEL void NAME(multiply)(size_t M, size_t N, size_t K, const void *A, size_t lda,
                                   const void *B, void *C, size_t ldc)
 {
-    const REAL *b = B;
-    size_t j = 0;
-    for (; j + 4 * LANES <= N; j += 4 * LANES)
-        NAME(multiply_panel)(M, 4, K, A, lda, b + j * K, (REAL *)C + j, ldc);
-    for (; j + 2 * LANES <= N; j += 2 * LANES)
-        NAME(multiply_panel)(M, 2, K, A, lda, b + j * K, (REAL *)C + j, ldc);
-    for (; j < N; j += LANES)
-        NAME(multiply_panel)(M, 1, K, A, lda, b + j * K, (REAL *)C + j, ldc);
+    for (size_t j = 0; j < N;) {
+        const size_t wide = NAME(panel_width)(N - j);
+        const SUM s = {.K = K,
+                       .A = A,
+                       .row = lda,
+                       .step = 1,
+                       .B = (const REAL *)B + j * K,
+                       .ldb = wide * LANES,
+                       .C = (REAL *)C + j,
+                       .ldc = ldc,
+                       .gap = LANES};
+        NAME(run_rows)(s, M, wide, NULL);
+        j += wide * LANES;
+    }
 }
 
-INLINE void NAME(gather_tile)(int rows, int wide, int chains, size_t K, const REAL *A, size_t lda,
-                              const REAL *B, size_t ldb, REAL *C, size_t ldc, size_t columns,
-                              bool add)
+/* The last columns of a weight gradient, fewer than a vector: through memory of whole vectors. */
+static KERNEL void NAME(gather_narrow)(SUM s, size_t M, size_t columns)
 {
-    vec acc[ROWS * 4];
-    const size_t in_last = columns - (size_t)(wide - 1) * LANES;
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < wide; v++) acc[r * wide + v] =
-        !add ? NAME(splat)(0)
-             : NAME(load_part)(C + (size_t)r * ldc + (size_t)v * LANES,
-                               v == wide - 1 ? in_last : LANES);
-    NAME(product)(acc, rows, wide, chains, A, 1, lda, B, ldb, K);
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < wide; v++)
-        NAME(store_part)(C + (size_t)r * ldc + (size_t)v * LANES, acc[r * wide + v],
-                         v == wide - 1 ? in_last : LANES);
-}
-
-INLINE void NAME(gather_panel)(size_t M, int wide, size_t K, const REAL *A, size_t lda,
-                               const REAL *B, size_t ldb, REAL *C, size_t ldc, size_t columns,
-                               bool add)
-{
-    const size_t groups = (M + ROWS - 1) / ROWS;
-    for (size_t group = 0; group < groups; group++) {
-        const size_t r0 = M * group / groups, r1 = M * (group + 1) / groups;
-#define GATHER(rows, chains)                                                                       \
-    NAME(gather_tile)(rows, wide, chains, K, A + r0, lda, B, ldb, C + r0 * ldc, ldc, columns, add)
-        DISPATCH(r1 - r0, GATHER)
-#undef GATHER
+    REAL *const C = s.C;
+    const REAL *const A = s.A;
+    const size_t ldc = s.ldc;
+    REAL part[ROWS * LANES];
+    for (size_t m = 0; m < M; m += ROWS) {
+        const size_t rows = M - m < ROWS ? M - m : ROWS;
+        memset(part, 0, sizeof part);
+        for (size_t r = 0; r < rows && s.start != NULL; r++)
+            memcpy(part + r * LANES, C + (m + r) * ldc, columns * sizeof *part);
+        s.A = A + m * s.row;
+        s.C = part;
+        if (s.start != NULL)
+            s.start = part;
+        s.ldc = s.lds = LANES;
+        NAME(run_rows)(s, rows, 1, NULL);
+        for (size_t r = 0; r < rows; r++)
+            memcpy(C + (m + r) * ldc, part + r * LANES, columns * sizeof *part);
     }
 }
 
 /* C (M,N) = A' B, or C += A' B: a weight gradient. A (K,M), B (K,N with rows of whole vectors),
- * C's rows exactly N long or longer. The sum is cut so that a piece of A and B stays near. */
+ * C's rows ldc apart. The sum is cut so that a piece of A and B stays near. */
 static KERNEL void NAME(gather)(size_t M, size_t N, size_t K, const void *A, size_t lda,
                                 const void *B, size_t ldb, void *C, size_t ldc, bool add)
 {
     enum { PIECE = 64 };
     for (size_t k = 0; k < K; k += PIECE) {
-        const size_t depth = K - k < PIECE ? K - k : PIECE;
-        const REAL *const a = (const REAL *)A + k * lda, *const b = (const REAL *)B + k * ldb;
-        const bool more = add || k > 0;
-        size_t j = 0;
-        for (; j + 3 * LANES < N; j += 4 * LANES)
-            NAME(gather_panel)(M, 4, depth, a, lda, b + j, ldb, (REAL *)C + j, ldc, N - j, more);
-        for (; j + LANES < N; j += 2 * LANES)
-            NAME(gather_panel)(M, 2, depth, a, lda, b + j, ldb, (REAL *)C + j, ldc, N - j, more);
-        for (; j < N; j += LANES)
-            NAME(gather_panel)(M, 1, depth, a, lda, b + j, ldb, (REAL *)C + j, ldc, N - j, more);
+        for (size_t j = 0; j < N;) {
+            const size_t wide = NAME(panel_width)(N - j);
+            SUM s = {.K = K - k < PIECE ? K - k : PIECE,
+                     .A = (const REAL *)A + k * lda,
+                     .row = 1,
+                     .step = lda,
+                     .B = (const REAL *)B + k * ldb + j,
+                     .ldb = ldb,
+                     .C = (REAL *)C + j,
+                     .ldc = ldc,
+                     .lds = ldc,
+                     .gap = LANES};
+            s.start = add || k > 0 ? s.C : NULL;
+            if (N - j < LANES)
+                NAME(gather_narrow)(s, M, N - j);
+            else
+                NAME(run_rows)(s, M, wide, NULL);
+            j += wide * LANES;
+        }
     }
 }
 
@@ -346,11 +387,16 @@ static KERNEL void NAME(column_sums)(size_t N, size_t K, const void *A, size_t l
     for (; j + 4 * LANES <= N; j += 4 * LANES) {
         const REAL *a = (const REAL *)A + j;
         vec s[4];
-        UNROLL for (size_t v = 0; v < 4; v++) s[v] =
-            add ? NAME(load)(o + j + v * LANES) : NAME(splat)(0);
+        UNROLL
+        for (size_t v = 0; v < 4; v++)
+            s[v] = add ? NAME(load)(o + j + v * LANES) : NAME(splat)(0);
         for (size_t k = 0; k < K; k++, a += lda)
-            UNROLL for (size_t v = 0; v < 4; v++) s[v] += NAME(load)(a + v * LANES);
-        UNROLL for (size_t v = 0; v < 4; v++) NAME(store)(o + j + v * LANES, s[v]);
+            UNROLL
+        for (size_t v = 0; v < 4; v++)
+            s[v] += NAME(load)(a + v * LANES);
+        UNROLL
+        for (size_t v = 0; v < 4; v++)
+            NAME(store)(o + j + v * LANES, s[v]);
     }
     for (; j < N; j += LANES) {
         vec s = add ? NAME(load)(o + j) : NAME(splat)(0);
@@ -361,12 +407,12 @@ static KERNEL void NAME(column_sums)(size_t N, size_t K, const void *A, size_t l
 }
 
 /* out (M,N) = A (M,W) B' + bias, B (N,W), all rows whole vectors, out dense. For small N. */
-static KERNEL void NAME(dots)(size_t M, size_t N, size_t W, const void *A, const void *B,
-                              const void *bias, void *out)
+static KERNEL void NAME(dots)(size_t M, size_t N, size_t W, const void *A, size_t lda,
+                              const void *B, const void *bias, void *out)
 {
     for (size_t m = 0; m < M; m++)
         for (size_t n = 0; n < N; n++) {
-            const REAL *a = (const REAL *)A + m * W, *b = (const REAL *)B + n * W;
+            const REAL *a = (const REAL *)A + m * lda, *b = (const REAL *)B + n * W;
             vec s = NAME(splat)(0);
             for (size_t j = 0; j < W; j += LANES)
                 s = NAME(fma)(NAME(load)(a + j), NAME(load)(b + j), s);
@@ -422,6 +468,8 @@ static KERNEL void NAME(pack_rows)(size_t K, size_t columns, const void *B, size
         j += wide * LANES;
     }
 }
+
+#undef SUM
 
 static const cell_functions NAME(cell) = {
     .lanes = LANES,
