@@ -107,18 +107,26 @@ peri_io peri_writer_open(peri_writer *w, const char *path, bool sync, peri_fault
     return status;
 }
 
-/* write() to what may be a pipe whose reader is gone: without the signal that would end us. */
+static bool pipe_signal_waits(void)
+{
+    sigset_t pending;
+    sigemptyset(&pending);
+    sigpending(&pending);
+    return sigismember(&pending, SIGPIPE) == 1;
+}
+
+/* write() to what may be a pipe whose reader is gone: without the signal that would end us. The
+ * signal comes with EPIPE, and also with a count when the reader left in the middle. */
 static ssize_t write_unsignalled(int fd, const void *data, size_t n)
 {
-    sigset_t pipe, before, pending;
+    sigset_t pipe, before;
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
-    sigpending(&pending);
-    const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+    const bool waited = pipe_signal_waits();
     pthread_sigmask(SIG_BLOCK, &pipe, &before);
     const ssize_t written = write(fd, data, n);
     const int error = errno;
-    if (written < 0 && error == EPIPE && !was_pending) {
+    if (!waited && pipe_signal_waits()) {
         const struct timespec now = {0, 0};
         while (sigtimedwait(&pipe, NULL, &now) < 0 && errno == EINTR)
             continue;

@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../fuzz/drive.h"
@@ -537,6 +538,20 @@ static void test_closed_pipe(void **state)
     assert_int_equal(peri_writer_write(&w, "x", 1, &fault), PERI_IO_OK);
     assert_int_equal(peri_writer_commit(&w, &fault), PERI_IO_SYSTEM);
     assert_int_equal(fault.error_number, EPIPE);
+    /* the reader leaves while a write waits for room: some bytes went, and the signal came */
+    for (int i = 0; i < 5; i++) {
+        const pid_t reader = fork();
+        if (reader == 0) {
+            char some[4096];
+            const int out = open(path, O_RDONLY);
+            usleep(20000);
+            _exit(syscall(SYS_read, out, some, sizeof some) < 0);
+        }
+        static const char large[1 << 20];
+        assert_int_equal(peri_writer_save(path, large, sizeof large, true, &fault), PERI_IO_SYSTEM);
+        assert_int_equal(fault.error_number, EPIPE);
+        waitpid(reader, NULL, 0);
+    }
     unlink(path);
 }
 
