@@ -8,7 +8,7 @@ local ex = pg.experiment{
     faces = pg.option{type = "file", help = "images, n x h x w or n x (h*w), such as the homework's eigenfaces.npy"},
     transpose = pg.option{type = "flag", help = "the file holds its images column by column, as MATLAB writes them"},
     dims = {16, 32, 64},
-    new_d = pg.option{type = "integer", help = "2(d): latent dimensions of new faces; default: the best on held-out faces"},
+    new_d = pg.option{type = "integer", help = "2(d): latent dimensions of new faces; else chosen on held-out faces"},
     step = pg.option{type = "number", default = 0.5, help = "2(e): distance of neighbouring perturbations"},
   },
   quick = {dims = {4, 16}},

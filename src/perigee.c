@@ -24,6 +24,7 @@ int peri_open_index(lua_State *L);
 int peri_open_print(lua_State *L);
 int peri_open_info(lua_State *L);
 int peri_open_io(lua_State *L);
+int peri_open_rows(lua_State *L);
 int peri_open_clock(lua_State *L);
 int peri_open_covariance(lua_State *L);
 int peri_open_histogram(lua_State *L);
@@ -33,10 +34,10 @@ int peri_open_sort(lua_State *L);
 int peri_open_matmul(lua_State *L);
 
 static const lua_CFunction eager[] = {
-    peri_open_create,    peri_open_elementwise, peri_open_index,     peri_open_print,
-    peri_open_info,      peri_open_io,          peri_open_clock,     peri_open_covariance,
-    peri_open_histogram, peri_open_quantile,    peri_open_rearrange, peri_open_sort,
-    peri_open_reduce,    peri_open_matmul,
+    peri_open_create,     peri_open_elementwise, peri_open_index,    peri_open_print,
+    peri_open_info,       peri_open_io,          peri_open_rows,     peri_open_clock,
+    peri_open_covariance, peri_open_histogram,   peri_open_quantile, peri_open_rearrange,
+    peri_open_sort,       peri_open_reduce,      peri_open_matmul,
 };
 
 /* Openers of modules. */
