@@ -15,8 +15,28 @@ local grid_meta = {__name = "grid of figures"}
 
 -- ---- checks ---------------------------------------------------------------------------------
 
--- Errors of a figure's methods point to the user's line: two levels above the helper.
-local function fail(name, arg, message) args.fail(name, arg, message, 3) end
+-- Raises at the line that called into the library, however deep the check lies.
+local function raise(message)
+  local level = 2
+  while debug and debug.getinfo do
+    local info = debug.getinfo(level, "S")
+    if not info then return error(message, 0) end
+    if info.what ~= "C" and not info.source:find("^=perigee/") then break end
+    level = level + 1
+  end
+  error(message, level)
+end
+
+local function fail(name, arg, message)
+  raise(("bad argument #%d to '%s' (%s)"):format(arg, name, message))
+end
+
+-- f(...), its error raised where the user called.
+local function guarded(f, ...)
+  local ok, result = pcall(f, ...)
+  if not ok then raise((tostring(result):gsub("^[^()]-: bad argument", "bad argument"))) end
+  return result
+end
 
 -- A 1-d f64 array from an array (n, n x 1 or 1 x n) or a list of numbers.
 local function column(name, arg, what, v)
@@ -40,9 +60,7 @@ end
 
 local function options(name, arg, given, known)
   if args.is_array(given) then fail(name, arg, "options: expected a table, got " .. args.got(given)) end
-  local ok, out = pcall(args.options, name, arg, given, known)
-  if not ok then error(out:gsub("^[^(]-bad argument", "bad argument"), 4) end
-  return out
+  return guarded(args.options, name, arg, given, known)
 end
 
 local function positive(name, arg, what, v)
@@ -121,8 +139,7 @@ local function new_scale(name, arg, values, o)
     lo, hi = lo or (o.log and 1 or 0), hi or (o.log and 10 or 1)
   end
   if o.log and lo <= 0 then fail(name, arg, "range: a log scale of colours is above 0") end
-  local ok, map = pcall(color.map, name, arg, o.cmap)
-  if not ok then error(map, 4) end
+  local map = guarded(color.map, name, arg, o.cmap)
   return {lo = lo, hi = hi, map = map, log = o.log, label = text(name, arg, "clabel", o.clabel), shown = o.colorbar}
 end
 
@@ -132,7 +149,7 @@ local function add(fig, layer)
 end
 
 local function plane_only(fig, name)
-  if fig.space then error(("%s: a figure with scatter3 takes nothing else"):format(name), 3) end
+  if fig.space then raise(name .. ": a figure with scatter3 takes nothing else") end
 end
 
 -- x and y of the methods that take ([x,] y, options): the two columns and the options.
@@ -171,9 +188,9 @@ end
 -- @example pg.plot.figure{title = "loss"}:line({3, 2, 1}).height --> 480
 function plot.figure(opts)
   local any = args.any
-  local o = args.options("figure", 1, opts, {title = any, xlabel = any, ylabel = any, zlabel = any, xscale = "linear",
-    yscale = "linear", xlim = any, ylim = any, zlim = any, xticks = any, yticks = any, aspect = "auto", width = 640,
-    height = 480, dpi = any, axes = any})
+  local o = guarded(args.options, "figure", 1, opts, {title = any, xlabel = any, ylabel = any, zlabel = any,
+    xscale = "linear", yscale = "linear", xlim = any, ylim = any, zlim = any, xticks = any, yticks = any, aspect = "auto",
+    width = 640, height = 480, dpi = any, axes = any})
   local self = {layers = {}, used = 0, given_limits = {}, reversed = {}, legend_place = "auto"}
   for _, name in ipairs({"title", "xlabel", "ylabel", "zlabel"}) do self[name] = text("figure", 1, name, o[name]) end
   for _, name in ipairs({"xscale", "yscale"}) do
@@ -192,9 +209,9 @@ function plot.figure(opts)
     end
     self[name] = spec
   end
-  self.width = args.integer("figure", 1, "width", o.width, 64, 16384)
-  self.height = args.integer("figure", 1, "height", o.height, 64, 16384)
-  self.dpi = o.dpi and args.number("figure", 1, "dpi", o.dpi, 10, 2400) or math.max(100, self.width / 8)
+  self.width = guarded(args.integer, "figure", 1, "width", o.width, 64, 16384)
+  self.height = guarded(args.integer, "figure", 1, "height", o.height, 64, 16384)
+  self.dpi = o.dpi and guarded(args.number, "figure", 1, "dpi", o.dpi, 10, 2400) or math.max(100, self.width / 8)
   self.axes = o.axes
   self = setmetatable(self, figure_meta)
   self:_check_limits()
@@ -230,7 +247,7 @@ function figure:_check_limits()
   for _, name in ipairs({"x", "y"}) do
     local given = self.given_limits[name]
     if given and self[name .. "scale"] == "log" and (given[1] <= 0 or given[2] <= 0) then
-      error(("%slim: a log axis is above 0, got {%s, %s}"):format(name, tostring(given[1]), tostring(given[2])), 3)
+      raise(("%slim: a log axis is above 0, got {%s, %s}"):format(name, tostring(given[1]), tostring(given[2])))
     end
   end
 end
@@ -342,15 +359,15 @@ end
 -- @param opts.shade  boolean: far points fainter (true)
 -- @param opts.label  and color, size, alpha, marker, cmap, range, colorbar, clabel, log: as for scatter
 function figure:scatter3(x, y, z, opts)
-  if not self.space and #self.layers > 0 then error("scatter3: a figure with scatter3 takes nothing else", 2) end
-  if self.xscale == "log" or self.yscale == "log" then error("scatter3: axes in space are linear", 2) end
+  if not self.space and #self.layers > 0 then raise("scatter3: a figure with scatter3 takes nothing else") end
+  if self.xscale == "log" or self.yscale == "log" then raise("scatter3: axes in space are linear") end
   local a, b, c = column("scatter3", 1, "x", x), column("scatter3", 2, "y", y), column("scatter3", 3, "z", z)
   same_length("scatter3", 2, "x", a, "y", b)
   same_length("scatter3", 3, "x", a, "z", c)
   local o = points_options("scatter3", 4, opts, {{"azim", -60}, {"elev", 25}, {"shade", true}})
   local layer = points_layer(self, "scatter3", 4, o, #a)
-  layer.azim, layer.elev, layer.shade = args.number("scatter3", 4, "azim", o.azim, -1e6, 1e6),
-    args.number("scatter3", 4, "elev", o.elev, -90, 90), o.shade
+  layer.azim, layer.elev, layer.shade = guarded(args.number, "scatter3", 4, "azim", o.azim, -1e6, 1e6),
+    guarded(args.number, "scatter3", 4, "elev", o.elev, -90, 90), o.shade
   -- only what can be placed in all three
   local good = a:isfinite() * b:isfinite() * c:isfinite()
   if #a > 0 and good:sum() < #a then
@@ -395,7 +412,7 @@ function figure:hist(x, opts)
     bins = math.floor(math.max(1, sturges, math.min(bins, 400)))
     if lo == hi then bins = 1 end
   elseif type(bins) == "number" then
-    bins = args.integer("hist", 2, "bins", bins, 1, 100000)
+    bins = guarded(args.integer, "hist", 2, "bins", bins, 1, 100000)
   else
     bins = column("hist", 2, "bins", bins)
   end
@@ -740,10 +757,10 @@ local function pixels(self)
 end
 
 local function save(self, path)
-  if type(path) ~= "string" then args.fail("save", 1, "path: expected a string, got " .. args.got(path), 2) end
+  if type(path) ~= "string" then fail("save", 1, "path: expected a string, got " .. args.got(path)) end
   local suffix = (path:match("%.(%w+)$") or ""):lower()
   if suffix ~= "png" and suffix ~= "svg" and suffix ~= "pdf" then
-    args.fail("save", 1, ("path: expected a name that ends in .png, .svg or .pdf, got %q"):format(path), 2)
+    fail("save", 1, ("path: expected a name that ends in .png, .svg or .pdf, got %q"):format(path))
   end
   local bytes
   if suffix == "png" then
@@ -792,31 +809,30 @@ function figure:show() return show(self) end
 -- @return grid
 function plot.grid(figures, rows, cols, opts)
   if type(figures) ~= "table" or #figures == 0 then
-    args.fail("grid", 1, "figures: expected a list of figures, got " .. args.got(figures), 2)
+    fail("grid", 1, "figures: expected a list of figures, got " .. args.got(figures))
   end
   for k, fig in ipairs(figures) do
     if getmetatable(fig) ~= figure_meta then
-      args.fail("grid", 1, ("figures: element %d is %s, not a figure"):format(k, args.got(fig)), 2)
+      fail("grid", 1, ("figures: element %d is %s, not a figure"):format(k, args.got(fig)))
     end
   end
   local n = #figures
   if type(rows) == "table" then rows, opts = nil, rows end
-  rows = rows and args.integer("grid", 2, "rows", rows, 1, 1000)
-  cols = cols and args.integer("grid", 3, "cols", cols, 1, 1000)
+  rows = rows and guarded(args.integer, "grid", 2, "rows", rows, 1, 1000)
+  cols = cols and guarded(args.integer, "grid", 3, "cols", cols, 1, 1000)
   if not cols then cols = rows and -(-n // rows) or math.ceil(math.sqrt(n)) end
   if not rows then rows = -(-n // cols) end
   if rows * cols < n then
-    args.fail("grid", 2, ("%d figures do not fit %d rows of %d"):format(n, rows, cols), 2)
+    fail("grid", 2, ("%d figures do not fit %d rows of %d"):format(n, rows, cols))
   end
-  local o = args.options("grid", 4, opts, {title = args.any, width = args.any, height = args.any})
+  local o = guarded(args.options, "grid", 4, opts, {title = args.any, width = args.any, height = args.any})
   local first = figures[1]
   local self = {figures = figures, rows = rows, cols = cols, title = text("grid", 4, "title", o.title), dpi = first.dpi}
-  self.width = o.width and args.integer("grid", 4, "width", o.width, 64, 16384) or first.width * cols
-  self.height = o.height and args.integer("grid", 4, "height", o.height, 64, 16384)
+  self.width = o.width and guarded(args.integer, "grid", 4, "width", o.width, 64, 16384) or first.width * cols
+  self.height = o.height and guarded(args.integer, "grid", 4, "height", o.height, 64, 16384)
     or first.height * rows + (self.title and math.floor(22 * first.dpi / 72) or 0)
   if self.width > 16384 or self.height > 16384 then
-    args.fail("grid", 1, ("the picture would be %d x %d pixels; a side may have 16384"):format(self.height,
-      self.width), 2)
+    fail("grid", 1, ("the picture would be %d x %d pixels; a side may have 16384"):format(self.height, self.width))
   end
   return setmetatable(self, grid_meta)
 end
@@ -862,9 +878,8 @@ function grid:show() return show(self) end
 -- @return array  n x 3, 0..1
 -- @example pg.plot.colormap("grey", 2):totable()[2][1] --> 1.0
 function plot.colormap(name, n)
-  n = args.integer("colormap", 2, "n", n or 256, 1, 256)
-  local ok, map = pcall(color.map, "colormap", 1, name)
-  if not ok then error(map, 2) end
+  n = guarded(args.integer, "colormap", 2, "n", n or 256, 1, 256)
+  local map = guarded(color.map, "colormap", 1, name)
   if n == 256 then return map / 255 end
   local at = {}
   for k = 1, n do at[k] = n == 1 and 1 or math.floor((k - 1) * 255 / (n - 1) + 0.5) + 1 end

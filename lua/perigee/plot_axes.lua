@@ -128,7 +128,7 @@ local function measure_x(view)
   end
   if view.upright then
     local room = 0.35 * (view.rect.bottom - view.rect.top)
-    for i, label in ipairs(view.xticks.labels) do view.xticks.labels[i] = pen:lines(label, size, room, 1)[1] end
+    for i, label in ipairs(view.xticks.labels) do view.xticks.labels[i] = pen:cut(label, size, room) end
   end
 end
 
@@ -146,7 +146,8 @@ local function texts(view)
   end
   view.title, s.title = lines(fig.title, s.title, width - 2 * view.pad)
   view.xlabel, s.xlabel = lines(not fig.bare and fig.xlabel, s.label, width - 2 * view.pad)
-  local room = height - 2 * view.pad - title_height(view.title, s.title)
+  local room = height - 2 * view.pad - title_height(view.title, s.title) - title_height(view.xlabel, s.xlabel)
+    - (view.below and view.below.height or 0) - 8 * pen.unit
   view.ylabel, s.ylabel = lines(not fig.bare and fig.ylabel, s.label, room)
 end
 
@@ -216,10 +217,9 @@ local function layout(view)
         if bar == 0 and at + half > room then area.right = area.right - (at + half - room) end
         if at - half < rect.left + 2 * u then area.left = area.left + (rect.left + 2 * u - at + half) end
       end
-      if view.upright then
-        tick_room = 8 * u + widest(view.pen, view.xticks.labels, s.tick)
-        area.bottom = rect.bottom - view.pad - under - tick_room - x_room
-      end
+      if view.upright then tick_room = 8 * u + widest(view.pen, view.xticks.labels, s.tick) end
+      if #view.xlabel == 0 then x_room = view.xticks.power ~= 0 and 3 * u + 1.1 * s.tick or 0 end
+      area.bottom = rect.bottom - view.pad - under - tick_room - x_room
       measure_x(view)
     end
     local powered = view.yticks.power ~= 0 or (view.bar and view.bar.ticks.power ~= 0)
@@ -347,8 +347,8 @@ local function draw_titles(view)
   local x = rect.left + view.pad
   for _, line in ipairs(view.ylabel) do
     local half = pen:width(line, s.ylabel) / 2
-    local at = math.min(rect.bottom - view.pad - half, (area.top + area.bottom) / 2)
-    at = math.max(rect.top + view.pad + half, at)
+    local at = math.min(area.bottom + view.tick_room - half, (area.top + area.bottom) / 2)
+    at = math.max(rect.top + view.pad + title_height(view.title, s.title) + 2 * u + half, at)
     pen:text("ylabel", line, s.ylabel, x + 0.76 * s.ylabel, at, "center", "baseline", math.pi / 2)
     x = x + 1.22 * s.ylabel
   end

@@ -15,7 +15,7 @@ function legend.measure(pen, entries, size, room)
   for k, entry in ipairs(entries) do
     local text = entry.label
     local limit = (room or math.huge) - box.sample - box.gap - 2 * box.pad
-    if limit < math.huge then text = pen:lines(text, size, math.max(limit, size), 1)[1] end
+    if limit < math.huge then text = pen:cut(text, size, math.max(limit, size)) end
     local width = box.sample + box.gap + pen:width(text, size)
     if room and k > 1 and x + width > room - 2 * box.pad then x, y = 0, y + box.line end
     box.entries[k] = {layer = entry, text = text, x = x, y = y}

@@ -38,9 +38,9 @@ function pen:width(text, size)
   return (self.canvas:measure(text, size))
 end
 
--- The text's box on the canvas when its anchor lies at (x, y): left, top, right, bottom, and where
--- its baseline starts. halign: "left", "center", "right"; valign: "top", "middle", "baseline",
--- "bottom"; both before turning by angle (0, or a quarter turn, or any for free text).
+-- The text's box on the canvas when its anchor lies at (x, y): left, top, right, bottom, its four
+-- corners as it is turned, and where its baseline starts. halign: "left", "center", "right"; valign:
+-- "top", "middle", "baseline", "bottom"; both before turning by angle (0, or a quarter turn, or any for free text).
 function pen:place(text, size, x, y, halign, valign, angle)
   local advance, left, top, right, bottom = self.canvas:measure(text, size)
   local dx = halign == "center" and -advance / 2 or halign == "right" and -advance or 0
@@ -48,9 +48,11 @@ function pen:place(text, size, x, y, halign, valign, angle)
     or valign == "bottom" and -0.24 * size or 0
   local c, s = math.cos(angle or 0), math.sin(angle or 0)
   local function turn(u, v) return x + u * c + v * s, y - u * s + v * c end
-  local box = {left = math.huge, top = math.huge, right = -math.huge, bottom = -math.huge, text = text}
-  for _, corner in ipairs({{left, top}, {right, top}, {left, bottom}, {right, bottom}}) do
+  local huge = math.huge
+  local box = {left = huge, top = huge, right = -huge, bottom = -huge, text = text}
+  for k, corner in ipairs({{left, top}, {right, top}, {right, bottom}, {left, bottom}}) do
     local u, v = turn(corner[1] + dx, corner[2] + dy)
+    box[k] = {u, v}
     box.left, box.right = math.min(box.left, u), math.max(box.right, u)
     box.top, box.bottom = math.min(box.top, v), math.max(box.bottom, v)
   end
@@ -69,7 +71,7 @@ function pen:text(what, text, size, x, y, halign, valign, angle)
 end
 
 -- text cut to `room` pixels, with an ellipsis where something is lost.
-local function cut(self, text, size, room)
+function pen:cut(text, size, room)
   if self:width(text, size) <= room then return text end
   local ends = {}
   for at in text:gmatch("()[\0-\x7F\xC2-\xF4][\x80-\xBF]*") do ends[#ends + 1] = at - 1 end
@@ -109,7 +111,7 @@ function pen:lines(text, size, room, most)
     lines[most] = lines[most] .. " " .. lines[k]
     lines[k] = nil
   end
-  for k, line in ipairs(lines) do lines[k] = cut(self, line, size, room) end
+  for k, line in ipairs(lines) do lines[k] = self:cut(line, size, room) end
   return lines, size
 end
 

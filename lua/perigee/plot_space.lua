@@ -119,7 +119,7 @@ local function dress(self, edge)
     local angle = math.atan(-(y1 - y0), x1 - x0)
     if angle > math.pi / 2 + 1e-6 then angle = angle - math.pi end
     if angle <= -math.pi / 2 + 1e-6 then angle = angle + math.pi end
-    local text = pen:lines(name, s.label, 0.95 * math.max(length, 8 * s.label), 1)[1]
+    local text = pen:cut(name, s.label, 0.95 * math.max(length, 8 * s.label))
     local off = reach + 4.5 * u + 0.5 * s.label
     edge.name = {text = text, angle = angle, x = (x0 + x1) / 2 + ox * off, y = (y0 + y1) / 2 + oy * off}
   end

@@ -63,7 +63,7 @@ local function decades(lo, hi, every)
     if k % every == 0 then
       out.values[#out.values + 1] = 10.0 ^ k
       out.labels[#out.labels + 1] = ticks.power(k)
-    else
+    elseif every <= 3 then
       out.minor[#out.minor + 1] = 10.0 ^ k
     end
   end
@@ -78,7 +78,7 @@ local function decades(lo, hi, every)
   return out
 end
 
--- A part of a logarithmic axis too short for two powers of ten: 1, 2 and 5, else linear steps.
+-- A part of a logarithmic axis with few powers of ten: 1, 2 and 5 times them, else linear steps.
 local function within_decade(lo, hi, most)
   local out = {values = {}, labels = {}, minor = {}, power = 0}
   for k = math.floor(math.log(lo, 10)), math.ceil(math.log(hi, 10)) do
@@ -103,10 +103,13 @@ local function candidates(lo, hi, log, most, whole)
   local out = {}
   if log then
     local count = math.floor(math.log(hi, 10) + 1e-9) - math.ceil(math.log(lo, 10) - 1e-9) + 1
+    if count < 3 then out[1] = within_decade(lo, hi, most) end
     if count < 2 then
-      for n = most, 1, -1 do out[#out + 1] = within_decade(lo, hi, n) end
+      for n = most - 1, 1, -1 do out[#out + 1] = within_decade(lo, hi, n) end
     else
-      for every = 1, count do out[#out + 1] = decades(lo, hi, every) end
+      for _, every in ipairs({1, 2, 3, 5, 10, 20, 50, 100, 200, 500}) do
+        if count / every <= most + 1 then out[#out + 1] = decades(lo, hi, every) end
+      end
     end
   else
     for n = most, 1, -1 do out[#out + 1] = ticks.linear(lo, hi, n, whole) end
