@@ -140,6 +140,12 @@ fuzz:
 	@$(MAKE) --no-print-directory -s $(fuzzers)
 	@B=$B FUZZ_SECONDS=$(SECONDS) tests/fuzz/run.sh $(fuzzers)
 
+# The reference, and definitions for editors that speak LuaLS.
+docs: all
+	@mkdir -p $B/docs
+	$B/perigee help --html $B/docs/index.html
+	$B/perigee help --luals $B/docs/perigee.d.lua
+
 run:
 	@vendor/install.sh run
 	@$(MAKE) --no-print-directory all
@@ -161,6 +167,8 @@ install: all
 	install -m 644 src/perigee.h $(dest)/include/perigee/perigee.h
 	install -m 644 src/kernel/view.h $(dest)/include/perigee/kernel/view.h
 	install -m 755 $B/perigee.so $(luadir)/perigee.so
+	install -d $(dest)/share/perigee/library
+	$B/perigee help --luals $(dest)/share/perigee/library/perigee.d.lua
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' src/perigee.pc.in \
 	    > $(dest)/lib/pkgconfig/perigee.pc
 	install -m 644 src/perigee.1 $(dest)/share/man/man1/perigee.1

@@ -48,7 +48,10 @@ function docs.html()
     end
     table.insert(by[group], entry)
   end
-  table.sort(groups)
+  table.sort(groups, function(a, b)
+    if a == "pg" or b == "pg" then return a == "pg" and b ~= "pg" end
+    return a < b
+  end)
   local out = {"<header><h1>Perigee ", html.escape(pg.info().perigee), '</h1>\n<p class="screen"><input id="filter" ',
     'type="search" placeholder="filter" aria-label="filter"></p><p class="screen">'}
   for _, group in ipairs(groups) do
@@ -88,33 +91,61 @@ local function parameters_of(entry)
   local list = {}
   for word in inside:gmatch("[^,]+") do
     local name = word:match("^%s*([%a_][%w_]*)") or (word:find("%.%.%.") and "...")
+    if list[#list] == "..." then break end
     if name then list[#list + 1] = ({["end"] = "stop", ["function"] = "f", ["repeat"] = "times"})[name] or name end
   end
   return list
 end
 
-local function definition(out, entry, target, self_is_first)
+-- The class of what a constructor gives.
+local function class_of(entry, classes)
+  local known = {["pg.random.new"] = "rng", ["pg.random.legacy"] = "rng", ["pg.plot.figure"] = "figure",
+    ["pg.plot.grid"] = "figure", ["pg.experiment"] = "experiment", ["pg.optim.adam"] = "adam", ["pg.optim.sgd"] = "sgd"}
+  if known[entry.name] then return "perigee." .. known[entry.name] end
+  local module, verb = entry.name:match("^pg%.([%w_]+)%.([%w_]+)$")
+  local makes = verb == "new" or verb == "fit" or verb == "load" or verb == "estimate"
+  return makes and classes[module] and "perigee." .. module
+end
+
+-- A class of options for editors to complete; its name, or nil where there are none.
+local function options_class(out, entry)
+  local name
+  for _, item in ipairs(entry.params) do
+    local field = item.name:match("^[%w_]+%.([%w_]+)$")
+    if field then
+      if name == nil then
+        name = "perigee.options." .. entry.name:gsub("[.:]", "_")
+        out[#out + 1] = "---@class " .. name
+      end
+      out[#out + 1] = ("---@field %s? %s %s"):format(field, type_of(item.text), item.text)
+    end
+  end
+  if name then out[#out + 1] = "" end
+  return name
+end
+
+local function definition(out, entry, target, self_is_first, classes)
+  local options = options_class(out, entry)
   for line in entry.text:gmatch("[^\n]+") do out[#out + 1] = "--- " .. line end
   for _, item in ipairs(entry.errors) do out[#out + 1] = "--- Raises: " .. item.text end
   local params = parameters_of(entry)
   if self_is_first then table.remove(params, 1) end
   local described = {}
   for _, item in ipairs(entry.params) do described[item.name] = item.text end
-  for _, item in ipairs(entry.params) do
-    if item.name:find("%.") then out[#out + 1] = ("--- `%s` %s"):format(item.name, item.text) end
-  end
   for _, name in ipairs(params) do
     local text = described[name] or ""
     local optional = name ~= "..." and entry.signature:find("[%[,%s]" .. name .. "%s*%]") and "?" or ""
-    out[#out + 1] = ("---@param %s%s %s %s"):format(name, optional, type_of(text), text):gsub("%s+$", "")
+    local kind = options and (name == "opts" or name == "spec") and options or type_of(text)
+    out[#out + 1] = ("---@param %s%s %s %s"):format(name, optional, kind, text):gsub("%s+$", "")
   end
-  for _, item in ipairs(entry.returns) do
-    out[#out + 1] = ("---@return %s %s # %s"):format(type_of(item.text),
+  local class = class_of(entry, classes)
+  for i, item in ipairs(entry.returns) do
+    out[#out + 1] = ("---@return %s %s # %s"):format(i == 1 and class or type_of(item.text),
       item.name:find("^[%a_][%w_]*$") and item.name or "", item.text)
   end
   if #entry.returns == 0 then
     local gives = entry.signature:match("%->%s*(.*)$")
-    if gives then out[#out + 1] = "---@return " .. (type_of(gives)) end
+    if gives then out[#out + 1] = "---@return " .. (class or type_of(gives)) end
   end
   out[#out + 1] = ("function %s(%s) end\n"):format(target, table.concat(params, ", "))
 end
@@ -122,11 +153,12 @@ end
 -- One definition file: classes, then their functions.
 function docs.luals()
   local out = {"---@meta perigee", "-- Made by `perigee help --luals`.", ""}
-  local classes, modules, met = {}, {}, {}
+  local classes, by_name, modules, met = {}, {}, {}, {}
   for _, entry in ipairs(help.entries()) do
     local class, module = entry.name:match("^([%w_]+):"), entry.name:match("^pg%.([%w_]+)%.")
     if class and class ~= "array" and not met[class .. ":"] then
       met[class .. ":"] = true
+      by_name[class] = true
       classes[#classes + 1] = class
     end
     if module and not met[module] then
@@ -153,8 +185,8 @@ function docs.luals()
     local has_call = entry.signature:find("[({]")
     local plain = entry.name:match("^pg%.([%w_]+)$")
     if has_call and not (plain and met[plain]) then
-      definition(out, entry, entry.name, false)
-      if plain and docs.is_method(plain) then definition(out, entry, "array:" .. plain, true) end
+      definition(out, entry, entry.name, false, by_name)
+      if plain and docs.is_method(plain) then definition(out, entry, "array:" .. plain, true, by_name) end
     end
   end
   out[#out + 1] = "return pg\n"

@@ -26,15 +26,17 @@ local function parse(block)
       last = {text = rest}
       table.insert(kind == "error" and entry.errors or entry.sources, last)
     elseif kind == "example" then
-      local code, gives = rest:match("^(.-)%s*%-%->%s*(.*)$")
-      last = nil
-      table.insert(entry.examples, {code = code or rest, gives = gives})
-    elseif last and lines[i]:find("^%s+%S") then
+      last = {text = rest}
+      table.insert(entry.examples, last)
+    elseif last and lines[i]:find("%S") then
       last.text = last.text .. " " .. lines[i]:gsub("^%s+", "")
     elseif lines[i]:find("%S") or #text > 0 then
-      last = nil
       text[#text + 1] = lines[i]
     end
+  end
+  for _, example in ipairs(entry.examples) do
+    local code, gives = example.text:match("^(.-)%s*%-%->%s*(.*)$")
+    example.code, example.gives = code or example.text, gives
   end
   while text[#text] == "" do text[#text] = nil end
   entry.text = table.concat(text, "\n")
@@ -128,10 +130,13 @@ function help.render(entry)
   local out = {entry.signature, "", entry.text}
   local function section(title, list)
     if #list == 0 then return end
+    local width = 0
+    for _, item in ipairs(list) do width = math.max(width, item.name and #item.name or 0) end
     out[#out + 1] = "\n" .. title
     for _, item in ipairs(list) do
-      local text = wrap(item.text, 88, "      ")
-      out[#out + 1] = item.name and ("  %-12s  %s"):format(item.name, text) or "  " .. text
+      local indent = "  " .. (" "):rep(width > 0 and width + 2 or 0)
+      local text = wrap(item.text, 94 - #indent, ""):gsub("\n", "\n" .. indent)
+      out[#out + 1] = item.name and ("  %-" .. width .. "s  %s"):format(item.name, text) or "  " .. text
     end
   end
   section("arguments", entry.params)

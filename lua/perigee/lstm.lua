@@ -73,7 +73,7 @@ end
 -- @param X  array, n x steps, or n x steps x size
 -- @return x  array, n x steps x size: the inputs
 -- @return y  array, n x steps x size: the targets
--- @example pg.lstm.shift(pg.array{{1, 0, 1}}):reshape(-1) --> [0.0  1.0  0.0]
+-- @example pg.lstm.shift(pg.array{{1, 0, 1}}):reshape(-1) --> 0 1 0 [3 f64]
 function lstm.shift(X)
   args.array("lstm.shift", 1, "X", X)
   if X.ndim ~= 2 and X.ndim ~= 3 then

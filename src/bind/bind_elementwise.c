@@ -224,7 +224,7 @@ static int binary(lua_State *L, peri_ew op)
  * @param b  array or number; shapes are matched as NumPy broadcasts
  * @param out  array of the result's shape and dtype, written and returned
  * @error shapes that do not fit are both shown
- * @example pg.array{1, 2}:add(10) --> 11 12
+ * @example pg.array{1, 2}:add(10) --> 11 12 [2 f64]
  */
 static int add(lua_State *L)
 {

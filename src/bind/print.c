@@ -267,7 +267,7 @@ static int array_tostring(lua_State *L)
  * @param opts.threshold  integer, default 1000: a larger array shows 3 + 3 of each axis
  * @param opts.width  integer, default 80: a wider row shows 3 + 3 of its columns
  * @return string
- * @example pg.tostring(pg.array{1, 2.5}) --> " 1.0  2.5\n[2 f64]"
+ * @example pg.tostring(pg.array{1, 2.5}) --> 1.0 2.5 [2 f64]
  */
 static int tostring(lua_State *L)
 {
