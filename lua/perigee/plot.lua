@@ -189,8 +189,8 @@ end
 function plot.figure(opts)
   local any = args.any
   local o = guarded(args.options, "figure", 1, opts, {title = any, xlabel = any, ylabel = any, zlabel = any,
-    xscale = "linear", yscale = "linear", xlim = any, ylim = any, zlim = any, xticks = any, yticks = any, aspect = "auto",
-    width = 640, height = 480, dpi = any, axes = any})
+    xscale = "linear", yscale = "linear", xlim = any, ylim = any, zlim = any, xticks = any, yticks = any, width = 640,
+    height = 480, dpi = any, axes = any, aspect = "auto"})
   local self = {layers = {}, used = 0, given_limits = {}, reversed = {}, legend_place = "auto"}
   for _, name in ipairs({"title", "xlabel", "ylabel", "zlabel"}) do self[name] = text("figure", 1, name, o[name]) end
   for _, name in ipairs({"xscale", "yscale"}) do
