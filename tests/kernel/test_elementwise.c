@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every elementwise operation on random views (0 to 5 axes, strides of either sign and 0, both
+ * dtypes, mixed), against the plain expression at each index; at every level of instructions.
+ */
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/elementwise.h"
+#include "kernel/simd.h"
+
+static uint64_t seed = 2463534242u;
+
+static uint64_t next(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed * 2685821657736338717u;
+}
+
+static size_t below(size_t n)
+{
+    return (size_t)(next() >> 33) % n;
+}
+
+enum { ROOM = 60000 };
+
+/* A view with memory of its own. */
+typedef struct {
+    double f64[ROOM];
+    float f32[ROOM];
+    size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    peri_view view;
+} field;
+
+static double value(void)
+{
+    static const double odd[] = {0.0, -0.0, NAN, HUGE_VAL, -HUGE_VAL, 1.0, -2.5, 2.5, 3.5, 1e-310};
+    const double u = (double)(next() >> 11) * 0x1p-53;
+    return below(8) == 0 ? odd[below(10)] : (u * 2 - 1) * 8;
+}
+
+/* Elements of random strides: a permutation of axes in memory, steps of 1 or 2, some backwards,
+ * and (inputs) some repeated. */
+static void lay_out(field *f, int dtype, int ndim, const size_t *shape, bool repeats)
+{
+    int order[PERI_MAX_NDIM];
+    for (int axis = 0; axis < ndim; axis++)
+        order[axis] = axis;
+    if (below(2) == 0)
+        for (int axis = ndim - 1; axis > 0; axis--) {
+            const int other = (int)below((size_t)axis + 1), kept = order[axis];
+            order[axis] = order[other];
+            order[other] = kept;
+        }
+    const bool spread = below(2) == 0;
+    ptrdiff_t step = 1, start = 0;
+    for (int k = ndim - 1; k >= 0; k--) {
+        const int axis = order[k];
+        f->shape[axis] = shape[axis];
+        if (spread && shape[axis] > 1)
+            step *= (ptrdiff_t)below(2) + 1;
+        f->stride[axis] = step;
+        step *= (ptrdiff_t)(shape[axis] > 0 ? shape[axis] : 1);
+        if (spread && below(4) == 0) {
+            start += f->stride[axis] * ((ptrdiff_t)shape[axis] - 1);
+            f->stride[axis] = -f->stride[axis];
+        } else if (repeats && below(3) == 0) {
+            f->stride[axis] = 0;
+        }
+    }
+    assert_true(step < ROOM);
+    for (ptrdiff_t i = 0; i < step; i++) {
+        f->f64[i] = value();
+        f->f32[i] = (float)f->f64[i];
+    }
+    void *data = dtype == PERI_F32 ? (void *)(f->f32 + start) : (void *)(f->f64 + start);
+    f->view = (peri_view){data, dtype, ndim, f->shape, f->stride};
+}
+
+static double at(const peri_view *v, const size_t *index)
+{
+    ptrdiff_t offset = 0;
+    for (int axis = 0; axis < v->ndim; axis++)
+        offset += (ptrdiff_t)index[axis] * v->stride[axis];
+    return v->dtype == PERI_F32 ? (double)((float *)v->data)[offset] : ((double *)v->data)[offset];
+}
+
+static bool step_index(int ndim, const size_t *shape, size_t *index)
+{
+    for (int axis = ndim - 1; axis >= 0; axis--) {
+        if (++index[axis] < shape[axis])
+            return true;
+        index[axis] = 0;
+    }
+    return false;
+}
+
+static double modulo(double a, double b)
+{
+    const double m = fmod(a, b);
+    if (m == 0 && b != 0)
+        return copysign(0.0, b);
+    return m != 0 && (m < 0) != (b < 0) && b != 0 ? m + b : m;
+}
+
+/* NumPy 1.24's floor_divide, npy_divmod of npy_math_internal.h.src in words of its own. */
+static double floor_divide(double a, double b)
+{
+    if (b == 0)
+        return a / b;
+    double m = fmod(a, b), d = (a - m) / b;
+    if (m != 0 && (m < 0) != (b < 0))
+        d -= 1;
+    if (d == 0)
+        return copysign(0.0, a / b);
+    const double f = floor(d);
+    return d - f > 0.5 ? f + 1 : f;
+}
+
+/* The operation on numbers of the computing dtype; ulp says how far the kernel may be. */
+static double expected(peri_ew op, int dtype, double x, double y, double z, double *ulp)
+{
+    *ulp = 0;
+    const bool f32 = dtype == PERI_F32;
+#define ROUNDED(e) (f32 ? (double)(float)(e) : (e))
+    switch (op) {
+    case PERI_EW_COPY:
+        return x;
+    case PERI_EW_NEG:
+        return -x;
+    case PERI_EW_ABS:
+        return fabs(x);
+    case PERI_EW_SIGN:
+        return x > 0 ? 1 : x < 0 ? -1 : x;
+    case PERI_EW_SQRT:
+        return ROUNDED(sqrt(x));
+    case PERI_EW_SQUARE:
+        return ROUNDED(x * x);
+    case PERI_EW_FLOOR:
+        return floor(x);
+    case PERI_EW_CEIL:
+        return ceil(x);
+    case PERI_EW_TRUNC:
+        return trunc(x);
+    case PERI_EW_ROUND:
+        return nearbyint(x);
+    case PERI_EW_NOT:
+        return x == 0;
+    case PERI_EW_ISNAN:
+        return isnan(x);
+    case PERI_EW_ISFINITE:
+        return isfinite(x);
+    case PERI_EW_ADD:
+        return ROUNDED(x + y);
+    case PERI_EW_SUB:
+        return ROUNDED(x - y);
+    case PERI_EW_MUL:
+        return ROUNDED(x * y);
+    case PERI_EW_DIV:
+        return ROUNDED(x / y);
+    case PERI_EW_MOD:
+        return ROUNDED(modulo(x, y));
+    case PERI_EW_IDIV:
+        return ROUNDED(floor_divide(x, y));
+    case PERI_EW_MIN:
+        return isnan(x) || isnan(y) ? NAN : x < y ? x : y;
+    case PERI_EW_MAX:
+        return isnan(x) || isnan(y) ? NAN : x > y ? x : y;
+    case PERI_EW_EQ:
+        return x == y;
+    case PERI_EW_NE:
+        return x != y;
+    case PERI_EW_LT:
+        return x < y;
+    case PERI_EW_LE:
+        return x <= y;
+    case PERI_EW_GT:
+        return x > y;
+    case PERI_EW_GE:
+        return x >= y;
+    case PERI_EW_AND:
+        return x != 0 && y != 0;
+    case PERI_EW_OR:
+        return x != 0 || y != 0;
+    case PERI_EW_XOR:
+        return (x != 0) != (y != 0);
+    case PERI_EW_POW:
+        *ulp = 4;
+        return pow(x, y);
+    case PERI_EW_ATAN2:
+        *ulp = 4;
+        return atan2(x, y);
+    case PERI_EW_WHERE:
+        return x != 0 ? y : z;
+    case PERI_EW_CLIP:
+        x = isnan(x) || isnan(y) ? NAN : x > y ? x : y;
+        return isnan(x) || isnan(z) ? NAN : x < z ? x : z;
+    default:
+        *ulp = 4;
+        return op == (peri_ew)PERI_VM_EXP ? exp(x) : log1p(x);
+    }
+}
+
+static bool agree(double got, double want, int dtype, double ulp)
+{
+    if (isnan(want) || isnan(got))
+        return isnan(want) && isnan(got);
+    if (dtype == PERI_F32) {
+        want = (double)(float)want;
+        if (fabs(want) < 1e-37 && fabs(got - want) <= ulp * 0x1p-149)
+            return true;
+    }
+    if (ulp == 0 || isinf(want))
+        return got == want;
+    return fabs(got - want) <=
+           ulp * fabs(want) * (dtype == PERI_F32 ? 0x1p-23 : 0x1p-52) + ulp * 0x1p-1074;
+}
+
+static field in[3], out;
+
+static void one_case(peri_ew op, int ndim, const size_t *shape)
+{
+    const int arity = peri_ew_arity(op), dtype = below(3) == 0 ? PERI_F32 : PERI_F64;
+    peri_view views[3];
+    for (int k = 0; k < arity; k++) {
+        lay_out(&in[k], below(4) == 0 ? 1 - dtype : dtype, ndim, shape, true);
+        views[k] = in[k].view;
+    }
+    lay_out(&out, dtype, ndim, shape, false);
+    assert_int_equal(peri_elementwise(op, views, &out.view, NULL), PERI_OK);
+    size_t index[PERI_MAX_NDIM] = {0};
+    for (int axis = 0; axis < ndim; axis++)
+        if (shape[axis] == 0)
+            return;
+    do {
+        double x[3] = {0, 0, 0}, ulp;
+        for (int k = 0; k < arity; k++) {
+            x[k] = at(&in[k].view, index);
+            if (dtype == PERI_F32)
+                x[k] = (double)(float)x[k];
+        }
+        const double want = expected(op, dtype, x[0], x[1], x[2], &ulp);
+        const double got = at(&out.view, index);
+        if (!agree(got, want, dtype, ulp))
+            fail_msg("level %d, op %d, dtype %d of (%a, %a, %a): %a, should be %a", peri_isa(), op,
+                     dtype, x[0], x[1], x[2], got, want);
+    } while (step_index(ndim, shape, index));
+}
+
+static const peri_ew functions[] = {(peri_ew)PERI_VM_EXP, (peri_ew)PERI_VM_LOG1P};
+
+static void views(void **state)
+{
+    (void)state;
+    static const size_t extents[] = {0, 1, 1, 2, 3, 5, 7, 13};
+    for (int level = PERI_ISA_AVX512; level >= PERI_ISA_BASE; level--) {
+        if (peri_isa_limit(level) != level)
+            continue;
+        for (int op = PERI_EW_COPY; op < PERI_EW_COUNT + 2; op++) {
+            const peri_ew which = op < PERI_EW_COUNT ? (peri_ew)op : functions[op - PERI_EW_COUNT];
+            for (int k = 0; k < 60; k++) {
+                size_t shape[5];
+                const int ndim = (int)below(6);
+                size_t size = 1;
+                for (int axis = 0; axis < ndim; axis++) {
+                    shape[axis] = extents[below(below(10) == 0 ? 8 : 7) + (below(9) != 0)];
+                    if (shape[axis] == 0 && below(3) != 0)
+                        shape[axis] = 2;
+                    if (axis == ndim - 1 && size < 20 && below(2) == 0)
+                        shape[axis] = 30 + below(80);
+                    if (size * shape[axis] > 600)
+                        shape[axis] = 1;
+                    size *= shape[axis] ? shape[axis] : 1;
+                }
+                one_case(which, ndim, shape);
+            }
+        }
+    }
+    peri_isa_limit(PERI_ISA_AVX512);
+}
+
+/* Rows longer than a block, with a step, and short rows in great number. */
+static void long_rows(void **state)
+{
+    (void)state;
+    static const size_t shapes[][2] = {{3, 2100}, {1700, 3}, {1, 5000}, {40, 33}};
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
+        for (int i = 0; i < 6; i++) {
+            one_case(PERI_EW_ADD, 2, shapes[k]);
+            one_case(PERI_EW_POW, 2, shapes[k]);
+            one_case(PERI_EW_WHERE, 2, shapes[k]);
+            one_case((peri_ew)PERI_VM_EXP, 2, shapes[k]);
+        }
+}
+
+/* 32 axes of which 6 are longer than 1. */
+static void many_axes(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 20; k++) {
+        size_t shape[PERI_MAX_NDIM];
+        for (int axis = 0; axis < PERI_MAX_NDIM; axis++)
+            shape[axis] = 1;
+        for (int i = 0; i < 6; i++)
+            shape[below(PERI_MAX_NDIM)] = 2;
+        one_case(PERI_EW_SUB, PERI_MAX_NDIM, shape);
+    }
+}
+
+static void in_place(void **state)
+{
+    (void)state;
+    static double x[1001], want[1001];
+    const size_t shape = 1001;
+    const ptrdiff_t stride = 1;
+    for (size_t i = 0; i < shape; i++) {
+        x[i] = value();
+        want[i] = x[i] * x[i];
+    }
+    const peri_view v = {x, PERI_F64, 1, &shape, &stride};
+    const peri_view both[2] = {v, v};
+    peri_elementwise(PERI_EW_MUL, both, &v, NULL);
+    for (size_t i = 0; i < shape; i++)
+        assert_true(x[i] == want[i] || isnan(want[i]));
+}
+
+static void powers(void **state)
+{
+    (void)state;
+    static const double exponents[] = {2, 3, 1, 0.5, -1, 0, 2.5, -2};
+    static const double bases[] = {0.0,       -0.0, 2.385, -2.385, HUGE_VAL,
+                                   -HUGE_VAL, NAN,  1e200, 1e-200, -1.0};
+    for (size_t e = 0; e < sizeof exponents / sizeof *exponents; e++) {
+        const size_t n = sizeof bases / sizeof *bases;
+        double got[16];
+        const void *data[2] = {bases, &exponents[e]};
+        const bool each[2] = {true, false};
+        peri_elementwise_row(PERI_EW_POW, PERI_F64, n, data, each, got);
+        for (size_t i = 0; i < n; i++) {
+            const double want = pow(bases[i], exponents[e]);
+            if (!agree(got[i], want, PERI_F64, 2) ||
+                (want == 0 && signbit(got[i]) != signbit(want)))
+                fail_msg("pow(%a, %a) = %a, should be %a", bases[i], exponents[e], got[i], want);
+        }
+    }
+}
+
+static void interrupted(void **state)
+{
+    (void)state;
+    enum { N = 1 << 18 };
+    double *x = calloc(N, sizeof *x);
+    assert_non_null(x);
+    const size_t shape = N;
+    const ptrdiff_t stride = 1;
+    const peri_view v = {x, PERI_F64, 1, &shape, &stride};
+    peri_stop stop;
+    atomic_init(&stop.requested, 1);
+    assert_int_equal(peri_elementwise(PERI_EW_NEG, &v, &v, &stop), PERI_ERR_INTERRUPTED);
+    free(x);
+}
+
+static void closeness(void **state)
+{
+    (void)state;
+    const double a[4] = {1, 2, HUGE_VAL, NAN}, b[4] = {1 + 1e-9, 2, HUGE_VAL, NAN};
+    size_t n = 3;
+    const ptrdiff_t stride = 1, back = -1;
+    peri_view va = {(void *)(uintptr_t)a, PERI_F64, 1, &n, &stride};
+    peri_view vb = {(void *)(uintptr_t)b, PERI_F64, 1, &n, &stride};
+    assert_true(peri_elementwise_all_close(&va, &vb, 1e-5, 1e-8, false));
+    assert_false(peri_elementwise_all_close(&va, &vb, 0, 0, false));
+    n = 4;
+    assert_false(peri_elementwise_all_close(&va, &vb, 1e-5, 1e-8, false));
+    assert_true(peri_elementwise_all_close(&va, &vb, 1e-5, 1e-8, true));
+    n = 2;
+    vb.data = (void *)(uintptr_t)(b + 1);
+    vb.stride = &back;
+    assert_false(peri_elementwise_all_close(&va, &vb, 1e-5, 1e-8, true));
+    n = 0;
+    assert_true(peri_elementwise_all_close(&va, &vb, 0, 0, false));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(views),     cmocka_unit_test(long_rows), cmocka_unit_test(many_axes),
+        cmocka_unit_test(in_place),  cmocka_unit_test(powers),    cmocka_unit_test(interrupted),
+        cmocka_unit_test(closeness),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
