@@ -141,7 +141,7 @@ static void check_view(const peri_view *a, const bool *reduced)
     if (n > 0) {
         EACH(PERI_MIN, (long double)(t->nan ? (double)NAN : t->least), 0)
         EACH(PERI_MAX, (long double)(t->nan ? (double)NAN : t->most), 0)
-        EACH(PERI_LOGSUMEXP, logl(t->exponential), fmaxl(fabsl((long double)t->most), 1) * 4 / 60)
+        EACH(PERI_LOGSUMEXP, logl(t->exponential), fmaxl(fabsl((long double)t->most), 1) * 8 / 60)
         peri_reduce_position(false, a, reduced, &out, NULL);
         for (size_t k = 0; k < kept; k++)
             assert_int_equal((size_t)got[k], tallies[k].least_at);
