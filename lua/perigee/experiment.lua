@@ -226,7 +226,9 @@ function experiment:data(file, opts)
     places = {self._state.folder .. file, "build/data/" .. file, self._state.folder .. "../build/data/" .. file, file}
   end
   for _, path in ipairs(places) do
-    if system.kind(path) == "file" then
+    -- Looking outside a sandbox is an error; the file is not there then.
+    local seen, kind = pcall(system.kind, path)
+    if seen and kind == "file" then
       self:_uses(path)
       return path
     end
