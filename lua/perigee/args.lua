@@ -149,17 +149,18 @@ function args.callback(name, arg, what, v)
   return v
 end
 
-local getinfo = debug.getinfo
+local getinfo = debug and debug.getinfo -- a sandbox has none
 
 -- The level at which error() points to the script that called into perigee.
 local function users_level()
   local level = 3
-  while true do
+  while getinfo do
     local info = getinfo(level, "S")
     if not info then return 0 end
     if info.what ~= "C" and not info.source:find("^=perigee/") then return level - 1 end
     level = level + 1
   end
+  return level
 end
 
 local function finish(name, shift, ok, ...)
