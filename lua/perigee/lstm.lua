@@ -435,7 +435,7 @@ function methods:fit(x, y, opts)
   end
   local function train()
     local steps, state, start, closing
-    if o.progress then
+    if o.progress and pg._system.columns(2) > 0 then
       steps, state, start, closing = pg.progress(epochs, "fit")
     else
       steps, state, start = plain(epochs)
