@@ -465,22 +465,40 @@ static inline double ziggurat(tap *t, size_t wanted)
     }
 }
 
-static double polar(peri_rng *rng)
+/* The polar method: a point of the unit disc gives two values, the second of which is given out
+ * first. As many points are drawn at a time as there are pairs still wanted, so none is left over;
+ * those outside the disc are overwritten by the next. */
+static void polars(peri_rng *rng, size_t n, double *out)
 {
-    if (rng->has_gauss) {
+    size_t i = 0;
+    if (n > 0 && rng->has_gauss) {
         rng->has_gauss = false;
-        return rng->gauss;
+        out[i++] = rng->gauss;
     }
-    double x1, x2, r2;
-    do {
-        x1 = 2.0 * peri_random_uniform(rng) - 1.0;
-        x2 = 2.0 * peri_random_uniform(rng) - 1.0;
-        r2 = x1 * x1 + x2 * x2;
-    } while (r2 >= 1.0 || r2 == 0.0);
-    const double f = sqrt(-2.0 * log(r2) / r2);
-    rng->gauss = f * x1;
-    rng->has_gauss = true;
-    return f * x2;
+    double u[BLOCK];
+    while (i < n) {
+        const size_t wanted = (n - i + 1) / 2, points = wanted < BLOCK / 2 ? wanted : BLOCK / 2;
+        mt_uniforms(rng, 2 * points, u);
+        size_t inside = 0;
+        for (size_t k = 0; k < points; k++) {
+            const double x1 = 2.0 * u[2 * k] - 1.0, x2 = 2.0 * u[2 * k + 1] - 1.0;
+            const double r2 = x1 * x1 + x2 * x2;
+            u[2 * inside] = x1;
+            u[2 * inside + 1] = x2;
+            inside += (size_t)((r2 < 1.0) & (r2 != 0.0));
+        }
+        for (size_t k = 0; k < inside; k++) {
+            const double x1 = u[2 * k], x2 = u[2 * k + 1], r2 = x1 * x1 + x2 * x2;
+            const double f = sqrt(-2.0 * log(r2) / r2);
+            out[i++] = f * x2;
+            if (i < n) {
+                out[i++] = f * x1;
+            } else {
+                rng->gauss = f * x1;
+                rng->has_gauss = true;
+            }
+        }
+    }
 }
 
 double peri_random_normal(peri_rng *rng)
@@ -493,8 +511,7 @@ double peri_random_normal(peri_rng *rng)
 void peri_random_normals(peri_rng *rng, size_t n, double *out)
 {
     if (rng->kind == PERI_MT19937) {
-        for (size_t i = 0; i < n; i++)
-            out[i] = polar(rng);
+        polars(rng, n, out);
         return;
     }
     tap t;
