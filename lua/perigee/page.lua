@@ -39,11 +39,14 @@ border:1px solid var(--line);border-radius:4px}
 details>summary{cursor:pointer;color:var(--dim)}details.job>summary{color:var(--fg);padding:.2rem 0}
 [hidden]{display:none!important}
 @media(max-width:44rem){body{padding:.6rem .7rem 3rem;font-size:15px}.beside{grid-template-columns:1fr;gap:.2rem}
-th,td{padding:.25rem .4rem}.small{flex-basis:100%}}
+th,td{padding:.25rem .4rem}.small{flex-basis:100%}.wide td:last-child:not(.n){min-width:9rem}
+.jobs thead{display:none}.jobs,.jobs tbody{display:block}.jobs td{border:0}
+.jobs tr{display:grid;grid-template-columns:1fr auto auto auto;border-bottom:1px solid var(--line)}
+.jobs td:last-child{grid-column:1/-1;color:var(--dim);padding-top:0}}
 @media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--soft:#f6f6f6;--link:#000;--good:#000;
 --bad:#000;--warn:#000;--c1:#1f6fb4;--c2:#d1600b;--c3:#2a8a34;--c4:#8a4fbf;--c5:#b0255d;--c6:#0d8a8a}
 body{max-width:none;padding:0;font-size:10.5pt}.screen,details:not([open]){display:none!important}
-h2{break-after:avoid}h3,h4{break-after:avoid}figure,tr,.beside,svg{break-inside:avoid}figure img{max-height:16cm}
+h2{break-after:avoid}h3,h4{break-after:avoid}figure,tr,.beside,svg{break-inside:avoid}figure img{max-height:10.5cm}
 pre{max-height:none}section.job{break-before:auto}a{text-decoration:none}}
 ]]
 
