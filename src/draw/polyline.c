@@ -62,7 +62,7 @@ struct run {
     peri_rectangle box;
     double fine;
     size_t count; /* points so far */
-    double column;
+    double near, column;
     size_t seen;     /* points in this column; 0: none */
     double xy[4][2]; /* first, lowest, highest, last of the column */
     size_t when[4];
@@ -70,8 +70,11 @@ struct run {
     bool open, inside; /* there is one; it lies at the end of c->corners */
 };
 
-static bool put(peri_canvas *c, struct run *r, double x, double y)
+static bool put(peri_canvas *c, struct run *r, double x, double y, bool last)
 {
+    /* nearer to the corner before than can be seen */
+    if (r->open && !last && fabs(x - r->x) < r->near && fabs(y - r->y) < r->near)
+        return true;
     if (!r->open) {
         r->open = true;
         r->inside = false;
@@ -92,7 +95,7 @@ static bool put(peri_canvas *c, struct run *r, double x, double y)
     return corner(c, x1, y1);
 }
 
-static bool put_column(peri_canvas *c, struct run *r)
+static bool put_column(peri_canvas *c, struct run *r, bool last)
 {
     if (r->seen == 0)
         return true;
@@ -105,7 +108,7 @@ static bool put_column(peri_canvas *c, struct run *r)
         const int i = order[k];
         if (k > 0 && r->when[i] == r->when[order[k - 1]])
             continue;
-        if (!put(c, r, r->xy[i][0], r->xy[i][1]))
+        if (!put(c, r, r->xy[i][0], r->xy[i][1], last && r->when[i] == r->when[3]))
             return false;
     }
     r->seen = 0;
@@ -115,7 +118,7 @@ static bool put_column(peri_canvas *c, struct run *r)
 static bool take(peri_canvas *c, struct run *r, double x, double y)
 {
     const double column = floor(x * 2 * r->fine);
-    if (r->seen > 0 && column != r->column && !put_column(c, r))
+    if (r->seen > 0 && column != r->column && !put_column(c, r, false))
         return false;
     const size_t now = r->count++;
     if (r->seen++ == 0) {
@@ -143,7 +146,7 @@ static bool end_run(peri_canvas *c, struct run *r)
 {
     const bool alone = r->count == 1;
     const double x = r->xy[0][0], y = r->xy[0][1];
-    if (!put_column(c, r))
+    if (!put_column(c, r, true))
         return false;
     if (alone && x >= r->box.x && x <= r->box.x + r->box.w && y >= r->box.y &&
         y <= r->box.y + r->box.h) {
@@ -206,7 +209,8 @@ peri_canvas_status peri_canvas_polyline(peri_canvas *c, const double *x, const d
     const double margin = c->pen + 8;
     struct run run = {.box = {c->clip.x - margin, c->clip.y - margin, c->clip.w + 2 * margin,
                               c->clip.h + 2 * margin},
-                      .fine = c->fine};
+                      .fine = c->fine,
+                      .near = 0.3 / c->fine};
     c->ncorners = 0;
     c->cairo->cairo_new_path(c->to);
     for (size_t i = 0; i < n; i++) {

@@ -37,6 +37,8 @@ void peri_raster_segment(uint8_t *coverage, size_t w, size_t h, double x0, doubl
 
     const double first = fmax(0, floor(along0 - reach)),
                  last = fmin(limit_along, ceil(along1 + reach));
+    const double inverse = length2 == 0 ? 0 : 1 / length2;
+    const uint8_t full = (uint8_t)(strength + 0.5); /* covered already */
     const double cosine = 1 / sqrt(1 + slope * slope);
     for (double a = first; a <= last; a++) {
         /* pixel centres lie at halves */
@@ -48,13 +50,18 @@ void peri_raster_segment(uint8_t *coverage, size_t w, size_t h, double x0, doubl
         uint8_t *pixel = &coverage[(size_t)(steep ? a : from) * w + (size_t)(steep ? from : a)];
         const size_t step = steep ? 1 : w;
         for (double b = from; b <= to; b++, pixel += step) {
+            if (*pixel >= full)
+                continue;
             double distance;
             if (inner) {
                 distance = fabs(b + 0.5 - middle) * cosine;
             } else {
                 const double px = (steep ? b : a) + 0.5 - x0, py = (steep ? a : b) + 0.5 - y0;
-                const double t = length2 == 0 ? 0 : clamp((px * dx + py * dy) / length2, 0, 1);
-                distance = hypot(px - t * dx, py - t * dy);
+                const double t = clamp((px * dx + py * dy) * inverse, 0, 1);
+                const double ex = px - t * dx, ey = py - t * dy, square = ex * ex + ey * ey;
+                if (square >= reach * reach)
+                    continue;
+                distance = sqrt(square);
             }
             const double cover = reach - distance;
             if (cover <= 0)
