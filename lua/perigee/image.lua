@@ -66,10 +66,10 @@ local function fit(canvas, texts, size, room)
 end
 
 -- The picture with its labels left of the rows and above the columns.
-local function label(picture, rows, cols, gap)
+local function label(picture, rows, cols, gap, border)
   local height, width = picture:dims()
-  local row_step = (height + gap) / (rows and #rows or 1)
-  local col_step = (width + gap) / (cols and #cols or 1)
+  local row_step = (height - 2 * border + gap) / (rows and #rows or 1)
+  local col_step = (width - 2 * border + gap) / (cols and #cols or 1)
   local ruler <close> = pg._canvas.new("png", 1, 1, 100)
   local row_size, left, top = 0, 0, 0
   if rows then
@@ -86,11 +86,11 @@ local function label(picture, rows, cols, gap)
   local canvas <close> = pg._canvas.new("png", left + width, top + height, 100)
   canvas:image(picture, left, top, width, height)
   for k, text in ipairs(rows or {}) do
-    local middle = top + (k - 1) * row_step + (row_step - gap) / 2
+    local middle = top + border + (k - 1) * row_step + (row_step - gap) / 2
     canvas:text(text, row_size, left - 0.6 * row_size - (canvas:measure(text, row_size)), middle + 0.36 * row_size)
   end
   for k, text in ipairs(cols or {}) do
-    local middle = left + (k - 1) * col_step + (col_step - gap) / 2
+    local middle = left + border + (k - 1) * col_step + (col_step - gap) / 2
     canvas:text(text, col_size, middle - canvas:measure(text, col_size) / 2, top - 0.45 * col_size)
   end
   return canvas:pixels()
@@ -105,6 +105,7 @@ end
 -- @param opts.rows  integer: rows of the layout; default so that all images have a place
 -- @param opts.cols  integer: columns; default near the square root of n
 -- @param opts.gap  integer: white pixels between images, before scaling (1)
+-- @param opts.border  integer: white pixels around all, before scaling (0)
 -- @param opts.scale  integer: each pixel becomes scale x scale (1)
 -- @param opts.invert  boolean: exchange black and white (false)
 -- @param opts.range  what is drawn black and white: "all" (default) the least and greatest value of
@@ -118,12 +119,13 @@ end
 function image.collage(images, opts)
   images = check_images(images)
   local any = args.any
-  opts = args.options("collage", 2, opts, {rows = any, cols = any, gap = 1, scale = 1, invert = false,
+  opts = args.options("collage", 2, opts, {rows = any, cols = any, gap = 1, border = 0, scale = 1, invert = false,
     range = any, row_labels = any, col_labels = any})
   local n = #images
   local rows = opts.rows and args.integer("collage", 2, "rows", opts.rows, 1, 32768)
   local cols = opts.cols and args.integer("collage", 2, "cols", opts.cols, 1, 32768)
   local gap = args.integer("collage", 2, "gap", opts.gap, 0, 32768)
+  local border = args.integer("collage", 2, "border", opts.border, 0, 32768)
   local scale = args.integer("collage", 2, "scale", opts.scale, 1, 32768)
   if not cols then cols = rows and -(-n // rows) or math.ceil(math.sqrt(n)) end
   if not rows then rows = -(-n // cols) end
@@ -131,14 +133,20 @@ function image.collage(images, opts)
     args.fail("collage", 2, ("%d images do not fit %d rows of %d"):format(n, rows, cols), 2)
   end
   local _, h, w = images:dims()
-  local height, width = (rows * h + (rows - 1) * gap) * scale, (cols * w + (cols - 1) * gap) * scale
+  local height = (rows * h + (rows - 1) * gap + 2 * border) * scale
+  local width = (cols * w + (cols - 1) * gap + 2 * border) * scale
   if height > 32768 or width > 32768 then
     args.fail("collage", 2, ("the picture would be %d x %d pixels; a side may have 32768"):format(height, width), 2)
   end
   local row_labels = check_labels("row_labels", opts.row_labels, rows)
   local col_labels = check_labels("col_labels", opts.col_labels, cols)
   local picture = core.collage(images, rows, cols, gap, scale, opts.invert, check_range(opts.range))
-  if row_labels or col_labels then picture = label(picture, row_labels, col_labels, gap * scale) end
+  if border > 0 then
+    local inner, edge = picture, border * scale
+    picture = pg.full(inner.ndim == 3 and {height, width, 3} or {height, width}, 255)
+    picture:slice({edge + 1, height - edge}, {edge + 1, width - edge}):assign(inner)
+  end
+  if row_labels or col_labels then picture = label(picture, row_labels, col_labels, gap * scale, border * scale) end
   return picture
 end
 

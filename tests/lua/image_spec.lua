@@ -18,6 +18,20 @@ describe("pg.image.collage", function()
       pg.image.collage(four, {rows = 1, gap = 0, invert = true}):totable())
   end)
 
+  it("has a border where one is asked for", function()
+    local plain = pg.image.collage(four, {scale = 3})
+    local h, w = plain:dims()
+    for _, labels in ipairs({false, {"a", "b"}}) do
+      local a = pg.image.collage(four, {scale = 3, border = 2, row_labels = labels or nil, col_labels = labels or nil})
+      local H, W = a:dims()
+      if labels then a = a:slice({}, {}, 1) else assert.same({h + 12, w + 12}, {H, W}) end
+      assert.same(plain:totable(), a:slice({H - h - 5, H - 6}, {W - w - 5, W - 6}):totable())
+      assert.equal(255, a:slice({H - 5, H}, {W - w - 11, W}):min())
+      assert.equal(255, a:slice({H - h - 11, H}, {W - 5, W}):min())
+    end
+    assert.matches("border: expected an integer in 0..32768, got %-1", message(pg.image.collage, four, {border = -1}))
+  end)
+
   it("finds rows and columns", function()
     assert.equal("(59, 59)", tostring(pg.image.collage(pg.zeros(100, 5, 5)).shape))
     assert.equal("(29, 59)", tostring(pg.image.collage(pg.zeros(50, 5, 5), {rows = 5}).shape))
