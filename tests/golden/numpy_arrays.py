@@ -601,6 +601,47 @@ for dtype in F:
     case([x], "pg.cov(x)", tol(20 * eps(dtype)), float(np.cov(x.a)))
 finish()
 
+# ---- output that overlaps input ----------------------------------------------------------------
+start("overlap")
+for dtype in F:
+    for layout in LAYOUTS:
+        a, b = Input("a", dtype, (3, 3), layout, "n"), Input("b", dtype, (3,), layout, "n")
+        A, B = a.a, b.a
+        w = A.astype(float)
+        for text, t, r in (
+            ("pg.add(a, a.T, a) return a", "=", A + A.T),
+            ("pg.mul(a.T, a, a:flip()) return a", "=", np.flip(A.T * A)),
+            ("pg.sub(a, a[2], a) return a", "=", A - A[1]),
+            ("pg.abs(a, a.T) return a", "=", np.abs(A).T),
+            ("pg.sqrt(a:abs(), a:flip(1)) return a", "=", np.flip(np.sqrt(np.abs(A)), 0)),
+            ("pg.exp(a.T, a) return a", "u6", np.exp(A.T)),
+            ("pg.where(a:gt(0), a, a.T, a) return a", "=", np.where(A > 0, A, A.T)),
+            ("pg.clip(a.T, -0.5, 0.5, a) return a", "=", np.clip(A.T, F[dtype](-0.5), F[dtype](0.5))),
+            ("pg.eq(a, a.T, a) return a", "=", as_(A == A.T, dtype)),
+            ("a:cumsum(1, {out = a}) return a", tol(40 * eps(dtype)), as_(np.cumsum(w, 0), dtype)),
+            ("a:cumsum(2, {out = a.T}) return a", tol(40 * eps(dtype)), as_(np.cumsum(w, 1).T, dtype)),
+            ("a:softmax(2, {out = a}) return a", tol(8 * eps(dtype)), as_(np.exp(w) / np.exp(w).sum(1, keepdims=True), dtype)),
+            ("a:max(1, {out = a[1]}) return a[1]", "=", A.max(0)),
+            ("a:min(1, {out = a.T[3]}) return a:slice({}, 3)", "=", A.min(0)),
+            ("a:sort(1, {out = a.T}) return a", "=", np.sort(A, 0).T),
+            ("a:sort(2, {out = a:flip(2)}) return a", "=", np.sort(A, 1)[:, ::-1]),
+            ("a:roll(1, 2, {out = a}) return a", "=", np.roll(A, 1, 1)),
+            ("a:roll(2, {out = a.T}) return a", "=", np.roll(A, 2).T),
+            ("a:take({3, 1, 1}, 1, {out = a}) return a", "=", A[[2, 0, 0]]),
+            ("a:tril(0, {out = a.T}) return a", "=", np.tril(A).T),
+            ("a:median(2, {out = a[1]}) return a[1]", "=", np.median(A, 1)),
+            ("pg.concat({a:slice({2, 3}), a:slice({1})}, {out = a}) return a", "=", A[[1, 2, 0]]),
+            ("pg.stack({a[3], a[1], a[2]}, 2, {out = a}) return a", "=", A[[2, 0, 1]].T),
+            ("pg.dot(a, a, a) return a", tol(60 * eps(dtype)), as_(w @ w, dtype)),
+            ("pg.matmul(a, a.T, a:flip()) return a", tol(60 * eps(dtype)), as_(np.flip(w @ w.T), dtype)),
+            ("a:assign(a.T) return a", "=", A.T),
+            ("a[{{1, 2}, {}}] = a:slice({2, 3}) return a", "=", A[[1, 2, 2]]),
+        ):
+            case([a], text, t, r)
+        case([b], "pg.outer(b, b, pg.zeros(3, 3, b.dtype))", "=", np.outer(B, B))
+        case([a], "pg.outer(a[1], a[3], a) return a", "=", np.outer(A[0], A[2]))
+finish()
+
 # ---- products and decompositions ---------------------------------------------------------------
 start("linalg")
 n = 0
