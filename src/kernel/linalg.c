@@ -246,6 +246,11 @@ static void *take(arena *a, size_t rows, size_t cols, size_t size)
     return at;
 }
 
+/* solve's right sides of its own, which show the condition, go along with up to JOINED of the
+ * user's.
+ */
+enum { PROBES = 3, JOINED = 8 };
+
 typedef struct {
     void *a, *b, *c, *tau, *lapack;
     double *x, *y;
@@ -279,8 +284,8 @@ static room lay_out(peri_linalg_op op, int dtype, size_t m, size_t n, arena *w)
     case PERI_LINALG_SOLVE:
         r.a = take(w, n, n, es);
         r.pivot = take(w, n, 1, sizeof(int));
-        r.b = take(w, n, 2, es);
-        r.c = take(w, n, 2, es);
+        r.b = take(w, n, JOINED + PROBES, es);
+        r.c = take(w, n, 1, es);
         break;
     case PERI_LINALG_INV:
     case PERI_LINALG_DET:
@@ -353,6 +358,52 @@ static void interchange(int dtype, size_t n, size_t p, const int *pivot, bool fo
     }
 }
 
+/* What solve_lu does between the interchanges, for exactly QUAD right sides: a row of x is one
+ * vector, and QUAD rows of the factors are taken in one pass over x. BLAS's own way packs the whole
+ * of the factors first, which for so few right sides is most of the time. */
+enum { QUAD = 4 };
+
+#define DEFINE_SOLVE_QUAD(name, real)                                                              \
+    typedef real name##_lanes __attribute__((vector_size(QUAD * sizeof(real)), aligned(4)));       \
+    static void name(size_t n, const real *lu, real *right)                                        \
+    {                                                                                              \
+        name##_lanes *x = (name##_lanes *)(void *)right;                                           \
+        size_t i = 0;                                                                              \
+        for (; i < n; i += QUAD) { /* L y = b, L^T above the diagonal */                           \
+            const size_t rows = min_size(QUAD, n - i);                                             \
+            const real *row[QUAD];                                                                 \
+            for (size_t r = 0; r < rows; r++) {                                                    \
+                row[r] = lu + (i + r) * n;                                                         \
+                for (size_t j = r + 1; j < rows; j++)                                              \
+                    x[i + j] -= row[r][i + j] * x[i + r];                                          \
+            }                                                                                      \
+            if (rows < QUAD)                                                                       \
+                break;                                                                             \
+            const name##_lanes a = x[i], b = x[i + 1], c = x[i + 2], d = x[i + 3];                 \
+            for (size_t j = i + QUAD; j < n; j++)                                                  \
+                x[j] -= (row[0][j] * a + row[1][j] * b) + (row[2][j] * c + row[3][j] * d);         \
+        }                                                                                          \
+        for (i = n; i > 0;) { /* U z = y, U^T on and below the diagonal */                         \
+            const size_t rows = min_size(QUAD, i), from = i - rows;                                \
+            for (size_t r = rows; r-- > 0;) {                                                      \
+                const real *row = lu + (from + r) * n;                                             \
+                x[from + r] /= row[from + r];                                                      \
+                for (size_t j = 0; j < r; j++)                                                     \
+                    x[from + j] -= row[from + j] * x[from + r];                                    \
+            }                                                                                      \
+            i = from;                                                                              \
+            if (rows < QUAD)                                                                       \
+                break;                                                                             \
+            const real *row = lu + i * n;                                                          \
+            const name##_lanes a = x[i], b = x[i + 1], c = x[i + 2], d = x[i + 3];                 \
+            for (size_t j = 0; j < i; j++)                                                         \
+                x[j] -= (row[j] * a + row[n + j] * b) + (row[2 * n + j] * c + row[3 * n + j] * d); \
+        }                                                                                          \
+    }
+
+DEFINE_SOLVE_QUAD(solve_quad_f64, double)
+DEFINE_SOLVE_QUAD(solve_quad_f32, float)
+
 /* getrf left A = P L U in lu, by columns: read by rows, the lower triangle is U^T and the upper one
  * L^T with a diagonal of ones. x becomes A^-1 x, or A^-T x. (A itself is factored here, not A^T:
  * elimination by rows meets an exact 0 where a row depends on others, as NumPy's does.) */
@@ -361,6 +412,14 @@ static void solve_lu(int dtype, size_t n, size_t p, const void *lu, const int *p
 {
     if (!transpose) {
         interchange(dtype, n, p, pivot, true, x);
+        if (p == QUAD && dtype == PERI_F32) {
+            solve_quad_f32(n, lu, x);
+            return;
+        }
+        if (p == QUAD) {
+            solve_quad_f64(n, lu, x);
+            return;
+        }
         solve_triangle(dtype, false, true, true, n, p, lu, x);
         solve_triangle(dtype, true, true, false, n, p, lu, x);
     } else {
@@ -370,49 +429,49 @@ static void solve_lu(int dtype, size_t n, size_t p, const void *lu, const int *p
     }
 }
 
-/* An estimate of the 1-norm of A^-T, the infinity norm of A^-1: Higham, "FORTRAN codes for
- * estimating the one-norm of a real or complex matrix", ACM TOMS 14 (1988), with the vector of
- * alternating signs carried beside the first. x and z are (n,2). */
-static double estimate_inverse(int dtype, size_t n, const void *lu, const int *pivot, void *x,
-                               void *z)
+/* Right sides that show a large inverse: all alike, alternating and growing (Higham's), and one
+ * without pattern. Column `which`, row i of n; their 1-norms are about 1. */
+static double probe(size_t n, size_t i, int which)
 {
-    for (size_t i = 0; i < n; i++) {
+    const double share = 1 / (double)n;
+    if (which == 0)
+        return share;
+    if (which == 1) {
         const double grow = n > 1 ? 1 + (double)i / (double)(n - 1) : 1;
-        put(dtype, x, 2 * i, 1 / (double)n);
-        put(dtype, x, 2 * i + 1, i % 2 == 0 ? grow : -grow);
+        return (i % 2 == 0 ? grow : -grow) * share * 2 / 3;
     }
-    solve_lu(dtype, n, 2, lu, pivot, true, x);
-    double sum = 0, alternate = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += fabs(get(dtype, x, 2 * i));
-        alternate += fabs(get(dtype, x, 2 * i + 1));
-        put(dtype, z, i, get(dtype, x, 2 * i) < 0 ? -1 : 1);
-    }
-    double estimate = fmax(sum, 2 * alternate / (3 * (double)n));
-    for (int step = 0; step < 3 && n > 1 && isfinite(estimate); step++) {
-        /* z holds the signs of the last solution */
-        solve_lu(dtype, n, 1, lu, pivot, false, z);
+    const uint64_t mixed = (i + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    return (mixed ^ mixed >> 29) & (UINT64_C(1) << 20) ? share : -share;
+}
+
+/* Raises the estimate of the 1-norm of A^-1 by steps of Higham's method, from the probes' solutions
+ * z (n,ld), column `first` on: "FORTRAN codes for estimating the one-norm of a real or complex
+ * matrix", ACM TOMS 14 (1988). x is (n). */
+static double raise_estimate(int dtype, size_t n, const void *lu, const int *pivot, double estimate,
+                             const void *z, size_t ld, size_t first, void *x)
+{
+    for (size_t i = 0; i < n; i++)
+        put(dtype, x, i, get(dtype, z, i * ld + first) < 0 ? -1 : 1);
+    for (int step = 0; step < 4 && n > 1 && isfinite(estimate); step++) {
+        /* x holds the signs of the last solution */
+        solve_lu(dtype, n, 1, lu, pivot, true, x);
         size_t best = 0;
         for (size_t i = 1; i < n; i++)
-            if (fabs(get(dtype, z, i)) > fabs(get(dtype, z, best)))
+            if (fabs(get(dtype, x, i)) > fabs(get(dtype, x, best)))
                 best = i;
         for (size_t i = 0; i < n; i++)
             put(dtype, x, i, i == best);
-        solve_lu(dtype, n, 1, lu, pivot, true, x);
-        sum = 0;
+        solve_lu(dtype, n, 1, lu, pivot, false, x);
+        double sum = 0;
         for (size_t i = 0; i < n; i++) {
             sum += fabs(get(dtype, x, i));
-            put(dtype, z, i, get(dtype, x, i) < 0 ? -1 : 1);
+            put(dtype, x, i, get(dtype, x, i) < 0 ? -1 : 1);
         }
-        /* Each step reads the whole of a large matrix; the second seldom changes the first digit.
-         */
-        if (sum <= 2 * estimate) {
-            estimate = fmax(sum, estimate);
+        if (!(sum > estimate))
             break;
-        }
         estimate = sum;
     }
-    return isnan(estimate) ? INFINITY : estimate;
+    return estimate;
 }
 
 peri_status peri_linalg_solve(int dtype, size_t n, size_t p, const void *A, const void *B, void *X,
@@ -431,15 +490,35 @@ peri_status peri_linalg_solve(int dtype, size_t n, size_t p, const void *A, cons
         status = load(dtype, n, p, B, "B", false, NULL, &ignored, facts);
     if (status != PERI_OK)
         return status;
-    memcpy(X, B, n * p * peri_dtype_size(dtype));
-    const double norm = shift == 0 ? peri_linalg_norm(dtype, n, n, A, PERI_NORM_INF)
-                                   : peri_linalg_norm(dtype, n, n, r.a, PERI_NORM_ONE);
+    const double norm = peri_linalg_norm(dtype, n, n, r.a, PERI_NORM_INF); /* it is A^T */
     const int info = getrf(dtype, (int)n, r.a, r.pivot);
     if (info > 0)
         return singular(info, facts);
-    *condition = norm * estimate_inverse(dtype, n, r.a, r.pivot, r.b, r.c);
-    if (p > 0)
+    /* A few columns of B and the probes are solved for together: one pass over the factors. */
+    const size_t joined = p <= JOINED ? p : 0, ld = joined + PROBES;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < joined; j++)
+            put(dtype, r.b, i * ld + j, get(dtype, B, i * p + j));
+        for (int k = 0; k < PROBES; k++)
+            put(dtype, r.b, i * ld + joined + (size_t)k, probe(n, i, k));
+    }
+    solve_lu(dtype, n, ld, r.a, r.pivot, false, r.b);
+    double sums[PROBES] = {0}, estimate = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < joined; j++)
+            put(dtype, X, i * p + j, get(dtype, r.b, i * ld + j));
+        for (size_t k = 0; k < PROBES; k++)
+            sums[k] += fabs(get(dtype, r.b, i * ld + joined + k));
+    }
+    for (int k = 0; k < PROBES; k++)
+        estimate = isnan(sums[k]) ? INFINITY : fmax(estimate, sums[k]);
+    if (norm * estimate > (dtype == PERI_F32 ? 1e3 : 1e8))
+        estimate = raise_estimate(dtype, n, r.a, r.pivot, estimate, r.b, ld, joined, r.c);
+    *condition = isnan(estimate) ? INFINITY : norm * estimate;
+    if (joined < p) {
+        memcpy(X, B, n * p * peri_dtype_size(dtype));
         solve_lu(dtype, n, p, r.a, r.pivot, false, X);
+    }
     scale_back(dtype, n * p, X, -shift);
     return PERI_OK;
 }

@@ -36,8 +36,9 @@ typedef enum {
  * without a `work` parameter need none. 0 also where the extents do not fit LAPACK's int. */
 size_t peri_linalg_work(peri_linalg_op op, int dtype, size_t m, size_t n);
 
-/* X with A X = B: A (n,n), B and X (n,p). *condition: an estimate of the condition of A in the
- * infinity norm, a lower bound seldom off by more than 3. PERI_ERR_SINGULAR. */
+/* X with A X = B: A (n,n), B and X (n,p). *condition: an estimate, never too high, of the condition
+ * of A in the 1-norm; rough below 1e8 (f32: 1e3), above seldom off by more than 3.
+ * PERI_ERR_SINGULAR. */
 peri_status peri_linalg_solve(int dtype, size_t n, size_t p, const void *A, const void *B, void *X,
                               double *condition, void *work, peri_facts *facts);
 

@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    TINY = 350,            /* m n k up to which own loops win */
+    TINY = 216,            /* m n k up to which own loops win */
     EDGE = 1024,           /* edge of a block of gemm */
     BLOCK = 768 << 20,     /* multiplications a block: 10 to 20 ms on one core */
     VECTOR_BLOCK = 1 << 24 /* the same where memory sets the pace */
@@ -272,7 +272,10 @@ static peri_status gemm(int dtype, size_t m, size_t n, size_t k, const operand *
     size_t edge[3];
     if (m == 0 || n == 0)
         return PERI_OK;
-    choose_block(m, n, k, edge);
+    if (m <= EDGE && n <= EDGE && k <= EDGE)
+        edge[0] = m, edge[1] = n, edge[2] = k;
+    else
+        choose_block(m, n, k, edge);
     for (size_t j = 0; j < n; j += edge[1])
         for (size_t i = 0; i < m; i += edge[0])
             for (size_t l = 0; l < k; l += edge[2]) {
