@@ -79,7 +79,8 @@ static int pack(lua_State *L)
     const size_t *start = NULL;
     const uint32_t *to = NULL;
     size_t k = 0;
-    if (lua_isnil(L, 3)) {
+    const bool dense = lua_isnil(L, 3);
+    if (dense) {
         const peri_array *E = arg_square(L, 2, "E");
         if (E->shape[0] != n)
             peri_argerror(L, 2, "E: expected %I x %I, as X has %I rows, got shape %s",
@@ -104,8 +105,8 @@ static int pack(lua_State *L)
     }
     const size_t head = aligned(sizeof(packed)), features = aligned(peri_mul_size(L, n * m, 8)),
                  work = aligned(peri_mul_size(L, peri_graph_work(n, m), 8)),
-                 table = bits != NULL ? aligned(n * W * 8) : aligned((n + 1) * sizeof *start),
-                 ends = bits != NULL ? 0 : aligned(k * sizeof *to);
+                 table = dense ? aligned(n * W * 8) : aligned((n + 1) * sizeof *start),
+                 ends = dense ? 0 : aligned(k * sizeof *to);
     char *block = lua_newuserdatauv(L, head + features + work + table + ends + 64, 0);
     packed *p = (packed *)block;
     block = (char *)aligned((size_t)(uintptr_t)(block + sizeof(packed)));
@@ -114,7 +115,7 @@ static int pack(lua_State *L)
                   .edges = k,
                   .work = (double *)(block + features)};
     block += features + work;
-    if (bits != NULL) {
+    if (dense) {
         p->graph.bits = memcpy(block, bits, n * W * 8);
     } else {
         p->graph.start = memcpy(block, start, (n + 1) * sizeof *start);

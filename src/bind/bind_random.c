@@ -290,7 +290,8 @@ static int draw_integers(lua_State *L, lua_Integer lo, lua_Integer hi, int shape
     if (lua_isnoneornil(L, shape)) {
         const uint64_t range = (uint64_t)hi - (uint64_t)lo;
         peri_rng *rng = lua_touserdata(L, 1);
-        lua_pushinteger(L, (lua_Integer)((uint64_t)lo + peri_random_bounded(rng, range)));
+        const uint64_t drawn = (uint64_t)lo + peri_random_bounded(rng, range);
+        lua_pushinteger(L, (lua_Integer)drawn);
         return 1;
     }
     if (lo < -EXACT || hi > EXACT)
@@ -518,7 +519,7 @@ static void get_words(lua_State *L, const char *name, uint32_t *words, size_t n)
     }
     if (!good)
         peri_argerror(L, 2, "s.%s: expected %I hexadecimal digits, got %s", name,
-                      (LUAI_UACINT)(8 * n), peri_push_got(L, -1));
+                      (LUAI_UACINT)8 * (LUAI_UACINT)n, peri_push_got(L, -1));
     lua_pop(L, 1);
 }
 

@@ -591,7 +591,7 @@ void peri_random_integers(peri_rng *rng, int64_t lo, int64_t hi, size_t n, doubl
      * words are taken than values are wanted, so none is drawn in vain. */
     const uint32_t mask = (uint32_t)mask_of(range), count = (uint32_t)range + 1;
     const uint32_t threshold = (UINT32_MAX - (uint32_t)range) % count;
-    uint32_t words[BLOCK];
+    uint32_t words[BLOCK] = {0};
     for (size_t i = 0; i < n;) {
         const size_t take = n - i < BLOCK ? n - i : BLOCK;
         next32s(rng, take, words);
@@ -623,7 +623,7 @@ static void shuffle_flat(peri_rng *rng, size_t n, double *a)
         a[j] = a[i - 1];
         a[i - 1] = held;
     }
-    uint32_t words[BLOCK];
+    uint32_t words[BLOCK] = {0};
     while (i > 1) {
         const size_t take = i - 1 < BLOCK ? i - 1 : BLOCK;
         next32s(rng, take, words);
