@@ -45,7 +45,7 @@ local function collage(images, opts)
 end
 
 local drawn = model:sample(ex.options.samples, ex.rng)
-ex:figure("samples", collage(drawn, {cols = 10, scale = 8}),
+ex:figure("samples", collage(drawn, {cols = 10, scale = 8, border = 1}),
   string.format("%d images drawn pixel by pixel from the tables", ex.options.samples), {
     report = "Figure 1: 100 lowercase letters of 5 x 5 pixels, black on white, one white pixel between images",
   })
@@ -61,7 +61,7 @@ end
 
 local rows = {}
 for i = 1, #p do rows[i] = {i, p[i], seen[i] and "yes" or "no"} end
-ex:figure("support", collage(images, {cols = 13, scale = 8}),
+ex:figure("support", collage(images, {cols = 13, scale = 8, border = 1}),
   string.format("all %d images with positive probability, in ascending order of their pixels", #p))
 ex:table("support", {"image", "probability", "among the samples"}, rows,
   "the model's support, computed from the tables")

@@ -119,9 +119,10 @@ local function dress(self, edge)
     local angle = math.atan(-(y1 - y0), x1 - x0)
     if angle > math.pi / 2 + 1e-6 then angle = angle - math.pi end
     if angle <= -math.pi / 2 + 1e-6 then angle = angle + math.pi end
-    local text = pen:cut(name, s.label, 0.95 * math.max(length, 8 * s.label))
+    local lines, size = pen:lines(name, s.label, math.max(length, 9 * s.label), 1)
     local off = reach + 4.5 * u + 0.5 * s.label
-    edge.name = {text = text, angle = angle, x = (x0 + x1) / 2 + ox * off, y = (y0 + y1) / 2 + oy * off}
+    edge.name = {text = lines[1], size = size, angle = angle, x = (x0 + x1) / 2 + ox * off,
+      y = (y0 + y1) / 2 + oy * off}
   end
 end
 
@@ -141,7 +142,8 @@ local function fits(self)
       if not inside(box.left, box.top, box.right, box.bottom) then return false end
     end
     if edge.name then
-      local box = pen:place(edge.name.text, s.label, edge.name.x, edge.name.y, "center", "middle", edge.name.angle)
+      local name = edge.name
+      local box = pen:place(name.text, name.size, name.x, name.y, "center", "middle", name.angle)
       if not inside(box.left, box.top, box.right, box.bottom) then return false end
     end
   end
@@ -258,7 +260,7 @@ local function draw_edges(self)
       pen:text("tick", item.label, s.tick, item.at_x, item.at_y, "center", "middle")
     end
     if edge.name then
-      pen:text("axis", edge.name.text, s.label, edge.name.x, edge.name.y, "center", "middle", edge.name.angle)
+      pen:text("axis", edge.name.text, edge.name.size, edge.name.x, edge.name.y, "center", "middle", edge.name.angle)
     end
   end
 end
