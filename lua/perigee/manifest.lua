@@ -11,12 +11,15 @@ function manifest.time(seconds)
   return os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(seconds))
 end
 
+local cpu
+
 -- What holds for every job of this program on this machine.
 function manifest.machine()
   local info = pg.info()
+  cpu = cpu or system.cpu()
   return {
     versions = {perigee = info.perigee, lua = info.lua, blas = info.blas, zlib = info.zlib},
-    blas_core = info.blas_core, cpu = system.cpu(),
+    blas_core = info.blas_core, cpu = cpu,
   }
 end
 

@@ -270,6 +270,10 @@ static int protected_main(lua_State *L)
 
 int main(int argc, char **argv)
 {
+    /* A job of a batch writes into a pipe: each line is seen as it comes, and none is lost with a
+     * job that is killed. */
+    if (getenv("PERIGEE_JOB") != NULL)
+        setvbuf(stdout, NULL, _IOLBF, 1 << 16);
     lua_State *L = luaL_newstate();
     if (L == NULL) {
         fputs("perigee: cannot create state: not enough memory\n", stderr);

@@ -41,6 +41,7 @@ struct peri_job {
 static int wake[2] = {-1, -1};
 static volatile sig_atomic_t seen;
 static int last_seen;
+static int unreaped; /* leaders that were started and not waited for yet */
 static struct sigaction before[4];
 static const int SIGNALS[4] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
@@ -128,6 +129,25 @@ static void each_process(void (*look)(const process *p, void *context), void *co
         if (isdigit((unsigned char)e->d_name[0]) && read_stat(e->d_name, &p))
             look(&p, context);
     closedir(d);
+}
+
+/* Whether this process has children besides the leaders it knows. While it adopts orphans, whatever
+ * a dead leader left behind is among them. */
+static bool has_orphans(void)
+{
+    char path[64], text[4096];
+    if (wake[0] < 0)
+        return true;
+    snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)getpid());
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return true; /* this kernel does not say */
+    const ssize_t n = read(fd, text, sizeof text);
+    close(fd);
+    int children = 0;
+    for (ssize_t i = 0; i < n; i++)
+        children += text[i] == ' ';
+    return n == (ssize_t)sizeof text || children != unreaped;
 }
 
 static void add_resident(const process *p, void *context)
@@ -330,6 +350,8 @@ int peri_job_start(const peri_job_spec *spec, peri_job **out, const char **what)
             become(spec, parent, output[1], trouble[1]);
         if (job->pid < 0)
             status = errno;
+        else
+            unreaped++;
     }
     if (output[1] >= 0)
         close(output[1]);
@@ -342,6 +364,7 @@ int peri_job_start(const peri_job_spec *spec, peri_job **out, const char **what)
         while (n < 0 && errno == EINTR);
         if (n == (ssize_t)sizeof why) {
             waitpid(job->pid, NULL, 0);
+            unreaped--;
             status = why;
         }
     }
@@ -355,6 +378,7 @@ int peri_job_start(const peri_job_spec *spec, peri_job **out, const char **what)
         free(job);
         return status;
     }
+    job->looked = job->looked_all = job->started;
     job->pipe = output[0];
     job->timeout = spec->timeout;
     job->memory = spec->memory;
@@ -430,8 +454,10 @@ static bool reap(peri_job *job)
         return false;
     job->ended = now();
     job->left = 0;
-    each_process(kill_member, job);
+    if (has_orphans())
+        each_process(kill_member, job);
     drain(job, 1 << 10);
+    unreaped--;
     if (wait4(job->pid, &status, 0, &usage) == job->pid) {
         const size_t peak = (size_t)usage.ru_maxrss * 1024;
         job->peak = peak > job->peak ? peak : job->peak;
@@ -502,6 +528,7 @@ void peri_job_free(peri_job *job)
         signal_job(job, SIGKILL);
         each_process(kill_member, job);
         waitpid(job->pid, NULL, 0);
+        unreaped--;
         finish_log(job);
     }
     if (job->pipe >= 0)
