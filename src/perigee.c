@@ -218,7 +218,6 @@ static void make_array_metatable(lua_State *L)
     lua_setfield(L, -2, "__name");
     lua_pushliteral(L, "array");
     lua_setfield(L, -2, "__metatable");
-    peri_getstate(L)->array_meta = lua_topointer(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
     lua_newtable(L);
     lua_createtable(L, 0, 1);

@@ -11,12 +11,8 @@
 peri_array *peri_test_array(lua_State *L, int idx)
 {
     peri_array *a = lua_touserdata(L, idx);
-    if (a == NULL || lua_type(L, idx) != LUA_TUSERDATA || !lua_getmetatable(L, idx))
-        return NULL;
-    const bool same = lua_topointer(L, -1) == peri_getstate(L)->array_meta;
-    lua_pop(L, 1);
-    /* The metatable can be set on another userdata through the debug library. */
-    if (!same || lua_rawlen(L, idx) < sizeof *a || a->magic != PERI_ARRAY_MAGIC)
+    /* The length of what is no full userdata is 0. */
+    if (a == NULL || lua_rawlen(L, idx) < sizeof *a || a->mark != peri_array_mark(a))
         return NULL;
     if (a->gone != NULL && *a->gone)
         peri_raise(L, "array was detached: its memory belongs to the host again");

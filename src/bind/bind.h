@@ -33,10 +33,9 @@ typedef struct peri_state {
     size_t budget;  /* bytes of arrays from which on there is another */
     size_t hidden;  /* bytes of arrays that Lua's own pacing has still to be told to forget */
     double since;   /* the thread's processor time when it ended, in seconds */
-    const void *array_meta; /* the array metatable's address, which its registry entry keeps */
-    size_t limit;           /* memory limit in bytes, 0 for none */
-    size_t peak;            /* most bytes seen held */
-    bool sandboxed;         /* see sandbox.h, as for the folders */
+    size_t limit;   /* memory limit in bytes, 0 for none */
+    size_t peak;    /* most bytes seen held */
+    bool sandboxed; /* see sandbox.h, as for the folders */
     const char *read_folder, *write_folder;
 } peri_state;
 
@@ -47,7 +46,7 @@ peri_state *peri_getstate(lua_State *L);
 /* The userdata. An owner's data follow its header; a view keeps its owner in user value 1.
  * Read through the fields; never change them. */
 typedef struct peri_array {
-    uint32_t magic;
+    uintptr_t mark;
     uint8_t dtype, ndim;
     const bool *gone;  /* set once the host took wrapped memory back; else NULL */
     size_t size;       /* product of the extents */

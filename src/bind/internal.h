@@ -6,7 +6,12 @@
 
 #include "bind.h"
 
-enum { PERI_ARRAY_MAGIC = 0x61526550 };
+/* The mark of an array: its own address, made odd, so that no other userdata has it by chance or by
+ * a metatable set on it. */
+static inline uintptr_t peri_array_mark(const peri_array *a)
+{
+    return (uintptr_t)a ^ (uintptr_t)0x61526551;
+}
 
 /* Its address is the registry's key of the array metatable. */
 extern const char peri_array_meta;

@@ -172,7 +172,7 @@ static size_t header_bytes(int ndim)
 static peri_array *lay_out(void *block, int dtype, int ndim, const size_t *shape, size_t size)
 {
     peri_array *a = block;
-    a->magic = PERI_ARRAY_MAGIC;
+    a->mark = peri_array_mark(a);
     a->dtype = (uint8_t)dtype;
     a->ndim = (uint8_t)ndim;
     a->gone = NULL;

@@ -52,6 +52,7 @@ int peri_isa_limit(int level);
 /* Before a loop: no iteration reads what another writes (an output may be one of the inputs,
  * element by element). */
 #if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* it says so where it does not pay */
 #define PERI_IVDEP PERI_PRAGMA(clang loop vectorize(assume_safety))
 #else
 #define PERI_IVDEP PERI_PRAGMA(GCC ivdep)
