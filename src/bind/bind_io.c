@@ -229,8 +229,17 @@ static uint64_t default_limit(lua_State *L)
     return limit;
 }
 
+/* Readers' and writers' own memory comes from the state's allocator, which collects nothing when
+ * it runs out; so what is dead goes first where a limit is near. */
+static void make_room(lua_State *L)
+{
+    if (peri_memory_limit(L) > 0 && peri_bytes_held(L) > peri_memory_limit(L) / 2)
+        lua_gc(L, LUA_GCCOLLECT);
+}
+
 static loader *push_loader(lua_State *L)
 {
+    make_room(L);
     loader *l = lua_newuserdatauv(L, sizeof *l, 0);
     memset(l, 0, sizeof *l);
     const peri_memory memory = peri_state_memory(L);
@@ -611,7 +620,7 @@ static file_format sniff(const char *path, const unsigned char *bytes, size_t co
     if (has_suffix(path, ".json"))
         return JSON;
     size_t i = 0;
-    while (i < count && memchr(" \t\r\n", bytes[i], 4) != NULL)
+    while (i < count && (bytes[i] == ' ' || (bytes[i] >= '\t' && bytes[i] <= '\r')))
         i++;
     if (i < count && (bytes[i] == '{' || bytes[i] == '['))
         return JSON;
@@ -950,6 +959,7 @@ static int save(lua_State *L)
         peri_argerror(L, 3, "compress: only an .npz can be compressed");
     if (peri_option_given(L, 3, "columns") && format != CSV && format != TSV)
         peri_argerror(L, 3, "columns: only a CSV has names of columns");
+    make_room(L);
     switch (format) {
     case NPZ:
         save_npz(L, &s);

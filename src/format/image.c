@@ -18,14 +18,20 @@
 
 enum { MOST_PIXELS = 1 << 29, MOST_SIDE = 1 << 24 };
 
+static bool is_space(int c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 peri_image_kind peri_image_sniff(const unsigned char *bytes, size_t count)
 {
     if (count >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0)
         return PERI_IMAGE_PNG;
     if (count >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0)
         return PERI_IMAGE_JPEG;
-    if (count >= 3 && bytes[0] == 'P' && memchr("2356", bytes[1], 4) != NULL &&
-        (bytes[2] == '#' || memchr(" \t\n\r\v\f", bytes[2], 6) != NULL))
+    if (count >= 3 && bytes[0] == 'P' &&
+        (bytes[1] == '2' || bytes[1] == '3' || bytes[1] == '5' || bytes[1] == '6') &&
+        (bytes[2] == '#' || is_space(bytes[2])))
         return PERI_IMAGE_PNM;
     return PERI_IMAGE_NONE;
 }
@@ -81,7 +87,7 @@ static peri_io pnm_number(peri_source *s, unsigned most, unsigned *out, peri_fau
         if (count == 0)
             return PERI_IO_OK;
         const int c = *b;
-        if (comment || (digits == 0 && (c == '#' || memchr(" \t\n\r\v\f", c, 6) != NULL))) {
+        if (comment || (digits == 0 && (c == '#' || is_space(c)))) {
             comment = comment ? c != '\n' && c != '\r' : c == '#';
         } else if (c >= '0' && c <= '9') {
             *out = *out * 10 + (unsigned)(c - '0');
@@ -124,7 +130,7 @@ static peri_io pnm_open(peri_image *m, peri_fault *fault)
     status = peri_source_need(s, 1, &b, fault);
     if (status != PERI_IO_OK)
         return status;
-    if (memchr(" \t\n\r\v\f", *b, 6) == NULL)
+    if (!is_space(*b))
         return peri_fail(fault, PERI_IO_BAD, s->position, "the header of the image is damaged");
     peri_source_skip(s, 1);
     m->scale = 255.0 / m->most;
@@ -291,7 +297,7 @@ static void png_put_row(const png_codec *c, const peri_image *m, const unsigned 
     const double most = c->wide ? 65535 : 255;
     const size_t width = c->wide ? 2 : 1, n = (size_t)m->channels;
     for (size_t x = 0; x < m->width; x++) {
-        double v[4];
+        double v[4] = {0};
         for (int k = 0; k < c->samples; k++, row += width)
             v[k] = c->wide ? row[0] << 8 | row[1] : row[0];
         const double alpha = c->alpha ? v[n] / most : 1;

@@ -107,8 +107,8 @@ static peri_io take_shape(scanner *h, peri_layout *layout)
 static peri_io take_field(scanner *h, peri_layout *layout, unsigned *seen)
 {
     static const char *const keys[] = {"descr", "fortran_order", "shape"};
-    const char *key;
-    size_t length;
+    const char *key = NULL;
+    size_t length = 0;
     peri_io status = take_string(h, &key, &length);
     if (status != PERI_IO_OK)
         return status;

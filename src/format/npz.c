@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <minizip/unzip.h>
 #include <minizip/zip.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -403,8 +404,7 @@ static peri_io write_member(void *zip, const char *name, const peri_view *array,
     if (length == 0 || length > PERI_NPZ_NAME_MAX - 4)
         return peri_fail_text(fault, PERI_IO_BAD, PERI_NO_BYTE,
                               "a name in an archive has 1 to 1020 bytes, not", name, length);
-    memcpy(file, name, length);
-    memcpy(file + length, ".npy", 5);
+    snprintf(file, sizeof file, "%s.npy", name);
     bool ascii = true;
     for (size_t i = 0; i < length; i++)
         ascii = ascii && (unsigned char)name[i] < 0x80;

@@ -135,8 +135,8 @@ bool peri_integer_parse(const char *text, size_t length, int64_t *out)
 static size_t shortest(double v, int from, int to, bool single, char out[PERI_NUMBER_ROOM])
 {
     if (!isfinite(v)) {
-        strcpy(out, isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
-        return strlen(out);
+        const char *word = isnan(v) ? "nan" : v > 0 ? "inf" : "-inf";
+        return (size_t)snprintf(out, PERI_NUMBER_ROOM, "%s", word);
     }
     int n = 0;
     for (int digits = from; digits <= to; digits++) {

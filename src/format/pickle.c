@@ -992,9 +992,11 @@ static bool unescape(char *s, size_t n, size_t *length)
         if (found != NULL) {
             s[out++] = meant[found - letters];
         } else if (s[i] == 'x') {
-            if (n - i < 3 || hex_digit(s[i + 1]) < 0 || hex_digit(s[i + 2]) < 0)
+            const int high = n - i < 3 ? -1 : hex_digit(s[i + 1]);
+            const int low = n - i < 3 ? -1 : hex_digit(s[i + 2]);
+            if (high < 0 || low < 0)
                 return false;
-            s[out++] = (char)(hex_digit(s[i + 1]) << 4 | hex_digit(s[i + 2]));
+            s[out++] = (char)(high * 16 + low);
             i += 2;
         } else if (s[i] >= '0' && s[i] <= '7') {
             int code = 0, digits = 0;

@@ -491,7 +491,8 @@ peri_io peri_source_slurp(peri_source *s, unsigned char **out, size_t *length, s
         }
         if (count == 0)
             return PERI_IO_OK;
-        memcpy(*out + *length, bytes, count);
+        if (*out != NULL)
+            memcpy(*out + *length, bytes, count);
         *length += count;
         peri_source_skip(s, count);
     }

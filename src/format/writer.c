@@ -30,9 +30,10 @@ static size_t folder_of(const char *path, char out[PATH_MAX])
 /* Follows links from path to the name of a file that is none; it need not exist. */
 static int resolve(const char *path, char target[PATH_MAX])
 {
-    if (strlen(path) >= PATH_MAX)
+    const size_t length = strlen(path);
+    if (length >= PATH_MAX)
         return ENAMETOOLONG;
-    strcpy(target, path);
+    memcpy(target, path, length + 1);
     for (int links = 0; links < MAX_LINKS; links++) {
         char to[PATH_MAX], folder[PATH_MAX];
         const ssize_t n = readlink(target, to, sizeof to - 1);

@@ -31,7 +31,8 @@ typedef struct {
 static inline void drive_add(drive *d, const void *data, size_t n)
 {
     const unsigned char *b = data;
-    for (size_t i = 0; i < n; i++)
+    const size_t step = n / 4096 + 1;
+    for (size_t i = 0; i < n; i += step)
         d->sum = d->sum * 0.999 + b[i];
 }
 
