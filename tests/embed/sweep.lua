@@ -24,6 +24,10 @@ local calls = {
   "v:argsort()", "v:sort()", "sorted:searchsorted(a)", "k:unique()", "k:unique(1)", "a:median()",
   "a:median(1)", "a:quantile({0.1, 0.9}, 2)", "a.T:histogram(20)", "pg.bincount(k:abs() + 1)", "a:cov()",
   "a:corrcoef()", "pg.cov(f, a)", "pg.stats.chi2_sf(a:abs(), 3)", "pg.batches(a, {size = 7})()",
+  "pg.image.collage(pg.ones(4, 9, 9))", "pg.image.resize(a, 20, 20)", "pg.image._png(a)",
+  'pg.image.collage(pg.ones(2, 9, 9), {row_labels = {"a"}})',
+  "pg.plot.figure{width = 64, height = 64}:line(v):_texts()",
+  "pg.plot.figure{width = 64, height = 64}:scatter(v, v, {color = v}):pixels()",
 }
 
 local function collect()
