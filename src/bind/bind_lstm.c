@@ -55,12 +55,13 @@ static int lstm_parts(lua_State *L)
     lua_createtable(L, (int)n, 0);
     for (size_t i = 0; i < n; i++) {
         const peri_lstm_part part = peri_lstm_get_part(net, i);
+        const size_t end = part.offset + part.rows * part.columns;
         lua_createtable(L, 5, 0);
         push_part_name(L, &part);
         lua_rawseti(L, -2, 1);
         lua_pushinteger(L, (lua_Integer)part.offset + 1);
         lua_rawseti(L, -2, 2);
-        lua_pushinteger(L, (lua_Integer)(part.offset + part.rows * part.columns));
+        lua_pushinteger(L, (lua_Integer)end);
         lua_rawseti(L, -2, 3);
         lua_pushinteger(L, (lua_Integer)part.rows);
         lua_rawseti(L, -2, 4);
@@ -214,10 +215,11 @@ static const size_t *push_rows(lua_State *L, int arg, size_t N, size_t *count)
         peri_argerror(L, arg + 2, "count: out of range");
     size_t *rows = lua_newuserdatauv(L, *count * sizeof *rows, 0);
     for (size_t i = 0; i < *count; i++) {
-        const double row = ((const double *)order->data)[first + i];
+        const size_t at = first + i;
+        const double row = ((const double *)order->data)[at];
         if (!(row >= 1 && row <= (double)N))
             peri_argerror(L, arg, "order: element %I is %f, expected one in 1..%I",
-                          (LUAI_UACINT)(first + i + 1), row, (LUAI_UACINT)N);
+                          (LUAI_UACINT)at + 1, row, (LUAI_UACINT)N);
         rows[i] = (size_t)row - 1;
     }
     return rows;

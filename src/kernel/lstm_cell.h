@@ -169,11 +169,19 @@ static inline size_t NAME(panel_width)(size_t left)
 
 /* ---- forward ----------------------------------------------------------------------------- */
 
-/* Gates and state of one panel from the finished sums in G. */
-static KERNEL __attribute__((noinline)) void NAME(activate)(const cell_forward *f, size_t j)
+/* Gates and state of one panel from the finished sums in G. Meanwhile what the next panel, at
+ * `next`, will read and write here is fetched: these are many short pieces of memory that no
+ * hardware foresees. */
+static KERNEL __attribute__((noinline)) void NAME(activate)(const cell_forward *f, size_t j,
+                                                            size_t next)
 {
     const size_t W = f->W;
     for (size_t r = 0; r < f->B; r++) {
+        for (size_t q = 0; q < 4; q++)
+            __builtin_prefetch((REAL *)f->G + r * f->S4 + q * W + next, 1, 2);
+        __builtin_prefetch((REAL *)f->c + r * f->S + next, 1, 2);
+        __builtin_prefetch((REAL *)f->tanh_c + r * f->S + next, 1, 2);
+        __builtin_prefetch((REAL *)f->h + r * f->S + next, 1, 2);
         REAL *const g = (REAL *)f->G + r * f->S4 + j;
         const size_t at = r * f->S + j;
         const vec in = NAME(sigmoid)(NAME(load)(g)), forget = NAME(sigmoid)(NAME(load)(g + W));
@@ -232,7 +240,7 @@ static KERNEL void NAME(forward)(const cell_forward *f)
             s.start = s.C;
             s.lds = s.ldc;
         }
-        NAME(activate)(f, j);
+        NAME(activate)(f, j, i + 1 == panels ? j : f->reverse ? j - LANES : j + LANES);
     }
 }
 
@@ -240,12 +248,17 @@ static KERNEL void NAME(forward)(const cell_forward *f)
 
 /* The gates' gradients at t of `wide` vectors of units, from dh, which is complete in dH. */
 static KERNEL __attribute__((noinline)) void NAME(differentiate)(const cell_backward *b, size_t j,
-                                                                 size_t wide)
+                                                                 size_t wide, size_t next)
 {
     const size_t W = b->W;
     const vec one = NAME(splat)(1);
     for (size_t r = 0; r < b->B; r++)
         for (size_t v = 0; v < wide; v++) {
+            for (size_t q = 0; q < 4; q++)
+                __builtin_prefetch((REAL *)b->G + r * b->S4 + q * W + next + v * LANES, 1, 2);
+            __builtin_prefetch((const REAL *)b->dH + r * b->S + next + v * LANES, 1, 2);
+            __builtin_prefetch((const REAL *)b->tanh_c + r * b->S + next + v * LANES, 0, 2);
+            __builtin_prefetch((const REAL *)b->c_before + r * b->S + next + v * LANES, 0, 2);
             const size_t at = r * b->S + j + v * LANES;
             REAL *const g = (REAL *)b->G + r * b->S4 + j + v * LANES, *const dC =
                                                                           (REAL *)b->dC + at;
@@ -280,7 +293,12 @@ INLINE void NAME(backward_panel)(const cell_backward *b, size_t j, size_t wide)
             next = j == 0 ? weights : weights - 4 * W * 4 * LANES;
         NAME(run_rows)(s, b->B, wide, next);
     }
-    NAME(differentiate)(b, j, wide);
+    const size_t step = wide * LANES;
+    NAME(differentiate)
+    (b, j, wide,
+     b->reverse     ? (j < step ? j : j - step)
+     : j + step < W ? j + step
+                    : j);
 }
 
 /* dh = dH_t + dG_(t+1) W_hh, then the gates' gradients at t. */
