@@ -129,7 +129,7 @@ static int unique(lua_State *L)
                 stride[ndim++] = a->stride[other];
                 width *= a->shape[other];
             }
-        a = peri_push_view(L, 1, a->data, ndim, shape, stride);
+        peri_push_view(L, 1, a->data, ndim, shape, stride);
         lua_replace(L, 1);
     }
     a = peri_arg_contiguous(L, 1, "a", -1, -1);

@@ -260,8 +260,8 @@ void peri_tile(const peri_view *a, const peri_view *dst)
 {
     if (peri_view_size(dst) == 0)
         return;
-    size_t times[PERI_MAX_NDIM];
-    ptrdiff_t step[PERI_MAX_NDIM];
+    size_t times[PERI_MAX_NDIM] = {0};
+    ptrdiff_t step[PERI_MAX_NDIM] = {0};
     for (int axis = 0; axis < a->ndim; axis++) {
         times[axis] = dst->shape[axis] / a->shape[axis];
         step[axis] = (ptrdiff_t)a->shape[axis] * dst->stride[axis];

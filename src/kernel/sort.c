@@ -79,7 +79,7 @@ typedef uint64_t words8 __attribute__((vector_size(64), aligned(8)));
  * but no branch to guess wrong. */
 static inline __attribute__((always_inline)) void rank_sort_by(uint64_t *a, size_t n)
 {
-    words8 word[RANK_MAX / 8], rank[RANK_MAX / 8];
+    words8 word[RANK_MAX / 8], rank[RANK_MAX / 8] = {{0}};
     const size_t blocks = (n + 7) / 8;
     uint64_t *padded = (uint64_t *)word;
     memcpy(padded, a, n * sizeof *a);
