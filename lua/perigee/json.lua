@@ -137,7 +137,7 @@ local function read_string(text, at)
   local parts = {}
   local from = at + 1
   while true do
-    local stop = text:find('["\\%c]', from)
+    local stop = text:find('["\\%z\1-\31]', from)
     if stop == nil then fail(text, #text + 1, "a string has no end") end
     parts[#parts + 1] = text:sub(from, stop - 1)
     local c = text:sub(stop, stop)
@@ -147,10 +147,13 @@ local function read_string(text, at)
     if e == "u" then
       local code = tonumber(text:match("^%x%x%x%x", stop + 2) or fail(text, stop, "a bad escape"), 16)
       from = stop + 6
-      local low = code >= 0xD800 and code < 0xDC00 and text:match("^\\u(%x%x%x%x)", from)
+      -- Half of a pair alone stands for nothing.
+      local low = code >= 0xD800 and code < 0xDC00 and text:match("^\\u([dD][c-fC-F]%x%x)", from)
       if low then
         code = 0x10000 + (code - 0xD800) * 0x400 + tonumber(low, 16) - 0xDC00
         from = from + 6
+      elseif code >= 0xD800 and code < 0xE000 then
+        code = 0xFFFD
       end
       parts[#parts + 1] = utf8.char(code)
     else
@@ -210,10 +213,12 @@ function read(text, at, depth)
     if text:sub(at, at + #word[1] - 1) == word[1] then return word[2], at + #word[1] end
   end
   if text:sub(at, at + 3) == "null" then return null, at + 4 end
-  local digits = text:match("^-?%d+%.?%d*[eE]?[+-]?%d*", at)
-  local value = digits and tonumber(digits)
-  if value == nil then fail(text, at, "expected a value") end
-  return value, at + #digits
+  local digits = text:match("^-?0", at) or text:match("^-?[1-9]%d*", at)
+  if digits == nil then fail(text, at, "expected a value") end
+  digits = digits .. (text:match("^%.%d+", at + #digits) or "")
+  digits = digits .. (text:match("^[eE][+-]?%d+", at + #digits) or "")
+  if text:find("^[%w.+-]", at + #digits) then fail(text, at, "a number is not written so") end
+  return tonumber(digits), at + #digits
 end
 
 -- The value of a JSON text; null is nil, or what `none` is.
