@@ -110,5 +110,5 @@ show("text", "Words, rules and marks.",
     :scatter({2.4, 3, 3.6}, {0.5, 1, 0.4}, {marker = "ring", size = 9})
     :text(2.06, 1.56, "the middle"))
 
-ex:figure("all", pg.plot.grid(figures, 3, 4, {width = 4 * 400, height = 3 * 300}), "All of them on one page.")
+ex:figure("all", pg.plot.grid(figures, 3, 4, {width = 4 * 360, height = 3 * 270}), "All of them on one page.")
 ex:metric("figures", #figures)

@@ -8,7 +8,7 @@ pen.__index = pen
 
 -- unit: pixels of a point.
 function pen.new(canvas, unit)
-  return setmetatable({canvas = canvas, unit = unit, boxes = {}}, pen)
+  return setmetatable({canvas = canvas, unit = unit, boxes = {}, measured = {}}, pen)
 end
 
 function pen:color(c, alpha)
@@ -34,15 +34,27 @@ function pen:rule(x0, y0, x1, y1, width)
   self.canvas:stroke()
 end
 
+-- How far the text advances, and its box about the start of its baseline, at a size of 1 pixel; all
+-- grow with the size alone.
+function pen:measure(text)
+  local m = self.measured[text]
+  if not m then
+    m = {self.canvas:measure(text, 1)}
+    self.measured[text] = m
+  end
+  return m
+end
+
 function pen:width(text, size)
-  return (self.canvas:measure(text, size))
+  return self:measure(text)[1] * size
 end
 
 -- The text's box on the canvas when its anchor lies at (x, y): left, top, right, bottom, its four
 -- corners as it is turned, and where its baseline starts. halign: "left", "center", "right"; valign:
 -- "top", "middle", "baseline", "bottom"; both before turning by angle (0, or a quarter turn, or any for free text).
 function pen:place(text, size, x, y, halign, valign, angle)
-  local advance, left, top, right, bottom = self.canvas:measure(text, size)
+  local m = self:measure(text)
+  local advance, left, top, right, bottom = m[1] * size, m[2] * size, m[3] * size, m[4] * size, m[5] * size
   local dx = halign == "center" and -advance / 2 or halign == "right" and -advance or 0
   local dy = valign == "top" and 0.76 * size or valign == "middle" and 0.36 * size
     or valign == "bottom" and -0.24 * size or 0

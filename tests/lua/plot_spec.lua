@@ -107,34 +107,57 @@ end
 
 local outside = {tick = true, xlabel = true, ylabel = true, title = true, power = true, barlabel = true}
 
+-- Every text on the canvas, outside of the plot area where it belongs there, and apart from all others.
+local function check_texts(name, figure, width, height)
+  local boxes, area, legend = figure:_texts()
+  local function meets(box, other)
+    return box.left < other.right and box.right > other.left and box.top < other.bottom and box.bottom > other.top
+  end
+  for i, box in ipairs(boxes) do
+    local what = ("%s: %s %q"):format(name, box.what, box.text)
+    assert.is_true(box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height,
+      what .. " leaves the canvas")
+    if outside[box.what] and not figure.space then
+      assert.is_false(meets(box, area), what .. " lies in the plot area")
+    end
+    for j = i + 1, #boxes do
+      assert.is_false(box.what ~= "text" and meet(box, boxes[j]),
+        ("%s meets %s %q"):format(what, boxes[j].what, boxes[j].text))
+    end
+    if legend and box.what ~= "legend" then assert.is_false(meets(box, legend), what .. " meets the legend") end
+  end
+  assert.is_true(area.right > area.left and area.bottom > area.top, name .. " has no area")
+  if legend then
+    assert.is_true(legend.left >= 0 and legend.top >= 0 and legend.right <= width and legend.bottom <= height,
+      name .. ": the legend leaves the canvas")
+  end
+end
+
+-- The figures of experiments/gallery.lua in another size, without its files.
+local function gallery(width, height)
+  local out = {}
+  local ex = {options = {width = width, height = height}, rng = pg.random.new(0), metric = function() end}
+  function ex.figure(_, name, figure) out[name] = figure end
+  local library = setmetatable({experiment = function() return ex end}, {__index = pg})
+  local env = setmetatable({require = function() return library end}, {__index = _G})
+  assert(loadfile("experiments/gallery.lua", "t", env))()
+  out.all = nil
+  return out
+end
+
 describe("the layout of a figure", function()
   for _, size in ipairs({{400, 300}, {640, 480}, {1600, 1200}, {300, 900}, {200, 150}}) do
     it(("keeps every text on the canvas and apart at %d x %d"):format(size[1], size[2]), function()
       local all = figures(size[1], size[2])
-      for _, name in ipairs(sorted(all)) do
-        local boxes, area, legend = all[name]:_texts()
-        for i, box in ipairs(boxes) do
-          local what = ("%s: %s %q"):format(name, box.what, box.text)
-          assert.is_true(box.left >= 0 and box.top >= 0 and box.right <= size[1] and box.bottom <= size[2],
-            what .. " leaves the canvas")
-          if outside[box.what] and not all[name].space then
-            assert.is_false(box.left < area.right and box.right > area.left and box.top < area.bottom
-              and box.bottom > area.top, what .. " lies in the plot area")
-          end
-          for j = i + 1, #boxes do
-            assert.is_false(box.what ~= "text" and meet(box, boxes[j]),
-              ("%s meets %s %q"):format(what, boxes[j].what, boxes[j].text))
-          end
-          if legend and box.what ~= "legend" then
-            assert.is_false(box.left < legend.right and box.right > legend.left and box.top < legend.bottom
-              and box.bottom > legend.top, what .. " meets the legend")
-          end
-        end
-        assert.is_true(area.right > area.left and area.bottom > area.top, name .. " has no area")
-        if legend then
-          assert.is_true(legend.left >= 0 and legend.top >= 0 and legend.right <= size[1] and legend.bottom <= size[2])
-        end
-      end
+      for _, name in ipairs(sorted(all)) do check_texts(name, all[name], size[1], size[2]) end
+    end)
+  end
+
+  for _, size in ipairs({{400, 300}, {1600, 1200}}) do
+    it(("holds for the gallery at %d x %d"):format(size[1], size[2]), function()
+      local all = gallery(size[1], size[2])
+      assert.equal(12, #sorted(all))
+      for _, name in ipairs(sorted(all)) do check_texts(name, all[name], size[1], size[2]) end
     end)
   end
 
