@@ -10,6 +10,12 @@ local z = a:gt(0)
 local k = (a * 3):round()
 local sorted = v:sort()
 
+local bits = z:slice({1, 3}, {1, 5})
+local bx, by = pg.lstm.shift(bits)
+local function net()
+  return pg.lstm.new{input_size = 1, hidden_size = 4, output_size = 1, rng = pg.random.new(1)}
+end
+
 local calls = {
   "pg.zeros(40, 30)", "pg.ones(40, 30)", "pg.full({40, 30}, 2)", "pg.eye(40)", "pg.range(1, 1000)",
   "pg.linspace(0, 1, 1000)", "pg.array(a:totable())", "a:copy()", "a.T:copy()", 'a:astype("f32")',
@@ -26,6 +32,11 @@ local calls = {
   "a:corrcoef()", "pg.cov(f, a)", "pg.stats.chi2_sf(a:abs(), 3)", "pg.batches(a, {size = 7})()",
   "pg.image.collage(pg.ones(4, 9, 9))", "pg.image.resize(a, 20, 20)", "pg.image._png(a)",
   'pg.image.collage(pg.ones(2, 9, 9), {row_labels = {"a"}})',
+  "net()", "net():named()", "tostring(net())", "net():forward(bx)", "net():loss(bx, by, {lengths = {5, 1, 2}})",
+  "net():loss_grad(bx, by)", "net():logprob(bits)", "net():sample(3, pg.random.new(1), {steps = 4})",
+  "net():fit(bx, by, {epochs = 2, batch = 1, rng = pg.random.new(1), progress = false})",
+  "pg.lstm.shift(bits)", "pg.optim.adam{}:step(v:copy(), v)", "pg.optim.sgd{momentum = 0.9}:step(v:copy(), v)",
+  "pg.gradcheck(function(x) return x:sum() end, pg.ones(3), pg.ones(3))",
   "pg.plot.figure{width = 64, height = 64}:line(v):_texts()",
   "pg.plot.figure{width = 64, height = 64}:scatter(v, v, {color = v}):pixels()",
 }
@@ -36,7 +47,8 @@ local function collect()
   return (pg.memory())
 end
 
-local env = setmetatable({pg = pg, a = a, f = f, v = v, z = z, k = k, sorted = sorted}, {__index = _G})
+local env = setmetatable({pg = pg, a = a, f = f, v = v, z = z, k = k, sorted = sorted,
+  bits = bits, bx = bx, by = by, net = net}, {__index = _G})
 local failures, total = 0, 0
 for _, call in ipairs(calls) do
   local run = assert(load("local _ = " .. call, "=" .. call, "t", env))
