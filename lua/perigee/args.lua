@@ -163,10 +163,21 @@ local function users_level()
   return level
 end
 
+local function same(...)
+  return ...
+end
+
+-- Not a tail call, so that the primitive has a name by which the message speaks of it.
+local function invoke(primitive, ...)
+  return same(primitive(...))
+end
+
 local function finish(name, shift, ok, ...)
   if ok then return ... end
   local message = ...
   if type(message) ~= "string" then error(message, 0) end
+  message = message:gsub("^perigee/args%.lua:%d+: ", "")
+  message = message:gsub("^primitive: ", function() return name .. ": " end)
   message = message:gsub("^bad argument #(%d+) to '[^']*'", function(n)
     return string.format("bad argument #%d to '%s'", math.tointeger(n) - shift, name)
   end)
@@ -176,7 +187,7 @@ end
 -- Calls a primitive written in C for the user's function of that name, so that an error names it and
 -- points to the user's line. `shift` is how many arguments the primitive has before the user's.
 function args.call(name, shift, primitive, ...)
-  return finish(name, shift, pcall(primitive, ...))
+  return finish(name, shift, pcall(invoke, primitive, ...))
 end
 
 -- A generator of pg.random; whatever draws takes one right after what it must know.

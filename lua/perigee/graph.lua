@@ -209,7 +209,7 @@ local function newton(data, m, opts)
       local scale = 1 / (math.abs(haa) + math.abs(hbb) + 1e-300)
       da, db = ga * scale, gb * scale
     end
-    local share, better = 1, false
+    local share, better, gain = 1, false, ga * da + gb * db
     for _ = 1, 60 do
       local l, g1, g2, h1, h2, h3 = sums(data, a + share * da, b + share * db)
       -- Near the top L is flat to its last digits, and a step that shrinks the gradient is progress.
@@ -220,6 +220,7 @@ local function newton(data, m, opts)
         better = true
         break
       end
+      if gain <= 1e-13 * math.abs(L) then break end
       share = share / 2
     end
     if not better then -- no digit left to gain

@@ -68,6 +68,9 @@ static int pack(lua_State *L)
     lua_settop(L, 3);
     const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
     const size_t n = X->shape[0], m = X->shape[1], W = peri_graph_words(n);
+    if (m == 0)
+        peri_argerror(L, 1, "X: expected at least one feature a node, got shape %s",
+                      peri_push_shape(L, X->ndim, X->shape));
     if (n > INT32_MAX || m > INT32_MAX)
         peri_argerror(L, 1, "X: at most 2^31 - 1 nodes and features");
     const double *x = X->data;

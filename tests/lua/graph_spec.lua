@@ -268,6 +268,8 @@ describe("pg.graph refuses", function()
       function() pg.graph.fit{with(1, 2, 1), {X = X, E = pg.zeros(2, 2)}} end},
     {"graph 2: expected a graph {X = ..., E = ...}, got number 3", function() pg.graph.fit{with(1, 2, 1), 3} end},
     {"graph 1: expected E, n x n, or edges, k x 2, beside X", function() pg.graph.fit{{X = X}} end},
+    {"X: expected at least one feature a node, got shape (3, 0)",
+      function() pg.graph.loglik({X = pg.zeros(3, 0), E = pg.zeros(3, 3)}, 1, 0) end},
     {"element (2, 1) of X is not finite",
       function() pg.graph.loglik({X = pg.array{{1}, {0 / 0}}, E = pg.zeros(2, 2)}, 1, 0) end},
     {"element (2, 2) of edges is 4.0, expected the number of a node, 1 to n",
