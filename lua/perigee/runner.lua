@@ -371,6 +371,7 @@ function runner.main(...)
   local slots = math.min(opts.jobs or system.cores(), #jobs)
   local threads = math.max(1, math.min(opts.threads, system.cores() // slots))
   local program = process.program()
+  process.watch(true)
   local context = {opts = opts, slots = slots, threads = threads, program = program,
     program_sha256 = system.hash(program), environment = environment(threads)}
   for _, job in ipairs(jobs) do job.key = key_of(job, context) end
@@ -387,7 +388,6 @@ function runner.main(...)
   end
 
   local started = system.now()
-  process.watch(true)
   for _, job in ipairs(jobs) do
     if job.kept then view:ended(job) end
   end
