@@ -919,16 +919,24 @@ PERI_OPENER(elementwise)
         {NULL, NULL},
     };
     static const luaL_Reg metamethods[] = {
-        {"__add", add},        {"__sub", sub},
-        {"__mul", mul},        {"__div", div_},
-        {"__pow", pow_},       {"__mod", mod},
-        {"__idiv", idiv},      {"__unm", unm},
-        {"__band", and_},      {"__bor", or_},
-        {"__bxor", xor_},      {"__bnot", not_},
-        {"__lt", refuse_less}, {"__le", refuse_less_equal},
-        {"__concat", concat},  {NULL, NULL},
+        {"__unm", unm},   {"__band", and_},      {"__bor", or_},       {"__bxor", xor_},
+        {"__bnot", not_}, {"__lt", refuse_less}, {"__concat", concat}, {"__le", refuse_less_equal},
+        {NULL, NULL},
+    };
+    /* These are the functions themselves, so that an error has their name where Lua's string
+     * library calls them ("2" * a). */
+    static const char *const operators[][2] = {
+        {"__add", "add"}, {"__sub", "sub"}, {"__mul", "mul"},   {"__div", "div"},
+        {"__pow", "pow"}, {"__mod", "mod"}, {"__idiv", "idiv"},
     };
     peri_array_functions(L, functions);
     peri_array_metamethods(L, metamethods);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key);
+    for (size_t k = 0; k < sizeof operators / sizeof *operators; k++) {
+        lua_getfield(L, -1, operators[k][1]);
+        lua_setfield(L, -3, operators[k][0]);
+    }
+    lua_pop(L, 2);
     return 0;
 }

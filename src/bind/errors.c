@@ -92,8 +92,8 @@ int peri_argerror(lua_State *L, int arg, const char *format, ...)
     const char *how = ar.namewhat != NULL ? ar.namewhat : "";
     if (strcmp(how, "method") == 0)
         arg--; /* self is not counted */
-    if (strcmp(how, "metamethod") == 0 || strcmp(name, "?") == 0)
-        lua_pushstring(L, message); /* an operator, called by Lua or by its string library */
+    if (strcmp(how, "metamethod") == 0)
+        lua_pushstring(L, message);
     else if (arg == 0)
         lua_pushfstring(L, "bad self in call to '%s' (%s)", name, message);
     else
@@ -109,7 +109,7 @@ int peri_error(lua_State *L, const char *format, ...)
     if (!lua_getstack(L, 0, &ar))
         throw(L);
     const char *name = push_name(L, &ar);
-    if ((ar.namewhat != NULL && strcmp(ar.namewhat, "metamethod") == 0) || strcmp(name, "?") == 0)
+    if (ar.namewhat != NULL && strcmp(ar.namewhat, "metamethod") == 0)
         lua_pushstring(L, message);
     else
         lua_pushfstring(L, "%s: %s", name, message);

@@ -23,11 +23,11 @@
 
 typedef enum {
     /* one input; those below PERI_VM_COUNT are the functions of vmath.h, with its numbers */
+    PERI_EW_SQRT = PERI_VM_SQRT,
     PERI_EW_COPY = PERI_VM_COUNT,
     PERI_EW_NEG,
     PERI_EW_ABS,
     PERI_EW_SIGN,
-    PERI_EW_SQRT,
     PERI_EW_SQUARE,
     PERI_EW_FLOOR,
     PERI_EW_CEIL,

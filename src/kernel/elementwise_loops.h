@@ -110,7 +110,6 @@ static inline double SIMD(idiv1)(double a, double b)
     UNARY_LOOP(T, neg##bits, -x)                                                                   \
     UNARY_LOOP(T, abs##bits, fabs##s(x))                                                           \
     UNARY_LOOP(T, sign##bits, (x > 0 ? (T)1 : (x < 0 ? (T)-1 : x + 0)))                            \
-    UNARY_LOOP(T, sqrt##bits, sqrt##s(x))                                                          \
     UNARY_LOOP(T, square##bits, x *x)                                                              \
     UNARY_LOOP(T, floor##bits, floor##s(x))                                                        \
     UNARY_LOOP(T, ceil##bits, ceil##s(x))                                                          \
@@ -144,9 +143,8 @@ static inline double SIMD(idiv1)(double a, double b)
     TERNARY_LOOP(T, clip##bits, SIMD(clip1_##bits)(x, y, z))                                       \
     static const loops SIMD(loops##bits) = {                                                       \
         .unary = {SIMD(copy##bits), SIMD(neg##bits), SIMD(abs##bits), SIMD(sign##bits),            \
-                  SIMD(sqrt##bits), SIMD(square##bits), SIMD(floor##bits), SIMD(ceil##bits),       \
-                  SIMD(trunc##bits), SIMD(round##bits), SIMD(not ##bits), SIMD(isnan##bits),       \
-                  SIMD(isfinite##bits)},                                                           \
+                  SIMD(square##bits), SIMD(floor##bits), SIMD(ceil##bits), SIMD(trunc##bits),      \
+                  SIMD(round##bits), SIMD(not ##bits), SIMD(isnan##bits), SIMD(isfinite##bits)},   \
         .binary = {SIMD(add##bits), SIMD(sub##bits), SIMD(mul##bits), SIMD(div##bits),             \
                    SIMD(mod##bits), SIMD(idiv##bits), SIMD(min##bits), SIMD(max##bits),            \
                    SIMD(eq##bits), SIMD(ne##bits), SIMD(lt##bits), SIMD(le##bits), SIMD(gt##bits), \

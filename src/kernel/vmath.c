@@ -77,6 +77,7 @@ SCALAR(sinh, sinh, sinh)
 SCALAR(cosh, cosh, cosh)
 SCALAR(erf, erf, erf)
 SCALAR(lgamma, lgamma1, lgamma1)
+SCALAR(sqrt, sqrt, sqrtf)
 
 static void pow_base64(size_t n, const double *x, const double *y, double *z)
 {
@@ -121,6 +122,7 @@ static map64 *const base64[PERI_VM_COUNT] = {
     [PERI_VM_COSH] = cosh_base64,
     [PERI_VM_ERF] = erf_base64,
     [PERI_VM_LGAMMA] = lgamma_base64,
+    [PERI_VM_SQRT] = sqrt_base64,
 };
 
 static map32 *const base32[PERI_VM_COUNT] = {
@@ -142,6 +144,7 @@ static map32 *const base32[PERI_VM_COUNT] = {
     [PERI_VM_COSH] = cosh_base32,
     [PERI_VM_ERF] = erf_base32,
     [PERI_VM_LGAMMA] = lgamma_base32,
+    [PERI_VM_SQRT] = sqrt_base32,
 };
 
 #if PERI_X86
@@ -286,6 +289,8 @@ OWN(sigmoid)
 OWN(softplus)
 OWN(log_sigmoid)
 OWN(logit)
+MAP_E64(sqrt_own64, sqrt8)
+MAP_E32(sqrt_own32, _mm512_sqrt_ps)
 
 /* glibc's erff comes to 4 ulp. */
 static PERI_AVX512 inline __m512 erf16(__m512 x)
@@ -302,7 +307,7 @@ static map64 *const own64[PERI_VM_COUNT] = {
     [PERI_VM_LOG] = log_own64,           [PERI_VM_LOG1P] = log1p_own64,
     [PERI_VM_TANH] = tanh_own64,         [PERI_VM_SIGMOID] = sigmoid_own64,
     [PERI_VM_SOFTPLUS] = softplus_own64, [PERI_VM_LOG_SIGMOID] = log_sigmoid_own64,
-    [PERI_VM_LOGIT] = logit_own64,
+    [PERI_VM_LOGIT] = logit_own64,       [PERI_VM_SQRT] = sqrt_own64,
 };
 
 static map32 *const own32[PERI_VM_COUNT] = {
@@ -311,6 +316,7 @@ static map32 *const own32[PERI_VM_COUNT] = {
     [PERI_VM_TANH] = tanh_own32,         [PERI_VM_SIGMOID] = sigmoid_own32,
     [PERI_VM_SOFTPLUS] = softplus_own32, [PERI_VM_LOG_SIGMOID] = log_sigmoid_own32,
     [PERI_VM_LOGIT] = logit_own32,       [PERI_VM_ERF] = erf_own32,
+    [PERI_VM_SQRT] = sqrt_own32,
 };
 
 /* ---- AVX2: sigmoid and its kin from glibc's exp and log1p ---------------------------------- */
@@ -338,6 +344,8 @@ static PERI_AVX2 inline __m256d log_sigmoid4(__m256d x)
                          _ZGVdN4v_log1p(_ZGVdN4v_exp(minus_abs4(x))));
 }
 
+MAP_D64(sqrt_d64, _mm256_sqrt_pd)
+MAP_D32(sqrt_d32, _mm256_sqrt_ps)
 MAP_D64(sigmoid_d64, sigmoid4)
 MAP_D64(softplus_d64, softplus4)
 MAP_D64(log_sigmoid_d64, log_sigmoid4)
@@ -378,6 +386,8 @@ MAP_D32_BY_64(log_sigmoid)
             return log_d##bits;                                                                    \
         case PERI_VM_SIGMOID:                                                                      \
             return sigmoid_d##bits;                                                                \
+        case PERI_VM_SQRT:                                                                         \
+            return sqrt_d##bits;                                                                   \
         case PERI_VM_SIN:                                                                          \
             return level == PERI_ISA_AVX512 ? sin_e##bits : sin_d##bits;                           \
         case PERI_VM_COS:                                                                          \

@@ -42,6 +42,7 @@ typedef enum {
     PERI_VM_COSH,
     PERI_VM_ERF,
     PERI_VM_LGAMMA,
+    PERI_VM_SQRT, /* correctly rounded */
     PERI_VM_COUNT
 } peri_vm;
 

@@ -261,6 +261,9 @@ static const struct {
     {PERI_VM_COSH, -HUGE_VAL, HUGE_VAL},
     {PERI_VM_ERF, -0.0, -0.0},
     {PERI_VM_ERF, -HUGE_VAL, -1.0},
+    {PERI_VM_SQRT, -0.0, -0.0},
+    {PERI_VM_SQRT, -1.0, NAN},
+    {PERI_VM_SQRT, HUGE_VAL, HUGE_VAL},
     {PERI_VM_LGAMMA, 1.0, 0.0},
     {PERI_VM_LGAMMA, 0.0, HUGE_VAL},
     {PERI_VM_LGAMMA, -3.0, HUGE_VAL},
@@ -350,15 +353,16 @@ static long double log_gammal(long double x)
 }
 
 static long double (*const truth[PERI_VM_COUNT])(long double) = {
-    [PERI_VM_EXP] = expl,     [PERI_VM_EXPM1] = expm1l,
-    [PERI_VM_LOG] = logl,     [PERI_VM_LOG1P] = log1pl,
-    [PERI_VM_LOG2] = log2l,   [PERI_VM_LOG10] = log10l,
-    [PERI_VM_TANH] = tanhl,   [PERI_VM_SIGMOID] = sigmoidl,
-    [PERI_VM_LOGIT] = logitl, [PERI_VM_LOG_SIGMOID] = log_sigmoidl,
-    [PERI_VM_SIN] = sinl,     [PERI_VM_SOFTPLUS] = softplusl,
-    [PERI_VM_COS] = cosl,     [PERI_VM_TAN] = tanl,
-    [PERI_VM_SINH] = sinhl,   [PERI_VM_COSH] = coshl,
-    [PERI_VM_ERF] = erfl,     [PERI_VM_LGAMMA] = log_gammal,
+    [PERI_VM_EXP] = expl,          [PERI_VM_EXPM1] = expm1l,
+    [PERI_VM_LOG] = logl,          [PERI_VM_LOG1P] = log1pl,
+    [PERI_VM_LOG2] = log2l,        [PERI_VM_LOG10] = log10l,
+    [PERI_VM_TANH] = tanhl,        [PERI_VM_SIGMOID] = sigmoidl,
+    [PERI_VM_LOGIT] = logitl,      [PERI_VM_LOG_SIGMOID] = log_sigmoidl,
+    [PERI_VM_SIN] = sinl,          [PERI_VM_SOFTPLUS] = softplusl,
+    [PERI_VM_COS] = cosl,          [PERI_VM_TAN] = tanl,
+    [PERI_VM_SINH] = sinhl,        [PERI_VM_COSH] = coshl,
+    [PERI_VM_SQRT] = sqrtl,        [PERI_VM_ERF] = erfl,
+    [PERI_VM_LGAMMA] = log_gammal,
 };
 
 static uint64_t seed = 88172645463325252u;
@@ -421,6 +425,33 @@ static void sweeps(void **state)
     if (LDBL_MANT_DIG < 64)
         skip();
     at_each_level(check_sweep);
+}
+
+/* The root is the nearest double, also where the square root lies next to the middle of two and
+ * where it is one. */
+static void check_roots(void)
+{
+    for (int k = 0; k < 20000; k++) {
+        double x[8], y[8];
+        for (int i = 0; i < 8; i++) {
+            x[i] = fabs(argument(PERI_VM_SQRT, k % 4));
+            const double root = sqrt(x[i]);
+            if (k % 3 == 1)
+                x[i] = root * root;
+            else if (k % 3 == 2)
+                x[i] = (double)(((long double)root + nextafter(root, HUGE_VAL)) / 2 *
+                                (((long double)root + nextafter(root, HUGE_VAL)) / 2));
+        }
+        peri_vmath_f64(PERI_VM_SQRT, 8, x, y);
+        for (int i = 0; i < 8; i++)
+            assert_true(y[i] == sqrt(x[i]) || (isnan(x[i]) && isnan(y[i])));
+    }
+}
+
+static void roots(void **state)
+{
+    (void)state;
+    at_each_level(check_roots);
 }
 
 /* Annex F's cases of pow and atan2. */
@@ -585,8 +616,9 @@ static void numpy_sets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(goldens),       cmocka_unit_test(specials),  cmocka_unit_test(sweeps),
-        cmocka_unit_test(two_arguments), cmocka_unit_test(positions), cmocka_unit_test(numpy_sets),
+        cmocka_unit_test(goldens),    cmocka_unit_test(specials),      cmocka_unit_test(sweeps),
+        cmocka_unit_test(roots),      cmocka_unit_test(two_arguments), cmocka_unit_test(positions),
+        cmocka_unit_test(numpy_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,7 +121,8 @@ describe("operators", function()
   end)
   it("name what is no operand", function()
     assert.equal("b: expected array or number, got nil", message(function() return a + nil end))
-    assert.equal([[a: expected array or number, got "x"]], message(function() return "x" * a end))
+    assert.equal([[bad argument #1 to 'mul' (a: expected array or number, got "x")]],
+      message(function() return "x" * a end))
     assert.equal("bad argument #2 to 'add' (b: expected array or number, got nil)", message(pg.add, a, nil))
     assert.equal("bad argument #1 to 'add' (b: expected array or number, got no value)",
       message(function() return a:add() end))
