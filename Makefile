@@ -40,7 +40,7 @@ lib   := $(call obj,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
 ifneq ($(V),1)
 .SILENT:
 endif
-say = @printf '  %-4s %s\n'
+say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-4s %s\n')
 
 .PHONY: all run test check bench clean help install fuzz coverage threats lua-suite docs
 .DELETE_ON_ERROR:

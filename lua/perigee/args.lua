@@ -8,6 +8,8 @@
 -- Every function here raises at the caller of the module's function, so that the message points to
 -- the user's line.
 
+local pg = ...
+
 local args = {}
 
 -- The level of error() that is the caller of the function that called us.
@@ -149,20 +151,6 @@ function args.callback(name, arg, what, v)
   return v
 end
 
-local getinfo = debug and debug.getinfo -- a sandbox has none
-
--- The level at which error() points to the script that called into perigee.
-local function users_level()
-  local level = 3
-  while getinfo do
-    local info = getinfo(level, "S")
-    if not info then return 0 end
-    if info.what ~= "C" and not info.source:find("^=perigee/") then return level - 1 end
-    level = level + 1
-  end
-  return level
-end
-
 local function same(...)
   return ...
 end
@@ -181,7 +169,7 @@ local function finish(name, shift, ok, ...)
   message = message:gsub("^bad argument #(%d+) to '[^']*'", function(n)
     return string.format("bad argument #%d to '%s'", math.tointeger(n) - shift, name)
   end)
-  error(message, users_level())
+  error(message, pg._user_level())
 end
 
 -- Calls a primitive written in C for the user's function of that name, so that an error names it and

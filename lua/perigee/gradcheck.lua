@@ -51,6 +51,8 @@ return function(f, grad, x, opts)
     for i = 1, n do indices[i] = i end
   end
   local numeric, scale, before, analytic = {}, 0, x:copy(), {}
+  -- However this ends, an error of f included, x is as it was.
+  local _ <close> = setmetatable({}, {__close = function() x:assign(before) end})
   for k = 1, #indices do
     local i = args.integer("gradcheck", 4, "indices", indices[k], 1, n)
     local index = place(i)
@@ -61,7 +63,6 @@ return function(f, grad, x, opts)
       x:set(table.unpack(index))
       local y = f(x)
       if type(y) ~= "number" then
-        x:assign(before)
         args.fail("gradcheck", 1, "f: returned " .. args.got(y) .. ", expected a number", 3)
       end
       return y

@@ -388,14 +388,14 @@ end
 -- @param opts.rng  generator for the order; wanted when batch is below n
 -- @param opts.lengths  list: the steps of each sequence that count; all
 -- @param opts.clip_norm  number: the gradient is scaled to at most this norm
--- @param opts.progress  boolean: whether a bar is drawn, on a terminal: true
+-- @param opts.progress  boolean: whether a bar is drawn; on a terminal: true, elsewhere: false
 -- @param opts.on_epoch  function(s) with s.epoch, s.loss, s.last, s.lr; training stops when it returns false
 -- @return history  table: loss (mean over the steps of an epoch), last (loss of its last batch) and lr, an
 -- array each with one value an epoch; epochs (how many were made); stopped (false, "on_epoch" or "interrupted")
 -- @error fit: the loss is nan at epoch 3, step 17
 function methods:fit(x, y, opts)
   local o = args.options("fit", 3, opts, {epochs = 100, batch = args.any, optimizer = args.any, rng = args.any,
-    lengths = args.any, clip_norm = args.any, progress = true, on_epoch = args.any})
+    lengths = args.any, clip_norm = args.any, progress = args.any, on_epoch = args.any})
   local epochs = args.integer("fit", 3, "epochs", o.epochs, 0)
   local xs, ys, lengths = check_data("fit", self, x, y, o.lengths)
   local n = xs.shape[1]
@@ -435,7 +435,7 @@ function methods:fit(x, y, opts)
   end
   local function train()
     local steps, state, start, closing
-    if o.progress and pg._system.columns(2) > 0 then
+    if o.progress or (o.progress == nil and pg._system.columns(2) > 0) then
       steps, state, start, closing = pg.progress(epochs, "fit")
     else
       steps, state, start = plain(epochs)

@@ -17,14 +17,7 @@ local grid_meta = {__name = "grid of figures"}
 
 -- Raises at the line that called into the library, however deep the check lies.
 local function raise(message)
-  local level = 2
-  while debug and debug.getinfo do
-    local info = debug.getinfo(level, "S")
-    if not info then return error(message, 0) end
-    if info.what ~= "C" and not info.source:find("^=perigee/") then break end
-    level = level + 1
-  end
-  error(message, level)
+  error(message, pg._user_level())
 end
 
 local function fail(name, arg, message)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the state and the machine are: memory, threads, versions. */
+#include <string.h>
+
 #include <cblas.h>
 #include <lualib.h>
 #include <zlib.h>
@@ -66,10 +68,30 @@ static int info(lua_State *L)
     return 1;
 }
 
+/* _user_level() -> the level at which error(), called where this is, points to the script that
+ * called into the library; 0 where there is none. Not for scripts, so without an entry in the help:
+ * the library's Lua files need it where debug is not to be had. */
+static int user_level(lua_State *L)
+{
+    lua_Debug ar;
+    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "S", &ar);
+        if (strcmp(ar.what, "C") != 0 && strncmp(ar.source, "=perigee/", 9) != 0) {
+            lua_pushinteger(L, level);
+            return 1;
+        }
+    }
+    lua_pushinteger(L, 0);
+    return 1;
+}
+
 PERI_OPENER(info)
 {
-    static const luaL_Reg functions[] = {
-        {"memory", memory}, {"threads", threads}, {"info", info}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"_user_level", user_level},
+                                         {"memory", memory},
+                                         {"threads", threads},
+                                         {"info", info},
+                                         {NULL, NULL}};
     peri_functions(L, functions);
     return 0;
 }
