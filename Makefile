@@ -146,6 +146,22 @@ docs: all
 	$B/perigee help --html $B/docs/index.html
 	$B/perigee help --luals $B/docs/perigee.d.lua
 
+threats: build-tests
+	@B=$B tests/threats.sh
+
+COVERAGE := B=$B/coverage OPT=-O0 SANITIZE=--coverage
+
+coverage:
+	@$(MAKE) --no-print-directory -s $(COVERAGE) build-tests
+	@find $B/coverage -name '*.gcda' -delete
+	@B=$B/coverage tests/run.sh >$B/coverage.log; tail -n 1 $B/coverage.log
+	@B=$B/coverage tests/coverage.sh
+
+# Lua's own tests, of the release the program is built with; DIR is the folder with all.lua.
+lua-suite: all
+	@test -n "$(DIR)" || { echo "make lua-suite DIR=the folder of Lua's tests"; exit 2; }
+	cd "$(DIR)" && "$(abspath $B)/perigee" -e "_U = true" all.lua
+
 run:
 	@vendor/install.sh run
 	@$(MAKE) --no-print-directory all
