@@ -223,6 +223,31 @@ static uint64_t *sort_words(uint64_t *a, uint64_t *b, size_t n, int from)
     return n <= MERGE_MAX ? merge_sort(a, b, n, from == 32) : radix_sort(a, b, n, from);
 }
 
+/* ---- sorting 32-bit keys ------------------------------------------------------------------- */
+
+/* Sorts keys that stand for nothing but themselves: n of them at a; b is as long. Returns which
+ * buffer holds the result. */
+static uint32_t *radix_sort_keys(uint32_t *a, uint32_t *b, size_t n)
+{
+    uint32_t count[4][DIGITS] = {{0}};
+    for (size_t i = 0; i < n; i++)
+        for (int d = 0; d < 4; d++)
+            count[d][a[i] >> (8 * d) & 255]++;
+    for (int d = 0; d < 4; d++) {
+        const int shift = 8 * d;
+        uint32_t *at = count[d];
+        if (at[a[0] >> shift & 255] == n)
+            continue;
+        start_counts(at);
+        for (size_t i = 0; i < n; i++)
+            b[at[a[i] >> shift & 255]++] = a[i];
+        uint32_t *swap = a;
+        a = b;
+        b = swap;
+    }
+    return a;
+}
+
 /* ---- lanes --------------------------------------------------------------------------------- */
 
 /* Walks the lanes of two arrays of one shape along `axis`: an odometer over the other axes. */
@@ -449,6 +474,28 @@ static void sort_lane_f64(const double *src, ptrdiff_t step, size_t n, double *d
         restore_double(src, step, n, dst, dstep, nans);
 }
 
+/* What a lane of floats has that its keys do not carry, or that makes sorting it idle. */
+struct survey {
+    size_t descents, nans, negative_zeros;
+};
+
+/* Keys of x (n), one after another in memory: the compiler makes vectors of this. */
+static struct survey survey_keys(const float *x, size_t n, uint32_t *key)
+{
+    uint32_t descents = 0, nans = 0, negative_zeros = 0;
+    for (size_t i = 0; i < n; i++)
+        key[i] = key32(x[i]);
+    for (size_t i = 1; i < n; i++)
+        descents += key[i] < key[i - 1];
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        nans += x[i] != x[i];
+        negative_zeros += bits == 0x80000000u;
+    }
+    return (struct survey){descents, nans, negative_zeros};
+}
+
 static void sort_lane_f32(const float *src, ptrdiff_t step, size_t n, float *dst, ptrdiff_t dstep,
                           uint64_t *work)
 {
@@ -458,27 +505,29 @@ static void sort_lane_f32(const float *src, ptrdiff_t step, size_t n, float *dst
             dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)(order[i] & LOW32) * step];
         return;
     }
-    size_t nans = 0, negative_zeros = 0, descents = 0;
-    uint32_t before = 0;
-    for (size_t i = 0; i < n; i++) {
-        const float x = src[(ptrdiff_t)i * step];
-        const uint32_t key = key32(x);
-        nans += x != x;
-        negative_zeros += x == 0 && signbit(x);
-        descents += key < before;
-        before = key;
-        work[i] = (uint64_t)key << 32 | i;
-    }
-    if (descents == 0) {
+    uint32_t *keys = (uint32_t *)work, *other = keys + n;
+    const float *lane = src;
+    if (step != 1) {
+        float *copy = (float *)(other + n);
         for (size_t i = 0; i < n; i++)
-            dst[(ptrdiff_t)i * dstep] = src[(ptrdiff_t)i * step];
+            copy[i] = src[(ptrdiff_t)i * step];
+        lane = copy;
+    }
+    const struct survey seen = survey_keys(lane, n, keys);
+    if (seen.descents == 0) {
+        for (size_t i = 0; i < n; i++)
+            dst[(ptrdiff_t)i * dstep] = lane[i];
         return;
     }
-    const uint64_t *sorted = sort_words(work, work + n, n, 32);
-    for (size_t i = 0; i < n; i++)
-        dst[(ptrdiff_t)i * dstep] = from_key32((uint32_t)(sorted[i] >> 32));
-    if (nans > 0 || negative_zeros > 0)
-        restore_float(src, step, n, dst, dstep, nans);
+    const uint32_t *sorted = radix_sort_keys(keys, other, n);
+    if (dstep == 1)
+        for (size_t i = 0; i < n; i++)
+            dst[i] = from_key32(sorted[i]);
+    else
+        for (size_t i = 0; i < n; i++)
+            dst[(ptrdiff_t)i * dstep] = from_key32(sorted[i]);
+    if (seen.nans > 0 || seen.negative_zeros > 0)
+        restore_float(lane, 1, n, dst, dstep, seen.nans);
 }
 
 static peri_status check_lane(size_t n, peri_facts *facts)
