@@ -241,7 +241,7 @@ static void *take(arena *a, size_t rows, size_t cols, size_t size)
     a->overflow |= __builtin_mul_overflow(rows, cols, &bytes);
     a->overflow |= __builtin_mul_overflow(bytes, size, &bytes) || bytes > SIZE_MAX / 8;
     bytes = a->overflow ? 0 : (bytes + 63) / 64 * 64;
-    void *at = a->base ? a->base + a->used : NULL;
+    void *at = (void *)((uintptr_t)a->base + a->used);
     a->overflow |= __builtin_add_overflow(a->used, bytes, &a->used);
     return at;
 }

@@ -65,7 +65,7 @@ static void *take(arena *a, size_t count, size_t size)
     size_t bytes = 0;
     a->overflow |= __builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 8;
     bytes = a->overflow ? 0 : (bytes + 63) / 64 * 64;
-    void *at = a->base ? a->base + a->used : NULL;
+    void *at = (void *)((uintptr_t)a->base + a->used);
     a->overflow |= __builtin_add_overflow(a->used, bytes, &a->used);
     return at;
 }

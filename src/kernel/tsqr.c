@@ -398,7 +398,7 @@ static bool load_row(double *to, const double *from, const double *scale, size_t
     double bad = 0;
     for (size_t j = 0; j < n; j++) {
         const double x = from[j], size = fabs(x);
-        bad += x - x;
+        bad += x * 0; /* NaN where x is not finite */
         most[j] = size > most[j] ? size : most[j];
         to[j] = scale ? x * scale[j] : x;
     }
@@ -412,7 +412,7 @@ INLINE bool load_row_lanes(double *to, const double *from, size_t n, double *mos
     for (; j + PANEL <= n; j += PANEL) {
         const lanes x = *(const lanes_anywhere *)(from + j);
         lanes high = *(const lanes_anywhere *)(most + j);
-        bad += x - x;
+        bad += x * 0;
         for (int l = 0; l < PANEL; l++) {
             const double size = fabs(x[l]);
             high[l] = size > high[l] ? size : high[l];

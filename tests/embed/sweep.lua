@@ -9,6 +9,7 @@ local v = a:reshape(-1)
 local z = a:gt(0)
 local k = (a * 3):round()
 local sorted = v:sort()
+local s = a.T:dot(a) + pg.eye(30)
 
 local bits = z:slice({1, 3}, {1, 5})
 local bx, by = pg.lstm.shift(bits)
@@ -39,6 +40,12 @@ local calls = {
   "pg.gradcheck(function(x) return x:sum() end, pg.ones(3), pg.ones(3))",
   "pg.plot.figure{width = 64, height = 64}:line(v):_texts()",
   "pg.plot.figure{width = 64, height = 64}:scatter(v, v, {color = v}):pixels()",
+  "a:dot(a.T)", "a:slice({1, -1, 2}, {1, -1, 2}):dot(f.T:slice({1, -1, 2}))", "s:dot(s, s:copy())",
+  "pg.linalg.solve(s, v:slice{1, 30})", "pg.linalg.inv(s)", "pg.linalg.det(s)", "pg.linalg.slogdet(s)",
+  "pg.linalg.cholesky(s)", "pg.linalg.qr(a.T)", "pg.linalg.svd(a)", "pg.linalg.eigh(s)", "pg.linalg.pinv(a)",
+  "pg.linalg.rank(a)", "pg.linalg.norm(a.T, 2)", "pg.linalg.cond(s, 1)", "pg.linalg.lstsq(f, f)",
+  "pg.linalg.solve_triangular(s, s, {lower = true})", "pg.linear.fit(a, v:slice{1, 40}, {intercept = true}):predict(a)",
+  "pg.linear.accumulate():add(a, f):fit()",
 }
 
 local function collect()
@@ -48,7 +55,7 @@ local function collect()
 end
 
 local env = setmetatable({pg = pg, a = a, f = f, v = v, z = z, k = k, sorted = sorted,
-  bits = bits, bx = bx, by = by, net = net}, {__index = _G})
+  bits = bits, bx = bx, by = by, net = net, s = s}, {__index = _G})
 local failures, total = 0, 0
 for _, call in ipairs(calls) do
   local run = assert(load("local _ = " .. call, "=" .. call, "t", env))
