@@ -116,26 +116,43 @@ static void solve_triangle(int dtype, bool lower, bool transpose, bool unit, siz
 
 /* ---- the way in and out --------------------------------------------------------------------- */
 
-/* A sum of squares that is finite if and only if every element is, unless elements are extreme. */
-static double finite_sum(int dtype, size_t count, const void *from)
-{
-    enum { LANES = 8 };
-    double sum[LANES] = {0};
-    size_t i = 0;
-    if (dtype == PERI_F32) {
-        const float *x = from;
-        for (; i + LANES <= count; i += LANES)
-            for (size_t l = 0; l < LANES; l++)
-                sum[l] += (double)x[i + l] * (double)x[i + l];
-    } else {
-        const double *x = from;
-        for (; i + LANES <= count; i += LANES)
-            for (size_t l = 0; l < LANES; l++)
-                sum[l] += x[i + l] * x[i + l];
+/* The sum of magnitudes; finite if and only if every element is, unless elements are extreme. */
+#define DEFINE_SUM(name, attribute, real, integer, magnitude)                                      \
+    typedef real name##_lanes __attribute__((vector_size(64), aligned(4)));                        \
+    typedef integer name##_bits __attribute__((vector_size(64), aligned(4)));                      \
+    attribute static double name(size_t n, const void *from)                                       \
+    {                                                                                              \
+        enum { LANES = 64 / sizeof(real) };                                                        \
+        const real *x = from;                                                                      \
+        name##_lanes even = {0}, odd = {0};                                                        \
+        size_t i = 0;                                                                              \
+        for (; i + 2 * LANES <= n; i += 2 * LANES) {                                               \
+            even += (name##_lanes)(*(const name##_bits *)(const void *)(x + i) & (magnitude));     \
+            odd +=                                                                                 \
+                (name##_lanes)(*(const name##_bits *)(const void *)(x + i + LANES) & (magnitude)); \
+        }                                                                                          \
+        double sum = 0;                                                                            \
+        for (int l = 0; l < LANES; l++)                                                            \
+            sum += (double)even[l] + (double)odd[l];                                               \
+        for (; i < n; i++)                                                                         \
+            sum += fabs((double)x[i]);                                                             \
+        return sum;                                                                                \
     }
-    for (; i < count; i++)
-        sum[0] += get(dtype, from, i) * get(dtype, from, i);
-    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+
+DEFINE_SUM(sum_f64, , double, int64_t, INT64_MAX)
+DEFINE_SUM(sum_f32, , float, int32_t, INT32_MAX)
+#if defined(__x86_64__)
+DEFINE_SUM(sum_f64_512, __attribute__((target("avx512f"))), double, int64_t, INT64_MAX)
+DEFINE_SUM(sum_f32_512, __attribute__((target("avx512f"))), float, int32_t, INT32_MAX)
+#endif
+
+static double magnitudes(int dtype, size_t n, const void *x)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f"))
+        return dtype == PERI_F32 ? sum_f32_512(n, x) : sum_f64_512(n, x);
+#endif
+    return dtype == PERI_F32 ? sum_f32(n, x) : sum_f64(n, x);
 }
 
 /* to (cols,rows) = the transpose of from (rows,cols), rows of to `ld` apart. */
@@ -171,14 +188,14 @@ static void transpose_square(int dtype, size_t n, void *a)
 }
 
 /* Copies the (rows,cols) matrix `from`, by name `arg`, to `to`, times 2^-*shift: *shift is 0 but
- * for extreme elements; even. to NULL only checks; `flip` copies the transpose. */
+ * for extreme elements; even. to NULL only checks; `flip` copies the transpose. *norm, if wanted,
+ * becomes the infinity norm of what was copied. */
 static peri_status load(int dtype, size_t rows, size_t cols, const void *from, const char *arg,
-                        bool flip, void *to, int *shift, peri_facts *facts)
+                        bool flip, void *to, int *shift, double *norm, peri_facts *facts)
 {
     enum { CHUNK = 2048, STRIP = 16 };
     const size_t count = rows * cols, es = peri_dtype_size(dtype);
-    const double high = dtype == PERI_F32 ? 0x1p60 : 0x1p600;
-    const double low = dtype == PERI_F32 ? 0x1p-60 : 0x1p-600;
+    const double edge = dtype == PERI_F32 ? 0x1p50 : 0x1p400;
     *facts = (peri_facts){0};
     *shift = 0;
     if (rows > INT_MAX || cols > INT_MAX) {
@@ -186,19 +203,27 @@ static peri_status load(int dtype, size_t rows, size_t cols, const void *from, c
         facts->got = (double)max_size(rows, cols);
         return PERI_ERR_TOO_LARGE;
     }
-    double sum = 0;
+    double sum = 0, largest = 0;
     /* A part of some rows is checked, then copied from the cache. */
     const size_t step = flip ? STRIP : max_size(CHUNK / max_size(cols, 1), 1);
     for (size_t i = 0; i < rows && cols > 0; i += step) {
         const size_t part = min_size(rows - i, step);
         const char *at = (const char *)from + i * cols * es;
-        sum += finite_sum(dtype, part * cols, at);
+        for (size_t r = 0; r < part && norm != NULL; r++) {
+            const double row = magnitudes(dtype, cols, at + r * cols * es);
+            largest = row > largest ? row : largest;
+            sum += row;
+        }
+        if (norm == NULL)
+            sum += magnitudes(dtype, part * cols, at);
         if (to != NULL && flip)
             copy_flipped(dtype, part, cols, at, rows, (char *)to + i * es);
         else if (to != NULL)
             memcpy((char *)to + i * cols * es, at, part * cols * es);
     }
-    if (sum < high && sum > low)
+    if (norm != NULL)
+        *norm = largest;
+    if (sum < edge && sum > 1 / edge)
         return PERI_OK;
     double most = 0;
     for (size_t i = 0; i < count; i++) {
@@ -213,12 +238,13 @@ static peri_status load(int dtype, size_t rows, size_t cols, const void *from, c
         }
         most = fabs(x) > most ? fabs(x) : most;
     }
-    const double edge = dtype == PERI_F32 ? 0x1p50 : 0x1p400;
     if (to == NULL || most == 0 || (most < edge && most > 1 / edge))
         return PERI_OK;
     *shift = ilogb(most) / 2 * 2;
     for (size_t i = 0; i < count; i++)
-        put(dtype, to, i, ldexp(get(dtype, from, i), -*shift));
+        put(dtype, to, i, ldexp(get(dtype, to, i), -*shift));
+    if (norm != NULL)
+        *norm = ldexp(peri_linalg_norm(dtype, rows, cols, from, PERI_NORM_INF), -*shift);
     return PERI_OK;
 }
 
@@ -363,9 +389,9 @@ static void interchange(int dtype, size_t n, size_t p, const int *pivot, bool fo
  * of the factors first, which for so few right sides is most of the time. */
 enum { QUAD = 4 };
 
-#define DEFINE_SOLVE_QUAD(name, real)                                                              \
+#define DEFINE_SOLVE_QUAD(name, attribute, real)                                                   \
     typedef real name##_lanes __attribute__((vector_size(QUAD * sizeof(real)), aligned(4)));       \
-    static void name(size_t n, const real *lu, real *right)                                        \
+    attribute static void name(size_t n, const real *lu, real *right)                              \
     {                                                                                              \
         name##_lanes *x = (name##_lanes *)(void *)right;                                           \
         size_t i = 0;                                                                              \
@@ -401,8 +427,11 @@ enum { QUAD = 4 };
         }                                                                                          \
     }
 
-DEFINE_SOLVE_QUAD(solve_quad_f64, double)
-DEFINE_SOLVE_QUAD(solve_quad_f32, float)
+DEFINE_SOLVE_QUAD(solve_quad_f64, , double)
+DEFINE_SOLVE_QUAD(solve_quad_f32, , float)
+#if defined(__x86_64__)
+DEFINE_SOLVE_QUAD(solve_quad_f64_256, __attribute__((target("avx2"))), double)
+#endif
 
 /* getrf left A = P L U in lu, by columns: read by rows, the lower triangle is U^T and the upper one
  * L^T with a diagonal of ones. x becomes A^-1 x, or A^-T x. (A itself is factored here, not A^T:
@@ -417,7 +446,12 @@ static void solve_lu(int dtype, size_t n, size_t p, const void *lu, const int *p
             return;
         }
         if (p == QUAD) {
-            solve_quad_f64(n, lu, x);
+#if defined(__x86_64__)
+            if (__builtin_cpu_supports("avx2"))
+                solve_quad_f64_256(n, lu, x);
+            else
+#endif
+                solve_quad_f64(n, lu, x);
             return;
         }
         solve_triangle(dtype, false, true, true, n, p, lu, x);
@@ -429,39 +463,28 @@ static void solve_lu(int dtype, size_t n, size_t p, const void *lu, const int *p
     }
 }
 
-/* Right sides that show a large inverse: all alike, alternating and growing (Higham's), and one
- * without pattern. Column `which`, row i of n; their 1-norms are about 1. */
-static double probe(size_t n, size_t i, int which)
+/* Right sides of +-1 that show a large inverse: all alike, alternating, and one without pattern.
+ * Column `which`, row i. */
+static double probe(size_t i, int which)
 {
-    const double share = 1 / (double)n;
-    if (which == 0)
-        return share;
-    if (which == 1) {
-        const double grow = n > 1 ? 1 + (double)i / (double)(n - 1) : 1;
-        return (i % 2 == 0 ? grow : -grow) * share * 2 / 3;
-    }
     const uint64_t mixed = (i + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    return (mixed ^ mixed >> 29) & (UINT64_C(1) << 20) ? share : -share;
+    if (which == 0)
+        return 1;
+    if (which == 1)
+        return i % 2 == 0 ? 1 : -1;
+    return (mixed ^ mixed >> 29) & (UINT64_C(1) << 20) ? 1 : -1;
 }
 
-/* Raises the estimate of the 1-norm of A^-1 by steps of Higham's method, from the probes' solutions
- * z (n,ld), column `first` on: "FORTRAN codes for estimating the one-norm of a real or complex
- * matrix", ACM TOMS 14 (1988). x is (n). */
+/* Raises an estimate of the infinity norm of A^-1, that is the 1-norm of A^-T, by Higham's method
+ * ("FORTRAN codes for estimating the one-norm of a real or complex matrix", ACM TOMS 14, 1988),
+ * from the row `best` in which a probe's solution is largest. x is (n). */
 static double raise_estimate(int dtype, size_t n, const void *lu, const int *pivot, double estimate,
-                             const void *z, size_t ld, size_t first, void *x)
+                             size_t best, void *x)
 {
-    for (size_t i = 0; i < n; i++)
-        put(dtype, x, i, get(dtype, z, i * ld + first) < 0 ? -1 : 1);
-    for (int step = 0; step < 4 && n > 1 && isfinite(estimate); step++) {
-        /* x holds the signs of the last solution */
-        solve_lu(dtype, n, 1, lu, pivot, true, x);
-        size_t best = 0;
-        for (size_t i = 1; i < n; i++)
-            if (fabs(get(dtype, x, i)) > fabs(get(dtype, x, best)))
-                best = i;
+    for (int step = 0; step < 4 && isfinite(estimate); step++) {
         for (size_t i = 0; i < n; i++)
             put(dtype, x, i, i == best);
-        solve_lu(dtype, n, 1, lu, pivot, false, x);
+        solve_lu(dtype, n, 1, lu, pivot, true, x);
         double sum = 0;
         for (size_t i = 0; i < n; i++) {
             sum += fabs(get(dtype, x, i));
@@ -470,6 +493,11 @@ static double raise_estimate(int dtype, size_t n, const void *lu, const int *piv
         if (!(sum > estimate))
             break;
         estimate = sum;
+        solve_lu(dtype, n, 1, lu, pivot, false, x);
+        best = 0;
+        for (size_t i = 1; i < n; i++)
+            if (fabs(get(dtype, x, i)) > fabs(get(dtype, x, best)))
+                best = i;
     }
     return estimate;
 }
@@ -485,12 +513,12 @@ peri_status peri_linalg_solve(int dtype, size_t n, size_t p, const void *A, cons
     if (n == 0)
         return PERI_OK;
     const room r = lay_out(PERI_LINALG_SOLVE, dtype, n, n, &w);
-    peri_status status = load(dtype, n, n, A, "A", true, r.a, &shift, facts);
+    double norm = 0;
+    peri_status status = load(dtype, n, n, A, "A", true, r.a, &shift, &norm, facts);
     if (status == PERI_OK)
-        status = load(dtype, n, p, B, "B", false, NULL, &ignored, facts);
+        status = load(dtype, n, p, B, "B", false, NULL, &ignored, NULL, facts);
     if (status != PERI_OK)
         return status;
-    const double norm = peri_linalg_norm(dtype, n, n, r.a, PERI_NORM_INF); /* it is A^T */
     const int info = getrf(dtype, (int)n, r.a, r.pivot);
     if (info > 0)
         return singular(info, facts);
@@ -500,20 +528,24 @@ peri_status peri_linalg_solve(int dtype, size_t n, size_t p, const void *A, cons
         for (size_t j = 0; j < joined; j++)
             put(dtype, r.b, i * ld + j, get(dtype, B, i * p + j));
         for (int k = 0; k < PROBES; k++)
-            put(dtype, r.b, i * ld + joined + (size_t)k, probe(n, i, k));
+            put(dtype, r.b, i * ld + joined + (size_t)k, probe(i, k));
     }
     solve_lu(dtype, n, ld, r.a, r.pivot, false, r.b);
-    double sums[PROBES] = {0}, estimate = 0;
+    double estimate = 0;
+    size_t best = 0;
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < joined; j++)
             put(dtype, X, i * p + j, get(dtype, r.b, i * ld + j));
-        for (size_t k = 0; k < PROBES; k++)
-            sums[k] += fabs(get(dtype, r.b, i * ld + joined + k));
+        for (size_t k = 0; k < PROBES; k++) {
+            const double size = fabs(get(dtype, r.b, i * ld + joined + k));
+            if (size > estimate || isnan(size)) {
+                estimate = isnan(size) ? INFINITY : size;
+                best = i;
+            }
+        }
     }
-    for (int k = 0; k < PROBES; k++)
-        estimate = isnan(sums[k]) ? INFINITY : fmax(estimate, sums[k]);
     if (norm * estimate > (dtype == PERI_F32 ? 1e3 : 1e8))
-        estimate = raise_estimate(dtype, n, r.a, r.pivot, estimate, r.b, ld, joined, r.c);
+        estimate = raise_estimate(dtype, n, r.a, r.pivot, estimate, best, r.c);
     *condition = isnan(estimate) ? INFINITY : norm * estimate;
     if (joined < p) {
         memcpy(X, B, n * p * peri_dtype_size(dtype));
@@ -534,10 +566,10 @@ peri_status peri_linalg_inv(int dtype, size_t n, const void *A, void *inverse, d
     if (n == 0)
         return PERI_OK;
     const room r = lay_out(PERI_LINALG_INV, dtype, n, n, &w);
-    const peri_status status = load(dtype, n, n, A, "A", true, inverse, &shift, facts);
+    double norm = 0;
+    const peri_status status = load(dtype, n, n, A, "A", true, inverse, &shift, &norm, facts);
     if (status != PERI_OK)
         return status;
-    const double norm = peri_linalg_norm(dtype, n, n, inverse, PERI_NORM_ONE); /* of A^T */
     int info = getrf(dtype, (int)n, inverse, r.pivot);
     if (info == 0)
         info = getri(dtype, (int)n, inverse, r.pivot, r.lapack, (int)r.lwork);
@@ -561,7 +593,7 @@ peri_status peri_linalg_det(int dtype, size_t n, const void *A, double *sign, do
     if (n == 0)
         return PERI_OK;
     const room r = lay_out(PERI_LINALG_DET, dtype, n, n, &w);
-    const peri_status status = load(dtype, n, n, A, "A", true, r.a, &shift, facts);
+    const peri_status status = load(dtype, n, n, A, "A", true, r.a, &shift, NULL, facts);
     if (status != PERI_OK)
         return status;
     if (getrf(dtype, (int)n, r.a, r.pivot) > 0) {
@@ -589,7 +621,7 @@ peri_status peri_linalg_det(int dtype, size_t n, const void *A, double *sign, do
 peri_status peri_linalg_cholesky(int dtype, size_t n, const void *A, void *L, peri_facts *facts)
 {
     int shift;
-    const peri_status status = load(dtype, n, n, A, "A", false, L, &shift, facts);
+    const peri_status status = load(dtype, n, n, A, "A", false, L, &shift, NULL, facts);
     if (status != PERI_OK || n == 0)
         return status;
     const int info = potrf(dtype, (int)n, L);
@@ -618,7 +650,7 @@ peri_status peri_linalg_qr(int dtype, size_t m, size_t n, const void *A, void *Q
     const room r = lay_out(PERI_LINALG_QR, dtype, m, n, &w);
     /* In the memory of A^T = L Q', read by rows: R = L^T in the upper triangle. */
     void *a = m >= n ? Q : R;
-    const peri_status status = load(dtype, m, n, A, "A", false, a, &shift, facts);
+    const peri_status status = load(dtype, m, n, A, "A", false, a, &shift, NULL, facts);
     if (status != PERI_OK)
         return status;
     gelqf(dtype, (int)n, (int)m, a, r.tau, r.lapack, (int)r.lwork);
@@ -644,7 +676,7 @@ peri_status peri_linalg_svd(int dtype, size_t m, size_t n, const void *A, void *
     const room r = lay_out(PERI_LINALG_SVD, dtype, m, n, &w);
     if (r.lwork > INT_MAX)
         return too_large(max_size(m, n), facts);
-    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, facts);
+    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, NULL, facts);
     if (status != PERI_OK)
         return status;
     /* A^T = Vt^T diag(s) U^T */
@@ -670,7 +702,7 @@ peri_status peri_linalg_values(int dtype, size_t m, size_t n, const void *A, dou
     const room r = lay_out(PERI_LINALG_VALUES, dtype, m, n, &w);
     if (r.lwork > INT_MAX)
         return too_large(max_size(m, n), facts);
-    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, facts);
+    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, NULL, facts);
     if (status != PERI_OK)
         return status;
     double none = 0;
@@ -699,7 +731,7 @@ peri_status peri_linalg_pinv(int dtype, size_t m, size_t n, const void *A, doubl
     const room r = lay_out(PERI_LINALG_PINV, dtype, m, n, &w);
     if (r.lwork > INT_MAX)
         return too_large(max_size(m, n), facts);
-    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, facts);
+    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, NULL, facts);
     if (status != PERI_OK)
         return status;
     const int info = gesdd(dtype, "S", (int)n, (int)m, r.a, r.tau, r.c, r.b, (int)k, r.lapack,
@@ -737,7 +769,7 @@ peri_status peri_linalg_eigh(int dtype, size_t n, const void *A, void *w, void *
     const room r = lay_out(PERI_LINALG_EIGH, dtype, n, n, &parts);
     if (r.lwork > INT_MAX)
         return too_large(n, facts);
-    const peri_status status = load(dtype, n, n, A, "A", false, V, &shift, facts);
+    const peri_status status = load(dtype, n, n, A, "A", false, V, &shift, NULL, facts);
     if (status != PERI_OK)
         return status;
     const int info = syevd(dtype, (int)n, V, w, r.lapack, (int)r.lwork, r.iwork, (int)r.liwork);
@@ -755,9 +787,9 @@ peri_status peri_linalg_triangular(int dtype, size_t n, size_t p, const void *A,
                                    peri_facts *facts)
 {
     int ignored;
-    peri_status status = load(dtype, n, n, A, "A", false, NULL, &ignored, facts);
+    peri_status status = load(dtype, n, n, A, "A", false, NULL, &ignored, NULL, facts);
     if (status == PERI_OK)
-        status = load(dtype, n, p, B, "B", false, NULL, &ignored, facts);
+        status = load(dtype, n, p, B, "B", false, NULL, &ignored, NULL, facts);
     if (status != PERI_OK || n == 0 || p == 0)
         return status;
     for (size_t i = 0; i < n && !unit; i++)
@@ -770,11 +802,25 @@ peri_status peri_linalg_triangular(int dtype, size_t n, size_t p, const void *A,
 
 /* ---- norms ----------------------------------------------------------------------------------- */
 
+static double squares(int dtype, size_t count, const void *from)
+{
+    enum { LANES = 8, PART = 4096 };
+    double total = 0;
+    for (size_t at = 0; at < count; at += PART) { /* parts keep the rounding of long sums small */
+        double sum[LANES] = {0};
+        const size_t end = at + min_size(count - at, PART);
+        for (size_t i = at; i < end; i++)
+            sum[i % LANES] += get(dtype, from, i) * get(dtype, from, i);
+        total += ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+    }
+    return total;
+}
+
 static double frobenius(int dtype, size_t count, const void *x)
 {
-    const double sum = finite_sum(dtype, count, x);
+    const double sum = squares(dtype, count, x);
     if (sum > 0x1p-900 && sum < 0x1p1000)
-        return sqrt(sum); /* pairs of lanes: good to a few eps at any count LAPACK can take */
+        return sqrt(sum);
     return peri_linalg_vector_norm(dtype, count, x, 2);
 }
 

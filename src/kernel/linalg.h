@@ -37,7 +37,7 @@ typedef enum {
 size_t peri_linalg_work(peri_linalg_op op, int dtype, size_t m, size_t n);
 
 /* X with A X = B: A (n,n), B and X (n,p). *condition: an estimate, never too high, of the condition
- * of A in the 1-norm; rough below 1e8 (f32: 1e3), above seldom off by more than 3.
+ * of A in the infinity norm; rough below 1e8 (f32: 1e3), above seldom off by more than 3.
  * PERI_ERR_SINGULAR. */
 peri_status peri_linalg_solve(int dtype, size_t n, size_t p, const void *A, const void *B, void *X,
                               double *condition, void *work, peri_facts *facts);
