@@ -163,6 +163,10 @@ describe("pickle", function()
       count = count + 1
     end
     assert.is_true(count > 180)
+    for _, bytes in ipairs{"]N(a0.", "}NN(s0.", "NN(\x860.", "N(\x85.", "N(q\0" .. "0.",
+      "N(2" .. "00."} do pickle(bytes) end
+    assert.matches("^the pickle is damaged: an escape in a string", pickle("V\\u12\n."))
+    assert.matches("^the pickle is damaged: an escape in a string", pickle("S'\\x1'\n."))
   end)
   it("P7 keeps what contains itself", function()
     for _, bytes in ipairs{"(lp0\ng0\na.", "]q\0h\0a.", "\x80\4]\x94h\0a."} do
@@ -203,7 +207,7 @@ describe("pickle", function()
     local good = "(K\1K\1\x85" .. f8 .. "\x89" .. EIGHT .. "tb"
     pickle("\x80\2" .. NEW .. good .. good .. ".") -- BUILD twice
     pickle("\x80\2" .. NEW .. ".") -- and not at all
-    pickle("\x80\2" .. f8 .. "(K\3U\1<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb.")
+    pickle(array("K\1K\1\x85" .. f8 .. "(K\3U\1<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89" .. EIGHT))
     pickle("\x80\2cnumpy.core.multiarray\n_reconstruct\ncnumpy\nmatrix\nK\0\x85U\1b\x87R.")
     pickle("\x80\2cnumpy\ndtype\nU\2f8K\0K\1\x87R(K\3U\1<NNNJ\xfe\xff\xff\xffJ\xff\xff\xff\xffK\0tb.") -- itemsize -2
     pickle("\x80\2cnumpy\ndtype\nU\2f8K\0K\1\x87R(K\3U\1<NU\1a}J\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb.") -- fields
@@ -301,6 +305,8 @@ describe("gzip", function()
     } do
       refuse(bytes, {format = "json"})
     end
+    assert.matches("^there are other bytes after the gzip data", refuse(good .. "x", {format = "json"}))
+    assert.matches("^there are other bytes after the gzip data", refuse(good .. "\0" .. good, {format = "json"}))
     -- a wrong sum is refused though the pickle inside was whole
     local p = seed "pickle/gz"
     assert.matches("^damaged gzip data: incorrect data check", refuse(p:sub(1, -9) .. "\0\0\0\0" .. p:sub(-4)))
@@ -336,6 +342,8 @@ describe("npz", function()
     } do
       refuse(bytes)
     end
+    local last = good:find("PK\3\4", 2, true) - 1 -- of the first member's data
+    assert.matches("^the checksum of a member does not match: a$", refuse(change(good, last, "\7")))
     -- two entries of one member
     local first = good:sub(central, good:find("PK\1\2", central + 4, true) - 1)
     local twice = good:sub(1, central - 1) .. first .. first:gsub("a%.npy", "c.npy")
@@ -365,6 +373,9 @@ describe("npy", function()
     refuse("\x93NUMPY\2\0" .. string.pack("<I4", 0xfffffff0))
     refuse("\x93NUMPY\2\0" .. string.pack("<I4", 65537) .. (" "):rep(65537))
     refuse("\x93NUMPY\1\0\xff\xff")
+    local long = "{'descr': '<f8', 'fortran_order': False, 'shape': (), }" .. (" "):rep(70000)
+    assert.matches("^the header of the .npy claims 70055 bytes; at most 65536 are read",
+      refuse(npy(long, ("x"):rep(8), 2)))
   end)
   it("Y2 multiplies with care", function()
     for _, shape in ipairs{"(4294967296, 4294967296)", "(2305843009213693953,)",
@@ -497,6 +508,9 @@ describe("images", function()
     local at = jpeg:find("\xff\xc0", 1, true)
     local function change(offset, with) return jpeg:sub(1, at + offset - 1) .. with ..
       jpeg:sub(at + offset + #with) end
+    -- libjpeg would go on after these with a warning
+    assert.matches("^damaged JPEG: ", refuse(jpeg:sub(1, -40) .. "\xff\xd9"))
+    assert.matches("^damaged JPEG: ", refuse(jpeg:sub(1, -3) .. ("x"):rep(50) .. "\xff\xd9"))
     for _, bytes in ipairs{change(5, "\xff\xff\xff\xff"), change(5, "\0\0"), change(7, "\0\0"), jpeg:sub(1, -30),
       jpeg:sub(1, 100),
       "\xff\xd8\xff\xd9", "\xff\xd8\xff\xe0", change(9, "\4"), change(4, "\12")} do
