@@ -15,12 +15,17 @@ extern char **environ;
 
 static const char *const JOB = "perigee.job";
 
+/* The userdata. */
+typedef struct {
+    peri_job *job; /* NULL once it was freed */
+} holder;
+
 static peri_job *check_job(lua_State *L, int arg)
 {
-    peri_job **job = luaL_checkudata(L, arg, JOB);
-    if (*job == NULL)
+    const holder *h = luaL_checkudata(L, arg, JOB);
+    if (h->job == NULL)
         luaL_argerror(L, arg, "the job was freed");
-    return *job;
+    return h->job;
 }
 
 /* The strings of the list at idx as an array that ends with NULL, owned by a pushed userdata. */
@@ -49,11 +54,11 @@ static int process_start(lua_State *L)
                           .memory = (size_t)luaL_optinteger(L, 5, 0)};
     spec.argv = push_strings(L, 1);
     spec.envp = push_strings(L, 2);
-    peri_job **job = lua_newuserdatauv(L, sizeof *job, 0);
-    *job = NULL;
+    holder *h = lua_newuserdatauv(L, sizeof *h, 0);
+    h->job = NULL;
     luaL_setmetatable(L, JOB);
     const char *what;
-    const int status = peri_job_start(&spec, job, &what);
+    const int status = peri_job_start(&spec, &h->job, &what);
     if (status == 0)
         return 1;
     lua_pushfstring(L, "%s: %s", strcmp(what, "log") == 0 ? spec.log : spec.argv[0],
@@ -173,9 +178,9 @@ static int job_log(lua_State *L)
 
 static int job_free(lua_State *L)
 {
-    peri_job **job = luaL_checkudata(L, 1, JOB);
-    peri_job *held = *job;
-    *job = NULL;
+    holder *h = luaL_checkudata(L, 1, JOB);
+    peri_job *held = h->job;
+    h->job = NULL;
     peri_job_free(held);
     return 0;
 }
