@@ -216,7 +216,9 @@ static void push_text(lua_State *L, const peri_array *a, struct layout *l)
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     struct printer p = {a, l, &buffer, false};
-    l->summarise = a->size > l->threshold;
+    /* A page of rows is too much as well, however short they are. */
+    l->summarise =
+        a->size > l->threshold || (a->ndim >= 2 && a->shape[a->ndim - 2] > l->threshold / 20);
     if (a->size > 0) {
         choose_format(&p);
         if (a->ndim > 0) {
@@ -264,7 +266,8 @@ static int array_tostring(lua_State *L)
  * shape and dtype such as [3x4 f64]. tostring(a) and print(a) do the same with the defaults.
  * @param a  array
  * @param opts.precision  integer in 1..17, default 6: significant digits at most
- * @param opts.threshold  integer, default 1000: a larger array shows 3 + 3 of each axis
+ * @param opts.threshold  integer, default 1000: a larger array, or one of more rows than a
+ * twentieth of it, shows 3 + 3 of each axis
  * @param opts.width  integer, default 80: a wider row shows 3 + 3 of its columns
  * @return string
  * @example pg.tostring(pg.array{1, 2.5}) --> 1.0 2.5 [2 f64]
