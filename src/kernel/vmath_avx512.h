@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The AVX-512 functions of vmath.c, on one register of 8 doubles or 16 floats. Included by it
- * alone, inside an AVX-512 section.
+ * The AVX-512 functions of vmath.c, on one register of 8 doubles or 16 floats. Included inside an
+ * AVX-512 section, by it and by loops that have one of them in their middle (graph.c).
  *
  * Every reduction is exact or fused; "q" always is the polynomial of (f(r) - r) / r^2, so that
  * f(r) = r + r^2 q(r) keeps full relative accuracy at 0. Coefficients: Remez' exchange in 60
