@@ -203,8 +203,7 @@ static int reduce_to_boolean(lua_State *L, peri_reduction op)
 /*** pg.sum(a [, axis] [, opts]) -> number | array
  * The sum of the elements; pairwise, f32 accumulated in f64.
  * @param a  array
- * @param axis  integer or table of integers: axes to sum over, from 1, negative from the end;
- *   absent: all
+ * @param axis  integer or table of integers, from 1, negative from the end; absent: all axes
  * @param opts.keepdims  boolean: keep the axes, with extent 1
  * @param opts.out  array of the result's shape and dtype
  * @return a number without an axis left, else an array

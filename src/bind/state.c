@@ -94,7 +94,7 @@ void peri_count_bytes(lua_State *L, size_t bytes)
 {
     enum { STEP = 64 << 10 };
     peri_state *state = peri_getstate(L);
-    if (state->fresh + bytes > state->budget)
+    if (state->fresh + bytes > state->budget && lua_gc(L, LUA_GCISRUNNING))
         collect(L, state);
     state->fresh += bytes;
     state->hidden += bytes;
