@@ -8,6 +8,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,6 +78,36 @@ static void test_asking_changes_nothing(void **state)
     assert_int_equal(openblas_get_num_threads(), 2);
 }
 
+typedef struct {
+    atomic_int now, most;
+} crowd;
+
+static void count_crowd(void *context, size_t block)
+{
+    (void)block;
+    crowd *c = context;
+    const int now = atomic_fetch_add(&c->now, 1) + 1;
+    if (now > atomic_load(&c->most))
+        atomic_store(&c->most, now);
+    usleep(1000);
+    atomic_fetch_sub(&c->now, 1);
+}
+
+/* Workers that more threads once needed stay out of the runs of fewer. */
+static void test_no_more_threads_than_asked(void **state)
+{
+    (void)state;
+    const int threads[] = {6, 2, 1};
+    for (size_t k = 0; k < sizeof threads / sizeof *threads; k++) {
+        peri_threads(threads[k]);
+        for (int repeat = 0; repeat < 5; repeat++) {
+            crowd c = {0};
+            peri_pool_run(12, count_crowd, &c);
+            assert_in_range(atomic_load(&c.most), 1, threads[k]);
+        }
+    }
+}
+
 static void test_nested_runs_in_line(void **state)
 {
     (void)state;
@@ -119,6 +151,7 @@ static void test_forked_child_starts_anew(void **state)
     peri_threads(2);
     tally t = {0};
     peri_pool_run(9, count_block, &t);
+    fflush(NULL);
     const pid_t child = fork();
     if (child == 0) {
         alarm(20);
@@ -127,7 +160,7 @@ static void test_forked_child_starts_anew(void **state)
         for (size_t i = 0; i < 33; i++)
             if (atomic_load(&mine.visits[i]) != 1)
                 _exit(1);
-        _exit(0);
+        exit(0); /* joins the child's workers, none of the parent's */
     }
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -143,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_block_runs_once),
         cmocka_unit_test(test_asking_changes_nothing),
+        cmocka_unit_test(test_no_more_threads_than_asked),
         cmocka_unit_test(test_nested_runs_in_line),
         cmocka_unit_test(test_two_callers),
         cmocka_unit_test(test_forked_child_starts_anew),
