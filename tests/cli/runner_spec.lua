@@ -302,6 +302,22 @@ it("takes less than 10 s for 500 trivial jobs", function()
   assert.truthy(out:find("500 jobs: 500 passed", 1, true))
 end)
 
+it("closes the jobs of --sandbox, which write their records all the same", function()
+  script("x/closed", [[
+local pg = require "perigee"
+local ex = pg.experiment{}
+ex:metric("program", os.execute and 1 or 0)
+ex:metric("processes", pcall(function() return pg._process.start end) and 1 or 0)
+ex:metric("password", pcall(pg._system.hash, "/etc/passwd") and 1 or 0)
+ex:metric("outside", pcall(pg._system.write, "/tmp/perigee-outside", "") and 1 or 0)
+ex:metric("elsewhere", pcall(pg._system.mkdirs, "../elsewhere") and 1 or 0)
+]])
+  local status, out = batch("--sandbox --out closed x")
+  assert.equal(0, status, out)
+  assert.same({program = 0, processes = 0, password = 0, outside = 0, elsewhere = 0},
+    json("closed/summary.json").jobs[1].metrics)
+end)
+
 it("lets skipped jobs pass, and shows help", function()
   script("k/skips", "require('perigee').experiment{}:skip('no data here')")
   local status, out = batch("--out skip k")
