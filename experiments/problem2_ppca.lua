@@ -77,8 +77,9 @@ ex:figure("scatter2", pg.plot.figure{title = "Scatter of Latent Z's", xlabel = "
   :scatter(Z:slice({}, 1), Z:slice({}, 2), {size = 4, alpha = 0.7, label = "E[z|x], one a face"})
   :line(angle:cos() * 2, angle:sin() * 2, {label = "two standard deviations of p(z)"})
   :legend(),
-  "2(b), d = 2. The latent vectors are the posterior means E[z|x]; under the model they lie about N(0, I), "
-  .. "shrunk by the noise. The report draws them with added, wrongly scaled noise.")
+  "2(b), d = 2. The latent vectors are the posterior means E[z|x]; under the model they lie about N(0, I), shrunk by "
+  .. "the noise.", {report = "Figure 3: a round cloud with these axes and this title",
+  note = "the report draws z with added, wrongly scaled noise; asked is E[z|x]"})
 
 local m3 = pg.ppca.fit(X, 3)
 local Z3 = m3:encode(X)
@@ -88,7 +89,8 @@ for k, view in ipairs{{azim = -60, elev = 25}, {azim = 30, elev = 20}} do
     ylabel = "PC 2", zlabel = "PC 3", width = 520, height = 480}
     :scatter3(Z3:slice({}, 1), Z3:slice({}, 2), Z3:slice({}, 3), view)
 end
-ex:figure("scatter3", pg.plot.grid(views, 1, 2), "2(b) beyond the homework, d = 3 from two viewpoints (Figure 4).")
+ex:figure("scatter3", pg.plot.grid(views, 1, 2), "2(b) beyond the homework, d = 3 from two viewpoints.",
+  {report = "Figure 4: two views of a round cloud in a box with ticks"})
 
 -- What E[z|x] must show on the training data: mean 0, covariance I - sigma2 Lambda^-1.
 local covariance = Z3.T:dot(Z3) / n
@@ -110,7 +112,9 @@ for _, d in ipairs(dims) do
   local pair = {collage(originals, {rows = 5, cols = 5}), collage(back, {rows = 5, cols = 5})}
   local beside = pg.image.collage(pg.stack(pair, 1), {rows = 1, cols = 2, gap = 12, range = {0, 255}})
   ex:figure("reconstruct_" .. d, beside, string.format(
-    "2(c), d = %d: 25 faces (left) and E[x | E[z|x]] (right); mean squared error over all faces %.5f.", d, mse))
+    "2(c), d = %d: 25 faces (left) and E[x | E[z|x]] (right); mean squared error over all faces %.5f.", d, mse),
+    {report = "Figures 5, 6, 7: 5x5 reconstructions at d = 16, 32, 64; quality increases greatly with d",
+    note = "no pixel noise is added here"})
 end
 ex:table("reconstruction", {"d", "mean squared error", "share of variance", "sigma2", "log-likelihood"}, rows,
   "2(c): what grows and falls with d.")
@@ -147,7 +151,8 @@ ex:figure("choose_d", pg.plot.grid({
 chosen = ex.options.new_d or chosen
 local model = pg.ppca.fit(X, chosen)
 ex:figure("new_faces", collage(model:sample(100, ex.rng), {rows = 10, cols = 10}),
-  string.format("2(d): 100 new faces, z from N(0, I), then E[x|z] without pixel noise; d = %d.", chosen))
+  string.format("2(d): 100 new faces, z from N(0, I), then E[x|z] without pixel noise; d = %d.", chosen),
+  {report = "Figure 8: 10x10 new faces, d = 64", note = "the report adds pixel noise; asked is E[x|z]"})
 ex:metric("sigma2", model.sigma2)
 ex:metric("share of variance", model:explained():sum())
 ex:metric("log-likelihood", model:loglik(X))
@@ -172,7 +177,9 @@ local perturbed = model:decode(grid)
 local centre = model:decode(z)
 ex:figure("perturbed", collage(perturbed, {rows = 5, cols = 10, row_labels = row_labels, col_labels = col_labels,
   range = "all"}),
-  string.format("2(e), d = %d: one face with one latent value moved by the step above each column.", d))
+  string.format("2(e), d = %d: one face with one latent value moved by the step above each column.", d),
+  {report = "Figure 9: hard to see; row 4 seems to change the smile",
+  note = "the report's perturbations add up and its step of 0.05 shows nothing"})
 local differences = perturbed - centre
 local most = differences:abs():max()
 ex:figure("perturbed_difference", collage(differences, {rows = 5, cols = 10, row_labels = row_labels,
