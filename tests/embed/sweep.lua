@@ -13,6 +13,10 @@ local s = a.T:dot(a) + pg.eye(30)
 
 local bits = z:slice({1, 3}, {1, 5})
 local bx, by = pg.lstm.shift(bits)
+local tables = pg.cpt.estimate(bits)
+local dense = pg.cpt.new{{0.5, 0.5}, {{1, 0}, {0.25, 0.75}}}
+local graphs = pg.graph.new{a = 3, b = -3}:sample(3, pg.random.new(2), {n = 9})
+local listed = {X = graphs[1].X, edges = pg.graph.edges(graphs[1].E)}
 local function net()
   return pg.lstm.new{input_size = 1, hidden_size = 4, output_size = 1, rng = pg.random.new(1)}
 end
@@ -46,6 +50,15 @@ local calls = {
   "pg.linalg.rank(a)", "pg.linalg.norm(a.T, 2)", "pg.linalg.cond(s, 1)", "pg.linalg.lstsq(f, f)",
   "pg.linalg.solve_triangular(s, s, {lower = true})", "pg.linear.fit(a, v:slice{1, 40}, {intercept = true}):predict(a)",
   "pg.linear.accumulate():add(a, f):fit()",
+  "pg.random.new{1, 2}:random(20, 30)", "pg.random.legacy{1, 2}:randn(500)", "pg.random.new(1):spawn(3)",
+  "pg.random.new(1):choice(500, 40)", "pg.random.new(1):choice(30, 9, {p = pg.full({30}, 1 / 30)})",
+  "pg.random.new(1):permutation(500)", "pg.random.new(1):bernoulli(z * 0.5)", "pg.random.legacy(1):state()",
+  "pg.cpt.estimate(bits)", "tables:sample(50, pg.random.new(1))", "tables:logprob(bits)", "tables:support()",
+  "tables:entropy()", "tables:conditional{0, 1}", "pg.cpt.new{{0.5, 0.5}}", "dense:support()",
+  "dense:sample(50, pg.random.new(1))", "tostring(tables)", "pg.graph.data(graphs)", "pg.graph.data(listed)",
+  "pg.graph.loglik(graphs, 1, 2)", "pg.graph.fit(graphs)", "pg.graph.pairs(listed)", "pg.graph.layout(listed)",
+  "pg.graph.new{a = 1, b = 0}:sample(2, pg.random.new(1))", "pg.graph.edges(graphs[1].E)",
+  "pg.graph.gof(pg.graph.new{a = 1, b = 0}, graphs, {rng = pg.random.new(1), count = 2})",
 }
 
 local function collect()
@@ -55,7 +68,8 @@ local function collect()
 end
 
 local env = setmetatable({pg = pg, a = a, f = f, v = v, z = z, k = k, sorted = sorted,
-  bits = bits, bx = bx, by = by, net = net, s = s}, {__index = _G})
+  bits = bits, bx = bx, by = by, net = net, s = s,
+  tables = tables, dense = dense, graphs = graphs, listed = listed}, {__index = _G})
 local failures, total = 0, 0
 for _, call in ipairs(calls) do
   local run = assert(load("local _ = " .. call, "=" .. call, "t", env))
