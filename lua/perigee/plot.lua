@@ -146,13 +146,14 @@ local function plane_only(fig, name)
 end
 
 -- x and y of the methods that take ([x,] y, options): the two columns and the options.
-local function xy(name, x, y, opts)
+local function xy(name, x, y, opts, what)
+  what = what or "y"
   if y == nil or (type(y) == "table" and not args.is_array(y) and (#y == 0 and next(y) ~= nil)) then
-    local v = column(name, 1, "y", x)
+    local v = column(name, 1, what, x)
     return pg.linspace(1, math.max(1, #v), math.max(1, #v)):slice({1, #v}), v, y, 2
   end
-  local a, b = column(name, 1, "x", x), column(name, 2, "y", y)
-  same_length(name, 2, "x", a, "y", b)
+  local a, b = column(name, 1, "x", x), column(name, 2, what, y)
+  same_length(name, 2, "x", a, what, b)
   return a, b, opts, 3
 end
 
@@ -429,7 +430,7 @@ function figure:bar(x, heights, opts)
     names = x
     x = pg.linspace(1, #names, #names)
   end
-  local a, b, given, arg = xy("bar", x, heights, opts)
+  local a, b, given, arg = xy("bar", x, heights, opts, "heights")
   local any = args.any
   local o = options("bar", arg, given, {width = 0.8, label = any, color = any, alpha = 1})
   local at, tall = a:totable(), b:totable()

@@ -40,10 +40,11 @@ local function widened(lo, hi, log, sticky_lo, sticky_hi)
   if not lo then return log and 1 or 0, log and 10 or 1 end
   lo, hi = math.max(-HUGE, math.min(HUGE, lo)), math.max(-HUGE, math.min(HUGE, hi))
   if log then
+    lo, hi = math.max(1 / HUGE, lo), math.max(1 / HUGE, hi)
     local a, b = math.log(lo, 10), math.log(hi, 10)
     if b - a < 1e-9 then return lo / 3, hi * 3 end
     local margin = 0.04 * (b - a)
-    return lo == sticky_lo and lo or math.max(10.0 ^ (a - margin), 1e-305),
+    return lo == sticky_lo and lo or 10.0 ^ (a - margin),
       hi == sticky_hi and hi or 10.0 ^ (b + margin)
   end
   local size = math.max(math.abs(lo), math.abs(hi))
@@ -78,9 +79,13 @@ local function new_axis(fig, name)
     if lo > hi then lo, hi, reversed = hi, lo, not reversed end
     if lo == hi then lo, hi = widened(lo, hi, log) end
   end
-  if hi - lo < 1e-12 * math.max(math.abs(lo), math.abs(hi)) then
-    local room = 1e-12 * math.max(math.abs(lo), math.abs(hi))
-    lo, hi = lo - room, hi + room
+  lo, hi = math.max(-HUGE, math.min(HUGE, lo)), math.max(-HUGE, math.min(HUGE, hi))
+  -- no shorter than doubles can count through
+  local least = math.max(1e-12 * math.max(math.abs(lo), math.abs(hi)), 1 / HUGE)
+  if log and hi / lo < 1 + 1e-9 then
+    lo, hi = lo / (1 + 1e-9), hi * (1 + 1e-9)
+  elseif not log and hi - lo < least then
+    lo, hi = lo - least, hi + least
   end
   local whole = #fig.layers > 0
   for _, layer in ipairs(fig.layers) do whole = whole and layer.whole and layer.whole[name] end

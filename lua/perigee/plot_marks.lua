@@ -153,7 +153,7 @@ end
 function band:draw(view)
   map_data(view)
   view.pen:color(self.color, self.alpha)
-  view.canvas:polygon(pg.concat({self.x, self.x:flip(1)}), pg.concat({self.lo, self.hi:flip(1)}))
+  view.canvas:band(self.x, self.lo, self.hi)
 end
 
 function band:cover(view, out)

@@ -41,11 +41,12 @@ function ticks.linear(lo, hi, most, whole)
   local step = times(1, m, k)
   local out = {values = {}, labels = {}, minor = {}, power = 0}
   local first, last = math.ceil(lo / step - 1e-6), math.floor(hi / step + 1e-6)
+  if math.type(first) ~= "integer" or math.type(last) ~= "integer" then return out end
   local largest = math.max(math.abs(first), math.abs(last)) * step
   if largest >= 1e5 or (largest > 0 and largest < 1e-3) then
     out.power = math.floor(math.log(largest, 10) + 1e-9)
     -- a small change of a large number reads better in full
-    if out.power - k > 6 and out.power > 0 then out.power = 0 end
+    if out.power - k > 6 and out.power > 0 and largest < 1e15 then out.power = 0 end
   end
   local decimals = math.min(15, math.max(0, out.power - k))
   for i = first, last do

@@ -292,13 +292,16 @@ static int canvas_polyline(lua_State *L)
     return 0;
 }
 
-/* polygon(x, y) */
-static int canvas_polygon(lua_State *L)
+/* band(x, lo, hi) */
+static int canvas_band(lua_State *L)
 {
     const canvas_box *box = self(L);
-    const double *x, *y;
-    const size_t n = points_of(L, &x, &y);
-    raise(L, peri_canvas_polygon(box->canvas, x, y, n, &box->map), NULL);
+    const double *x, *lo;
+    const size_t n = points_of(L, &x, &lo);
+    const peri_array *hi = peri_arg_contiguous(L, 4, "hi", PERI_F64, 1);
+    if (hi->size != n)
+        peri_error(L, "x has %d values and hi has %d", (int)n, (int)hi->size);
+    raise(L, peri_canvas_band(box->canvas, x, lo, hi->data, n, &box->map), NULL);
     return 0;
 }
 
@@ -385,17 +388,17 @@ static int canvas_document(lua_State *L)
 int peri_open_canvas(lua_State *L);
 int peri_open_canvas(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"color", canvas_color},     {"pen", canvas_pen},
-                                       {"move", canvas_move},       {"line", canvas_line},
-                                       {"rect", canvas_rect},       {"circle", canvas_circle},
-                                       {"join", canvas_join},       {"fill", canvas_fill},
-                                       {"stroke", canvas_stroke},   {"clip", canvas_clip},
-                                       {"unclip", canvas_unclip},   {"measure", canvas_measure},
-                                       {"text", canvas_text},       {"image", canvas_image},
-                                       {"map", canvas_map},         {"polyline", canvas_polyline},
-                                       {"polygon", canvas_polygon}, {"points", canvas_points},
-                                       {"pixels", canvas_pixels},   {"document", canvas_document},
-                                       {"close", canvas_close},     {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"color", canvas_color},   {"pen", canvas_pen},
+                                       {"move", canvas_move},     {"line", canvas_line},
+                                       {"rect", canvas_rect},     {"circle", canvas_circle},
+                                       {"join", canvas_join},     {"fill", canvas_fill},
+                                       {"stroke", canvas_stroke}, {"clip", canvas_clip},
+                                       {"unclip", canvas_unclip}, {"measure", canvas_measure},
+                                       {"text", canvas_text},     {"image", canvas_image},
+                                       {"map", canvas_map},       {"polyline", canvas_polyline},
+                                       {"band", canvas_band},     {"points", canvas_points},
+                                       {"pixels", canvas_pixels}, {"document", canvas_document},
+                                       {"close", canvas_close},   {NULL, NULL}};
     luaL_newmetatable(L, font_type);
     lua_pushcfunction(L, font_close);
     lua_setfield(L, -2, "__gc");

@@ -148,9 +148,11 @@ void peri_canvas_color(peri_canvas *c, const double rgba[4])
 void peri_canvas_pen(peri_canvas *c, double width, const double *dash, size_t ndash)
 {
     c->pen = fmin(fmax(width, 0), PERI_FAR_AWAY);
-    c->ndash = ndash;
+    c->ndash = 0;
+    for (size_t k = 0; k < ndash && k < 8 && dash[k] > 0; k++)
+        c->dash[c->ndash++] = dash[k];
     c->cairo->cairo_set_line_width(c->to, c->pen);
-    c->cairo->cairo_set_dash(c->to, dash, (int)ndash, 0);
+    c->cairo->cairo_set_dash(c->to, c->dash, (int)c->ndash, 0);
 }
 
 void peri_canvas_move(peri_canvas *c, double x, double y)

@@ -70,7 +70,8 @@ void peri_canvas_stop(peri_canvas *canvas, const peri_stop *stop);
 
 void peri_canvas_color(peri_canvas *canvas, const double rgba[4]);
 
-/* The pen: its width and its dashes, on and off in turn (ndash 0: solid; at most 8). */
+/* The pen: its width and its dashes, on and off in turn (ndash 0: solid; at most
+ * 8, each above 0). */
 void peri_canvas_pen(peri_canvas *canvas, double width, const double *dash, size_t ndash);
 
 void peri_canvas_move(peri_canvas *canvas, double x, double y);
@@ -123,9 +124,10 @@ typedef struct {
 peri_canvas_status peri_canvas_polyline(peri_canvas *canvas, const double *x, const double *y,
                                         size_t n, const peri_canvas_map *map);
 
-/* Fills the closed polygon through the n points; those that are not finite are left out. */
-peri_canvas_status peri_canvas_polygon(peri_canvas *canvas, const double *x, const double *y,
-                                       size_t n, const peri_canvas_map *map);
+/* Fills between lo and hi over x, n of each; a point that is not finite breaks the band. Of
+ * points that stand in one column of pixels the least and the greatest count. */
+peri_canvas_status peri_canvas_band(peri_canvas *canvas, const double *x, const double *lo,
+                                    const double *hi, size_t n, const peri_canvas_map *map);
 
 typedef enum {
     PERI_MARK_CIRCLE = 0,

@@ -30,6 +30,7 @@ struct peri_canvas {
     cairo_t *to;
     const peri_stop *stop;
     double color[4], pen;
+    double dash[8];
     size_t ndash;
     peri_rectangle clip;
     /* the document, and whether memory for it ran out */

@@ -175,6 +175,36 @@ static void stroke_corners(peri_canvas *c)
     c->cairo->cairo_stroke(c->to);
 }
 
+/* Where a dashed line is in its pattern: even elements are drawn. */
+struct dashing {
+    size_t element;
+    double left; /* pixels left of it */
+};
+
+/* One segment's dashes. Round ends reach half a width beyond, so a dash begins and ends earlier. */
+static void raster_dashes(const peri_canvas *c, const peri_layer *layer, uint8_t *coverage,
+                          struct dashing *at, double x0, double y0, double x1, double y1)
+{
+    const double length = hypot(x1 - x0, y1 - y0), width = c->pen * layer->fine;
+    double gone = 0;
+    while (gone < length) {
+        const double step = fmin(at->left, length - gone);
+        if (at->element % 2 == 0) {
+            const double inset = fmin(width / 2, step / 2 - 1e-6);
+            const double from = (gone + inset) / length, to = (gone + step - inset) / length;
+            peri_raster_segment(coverage, layer->w, layer->h, x0 + from * (x1 - x0),
+                                y0 + from * (y1 - y0), x0 + to * (x1 - x0), y0 + to * (y1 - y0),
+                                width);
+        }
+        gone += step;
+        at->left -= step;
+        if (at->left <= 1e-9) {
+            at->element++;
+            at->left = fmax(c->dash[at->element % c->ndash] * layer->fine, 0.1);
+        }
+    }
+}
+
 static peri_canvas_status raster_corners(peri_canvas *c)
 {
     peri_layer layer;
@@ -186,11 +216,17 @@ static peri_canvas_status raster_corners(peri_canvas *c)
         peri_layer_close(c, &layer, true);
         return PERI_CANVAS_NO_MEMORY;
     }
+    struct dashing at = {0, 0};
     double x = NAN, y = NAN;
-    for (size_t i = 0; i < c->ncorners && status == PERI_CANVAS_OK; i += 2) {
+    const size_t n = layer.w > 0 && layer.h > 0 ? c->ncorners : 0;
+    for (size_t i = 0; i < n && status == PERI_CANVAS_OK; i += 2) {
         const double u = (c->corners[i] - layer.x) * layer.fine;
         const double v = (c->corners[i + 1] - layer.y) * layer.fine;
-        if (!isnan(x) && !isnan(u) && layer.w > 0 && layer.h > 0)
+        if (isnan(u))
+            at = (struct dashing){0, c->ndash > 0 ? c->dash[0] * layer.fine : 0};
+        else if (!isnan(x) && c->ndash > 0)
+            raster_dashes(c, &layer, coverage, &at, x, y, u, v);
+        else if (!isnan(x))
             peri_raster_segment(coverage, layer.w, layer.h, x, y, u, v, c->pen * layer.fine);
         x = u;
         y = v;
@@ -201,6 +237,24 @@ static peri_canvas_status raster_corners(peri_canvas *c)
     free(coverage);
     peri_layer_close(c, &layer, status != PERI_CANVAS_OK);
     return status;
+}
+
+/* Whether Cairo would take long: it sorts all crossings of a path with itself. A document is only
+ * to stay small. */
+static bool is_dense(const peri_canvas *c)
+{
+    const size_t corners = c->ncorners / 2;
+    if (corners > MANY_CORNERS)
+        return true;
+    if (c->kind != PERI_CANVAS_PIXELS || corners < 100)
+        return false;
+    double length = 0;
+    for (size_t i = 2; i < c->ncorners; i += 2) {
+        const double step =
+            hypot(c->corners[i] - c->corners[i - 2], c->corners[i + 1] - c->corners[i - 1]);
+        length += isnan(step) ? 0 : step;
+    }
+    return length > 30 * (c->clip.w + c->clip.h);
 }
 
 peri_canvas_status peri_canvas_polyline(peri_canvas *c, const double *x, const double *y, size_t n,
@@ -222,27 +276,65 @@ peri_canvas_status peri_canvas_polyline(peri_canvas *c, const double *x, const d
     }
     if (!end_run(c, &run))
         return PERI_CANVAS_NO_MEMORY;
-    if (c->ncorners / 2 > MANY_CORNERS && (c->ndash == 0 || c->ncorners / 2 > 10 * MANY_CORNERS))
+    if (is_dense(c))
         return raster_corners(c);
     stroke_corners(c);
     return PERI_CANVAS_OK;
 }
 
-peri_canvas_status peri_canvas_polygon(peri_canvas *c, const double *x, const double *y, size_t n,
-                                       const peri_canvas_map *map)
+/* Adds to the corners x, lowest and highest of one column of a band: three numbers. */
+static bool put_slice(peri_canvas *c, double x, double lo, double hi)
 {
+    return corner(c, x, lo) && corner(c, hi, 0);
+}
+
+static void fill_slices(peri_canvas *c)
+{
+    const double *s = c->corners;
+    const size_t count = c->ncorners / 4;
+    for (size_t i = 0; i < count; i++)
+        c->cairo->cairo_line_to(c->to, peri_bounded(s[4 * i]), peri_bounded(s[4 * i + 1]));
+    for (size_t i = count; i-- > 0;)
+        c->cairo->cairo_line_to(c->to, peri_bounded(s[4 * i]), peri_bounded(s[4 * i + 2]));
+    if (count > 0)
+        c->cairo->cairo_close_path(c->to);
+    c->cairo->cairo_fill(c->to);
+    c->ncorners = 0;
+}
+
+peri_canvas_status peri_canvas_band(peri_canvas *c, const double *x, const double *lo,
+                                    const double *hi, size_t n, const peri_canvas_map *map)
+{
+    const bool thinned = n > 4 * c->width;
+    double column = 0, at = 0, low = 0, high = 0;
+    bool open = false;
+    c->ncorners = 0;
     c->cairo->cairo_new_path(c->to);
     for (size_t i = 0; i < n; i++) {
-        const double u = peri_map_x(map, x[i]), v = peri_map_y(map, y[i]);
-        if (isfinite(u) && isfinite(v))
-            c->cairo->cairo_line_to(c->to, peri_bounded(u), peri_bounded(v));
-        if (peri_canvas_is_stopped(c, i)) {
-            c->cairo->cairo_new_path(c->to);
-            return PERI_CANVAS_INTERRUPTED;
+        const double u = peri_map_x(map, x[i]);
+        const double v = peri_map_y(map, lo[i]), w = peri_map_y(map, hi[i]);
+        const bool good = isfinite(u) && isfinite(v) && isfinite(w);
+        const bool same = open && good && thinned && floor(2 * u) == column;
+        if (open && !same && !put_slice(c, at, low, high))
+            return PERI_CANVAS_NO_MEMORY;
+        if (same) {
+            low = fmax(low, fmax(v, w)); /* y runs down */
+            high = fmin(high, fmin(v, w));
+        } else if (good) {
+            column = floor(2 * u);
+            at = u;
+            low = v;
+            high = w;
+        } else {
+            fill_slices(c);
         }
+        open = good;
+        if (peri_canvas_is_stopped(c, i))
+            return PERI_CANVAS_INTERRUPTED;
     }
-    c->cairo->cairo_close_path(c->to);
-    c->cairo->cairo_fill(c->to);
+    if (open && !put_slice(c, at, low, high))
+        return PERI_CANVAS_NO_MEMORY;
+    fill_slices(c);
     return PERI_CANVAS_OK;
 }
 

@@ -159,6 +159,35 @@ static void test_nan_breaks_a_line_and_one_point_is_a_dot(void **state)
     free(rgb);
 }
 
+static void test_a_band_breaks_at_nan_and_keeps_its_spikes(void **state)
+{
+    (void)state;
+    enum { n = 100000, w = 100, h = 60 };
+    double *x = malloc(n * sizeof *x), *lo = malloc(n * sizeof *lo), *hi = malloc(n * sizeof *hi);
+    assert_true(x != NULL && lo != NULL && hi != NULL);
+    for (size_t count = 11; count <= n; count += n - 11) {
+        for (size_t i = 0; i < count; i++) {
+            x[i] = 100.0 * (double)i / (double)(count - 1);
+            lo[i] = x[i] > 45 && x[i] < 55 ? NAN : 40;
+            hi[i] = 30;
+        }
+        hi[count / 5] = 5; /* at 20 */
+        peri_canvas *c = canvas_of(PERI_CANVAS_PIXELS, w, h);
+        assert_int_equal(peri_canvas_band(c, x, lo, hi, count, &pixels_map), PERI_CANVAS_OK);
+        unsigned char *rgb = pixels_of(c, w, h);
+        assert_pixel(rgb, w, 5, 35, 0, 0, 0);
+        assert_pixel(rgb, w, 90, 35, 0, 0, 0);
+        assert_pixel(rgb, w, 50, 35, 255, 255, 255);
+        assert_pixel(rgb, w, 5, 45, 255, 255, 255);
+        assert_pixel(rgb, w, 90, 25, 255, 255, 255);
+        assert_true(rgb[(15 * w + 19) * 3] + rgb[(15 * w + 20) * 3] < 450);
+        free(rgb);
+    }
+    free(x);
+    free(lo);
+    free(hi);
+}
+
 static void test_far_and_infinite_points_leave_the_rest_right(void **state)
 {
     (void)state;
@@ -210,6 +239,42 @@ static void test_a_dense_line_shows_what_the_exact_one_shows(void **state)
     free(y);
     free(rgb);
     free(coverage);
+}
+
+static void test_dashes_of_a_dense_line_are_those_of_a_thin_one(void **state)
+{
+    (void)state;
+    enum { w = 200, h = 1200 };
+    double x[801], y[801];
+    /* 400 level lines, too long in all for Cairo */
+    for (int i = 0; i < 800; i++) {
+        x[i] = i % 2 == 0 ? 10 : 190.5;
+        y[i] = 3 * (i / 2) + 1.5; /* NOLINT: pairs */
+    }
+    peri_canvas *dense = canvas_of(PERI_CANVAS_PIXELS, w, h),
+                *thin = canvas_of(PERI_CANVAS_PIXELS, w, h);
+    peri_canvas_pen(dense, 1, (double[]){6, 3}, 2);
+    peri_canvas_pen(thin, 1, (double[]){6, 3}, 2);
+    for (int i = 1; i < 400; i++)
+        x[2 * i] = x[2 * i - 1]; /* a zigzag: the pattern runs on from line to line */
+    for (int i = 0; i < 400; i++)
+        x[2 * i + 1] = i % 2 == 0 ? 190.5 : 10;
+    for (int i = 1; i < 400; i++)
+        x[2 * i] = x[2 * i - 1];
+    assert_int_equal(peri_canvas_polyline(dense, x, y, 800, &pixels_map), PERI_CANVAS_OK);
+    assert_int_equal(peri_canvas_polyline(thin, x, y, 40, &pixels_map), PERI_CANVAS_OK);
+    unsigned char *a = pixels_of(dense, w, h), *b = pixels_of(thin, w, h);
+    double sum = 0;
+    size_t inked = 0;
+    for (size_t i = 0; i < w * 55; i++) {
+        sum += fabs((double)a[3 * i] - b[3 * i]);
+        inked += b[3 * i] < 255;
+    }
+    assert_true(inked > 1500);
+    if (sum / (double)inked > 20)
+        fail_msg("differs by %.1f a pixel", sum / (double)inked);
+    free(a);
+    free(b);
 }
 
 static void test_stamped_marks_look_like_drawn_ones(void **state)
@@ -346,7 +411,7 @@ static void draw_all(peri_canvas *c, size_t n)
     peri_canvas_polyline(c, x, y, 20, &pixels_map);
     peri_canvas_pen(c, 1, NULL, 0);
     peri_canvas_polyline(c, x, y, n, &pixels_map);
-    peri_canvas_polygon(c, x, y, 5, &pixels_map);
+    peri_canvas_band(c, x, y, y + 5, 5, &pixels_map);
     peri_canvas_unclip(c);
     peri_canvas_text(c, "A title \xC2\xB5", 10, 14, 30, 12, 0);
     peri_canvas_text(c, "turned", 6, 14, 12, 80, M_PI / 2);
@@ -459,7 +524,7 @@ static void test_the_stop_flag_ends_long_calls(void **state)
     peri_canvas *c = canvas_of(PERI_CANVAS_PIXELS, 10, 10);
     peri_canvas_stop(c, &stop);
     assert_int_equal(peri_canvas_polyline(c, x, y, 3, &pixels_map), PERI_CANVAS_INTERRUPTED);
-    assert_int_equal(peri_canvas_polygon(c, x, y, 3, &pixels_map), PERI_CANVAS_INTERRUPTED);
+    assert_int_equal(peri_canvas_band(c, x, y, y, 3, &pixels_map), PERI_CANVAS_INTERRUPTED);
     assert_int_equal(peri_canvas_points(c, x, y, 3, &pixels_map, PERI_MARK_RING, 1, NULL, NULL),
                      PERI_CANVAS_INTERRUPTED);
     peri_canvas_stop(c, NULL);
@@ -474,8 +539,10 @@ int main(void)
         cmocka_unit_test(test_a_clip_holds_marks_and_lines_and_images),
         cmocka_unit_test(test_images_keep_sharp_pixels),
         cmocka_unit_test(test_nan_breaks_a_line_and_one_point_is_a_dot),
+        cmocka_unit_test(test_a_band_breaks_at_nan_and_keeps_its_spikes),
         cmocka_unit_test(test_far_and_infinite_points_leave_the_rest_right),
         cmocka_unit_test(test_a_dense_line_shows_what_the_exact_one_shows),
+        cmocka_unit_test(test_dashes_of_a_dense_line_are_those_of_a_thin_one),
         cmocka_unit_test(test_stamped_marks_look_like_drawn_ones),
         cmocka_unit_test(test_colours_and_radii_a_point),
         cmocka_unit_test(test_a_log_map_leaves_out_what_has_no_logarithm),

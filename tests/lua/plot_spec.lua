@@ -70,6 +70,8 @@ local function figures(width, height)
       :scatter({-1}, {1}):hline(-1):vline(0):bar({1, 2}, {-1, 0}):errorbar({1}, {1}, 2):text(-1, 1, "nowhere"),
     widest = F {title = "Extremes"}:line({-1.7e308, 1.7e308}, {-1.7e308, 1.7e308}),
     tiniest = F {title = "Subnormal"}:line({0, 5e-324}, {0, 5e-324}),
+    far = F {xlim = {1e300, 1.7e308}, ylim = {-5e-324, 5e-324}}:line({1, 2}, {1, 2}):vline(1e299),
+    close = F {xlim = {1, 1 + 2e-16}, yscale = "log", ylim = {5e-324, 1e-323}}:line({1, 2}, {1, 2}),
     one_in_space = F {title = "One"}:scatter3({1}, {2}, {3}),
     none_in_space = F {xlabel = "x"}:scatter3({nan}, {1}, {inf}),
     nothing = F {},
@@ -313,9 +315,10 @@ describe("a figure refuses", function()
   end
 
   it("x and y of different lengths", function()
-    for _, name in ipairs({"line", "scatter", "bar"}) do
-      refuses("bad argument #2 to '" .. name .. "' %(x has 3 values and y has 2%)", f[name], f, {1, 2, 3}, {1, 2})
-    end
+    refuses("bad argument #2 to 'line' %(x has 3 values and y has 2%)", f.line, f, {1, 2, 3}, {1, 2})
+    refuses("bad argument #2 to 'line' %(x has 3 values and y has 0%)", f.line, f, {1, 2, 3}, {})
+    refuses("bad argument #2 to 'scatter' %(x has 3 values and y has 2%)", f.scatter, f, {1, 2, 3}, {1, 2})
+    refuses("bad argument #2 to 'bar' %(x has 3 values and heights has 2%)", f.bar, f, {1, 2, 3}, {1, 2})
     refuses("bad argument #3 to 'scatter3' %(x has 1 value and z has 2%)", f.scatter3, f, {1}, {2}, {1, 2})
     refuses("bad argument #3 to 'band' %(x has 2 values and hi has 1%)", f.band, f, {1, 2}, {1, 2}, {1})
     refuses("bad argument #3 to 'errorbar' %(x has 2 values and error has 1%)", f.errorbar, f, {1, 2}, {1, 2}, {1})
