@@ -7,8 +7,8 @@ static atomic_int most = 64;
 
 int peri_lanes_bytes(void)
 {
-    const int limit = atomic_load_explicit(&most, memory_order_relaxed);
 #if LANES_X86
+    const int limit = atomic_load_explicit(&most, memory_order_relaxed);
     if (limit >= 64 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))
         return 64;
