@@ -700,6 +700,21 @@ static void finish(lua_State *L, loader *l)
     lua_warning(L, text, 0);
 }
 
+/* opts.dtype, or -1 where it is not given. */
+static int option_dtype(lua_State *L, int arg)
+{
+    static const char *const names[] = {"f64", "float64", "f32", "float32"};
+    const int type = peri_option_push(L, arg, "dtype");
+    int dtype = -1;
+    for (int i = 0; type == LUA_TSTRING && i < 4; i++)
+        if (strcmp(lua_tostring(L, -1), names[i]) == 0)
+            dtype = i < 2 ? PERI_F64 : PERI_F32;
+    if (type != LUA_TNIL && dtype < 0)
+        peri_argerror(L, arg, "dtype: expected \"f64\" or \"f32\", got %s", peri_push_got(L, -1));
+    lua_pop(L, 1);
+    return dtype;
+}
+
 /*** pg.load(path [, opts]) -> value [, names]
  * Reads a file: .npy, .npz, a Python pickle of data, IDX (MNIST), JSON, PNG, JPEG, PGM or PPM,
  * known by its content; CSV by the suffix .csv, .tsv or .txt. Each may be gzipped.
@@ -726,8 +741,7 @@ static int load(lua_State *L)
     const char *path = peri_arg_path(L, 1);
     lua_settop(L, 2);
     peri_options(L, 2, known);
-    peri_option_push(L, 2, "dtype");
-    const int dtype = peri_arg_dtype(L, 3, -1);
+    const int dtype = option_dtype(L, 2);
     const bool exact = peri_option_boolean(L, 2, "exact", true);
     const lua_Integer limit =
         peri_option_integer(L, 2, "max_bytes", (lua_Integer)default_limit(L), 1, LUA_MAXINTEGER);

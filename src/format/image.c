@@ -169,6 +169,15 @@ static peri_io pnm_read(peri_image *m, int dtype, void *out, peri_fault *fault)
         }
         put(dtype, out, i, m->most == 255 ? v : v * 255.0 / m->most);
     }
+    /* Text ends in a newline, which is nothing left over. */
+    for (size_t count = 1; m->plain && count > 0;) {
+        const peri_io status = peri_source_peek(s, 1, &b, &count, fault);
+        if (status != PERI_IO_OK)
+            return status;
+        if (count > 0 && !is_space(*b))
+            break;
+        peri_source_skip(s, count > 0);
+    }
     return PERI_IO_OK;
 }
 

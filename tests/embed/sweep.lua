@@ -59,7 +59,26 @@ local calls = {
   "pg.graph.loglik(graphs, 1, 2)", "pg.graph.fit(graphs)", "pg.graph.pairs(listed)", "pg.graph.layout(listed)",
   "pg.graph.new{a = 1, b = 0}:sample(2, pg.random.new(1))", "pg.graph.edges(graphs[1].E)",
   "pg.graph.gof(pg.graph.new{a = 1, b = 0}, graphs, {rng = pg.random.new(1), count = 2})",
+  'pg.save(file, a, {format = "npy", sync = false})', 'pg.save(file, a.T, {format = "csv", sync = false})',
+  'pg.save(file, a, {format = "png", sync = false})',
+  'pg.save(file, {a = a, f = f}, {format = "npz", compress = true, sync = false})',
+  'pg.save(file, {n = 1, l = {1, 2, {x = a[1]}}}, {format = "json", sync = false})', 'pg.load(file)',
 }
+for _, seed in ipairs{"npy/f8_fortran", "npy/gz", "npz/stored", "npz/deflated", "pickle/p0", "pickle/p2", "pickle/p4",
+  "pickle/p5", "pickle/gz", "pickle/shared", "pickle/python2", "idx/u1", "idx/i4_gz", "image/rgb16.png",
+  "image/interlaced.png",
+  "image/palette.png", "image/p5_16.pgm", "image/p3.ppm"} do
+  calls[#calls + 1] = ("pg.load(%q)"):format("tests/fuzz/seeds/" .. seed)
+end
+calls[#calls + 1] = 'pg.load("tests/fuzz/seeds/csv/header", {format = "csv"})'
+
+-- A pickle of text and bytes so long that they are read in another way.
+local large = "\x80\2](X" .. string.pack("<s4", ("e"):rep(70000)) .. "B" .. string.pack("<s4", ("b"):rep(70000)) .. "e."
+local file, pickled = os.tmpname(), os.tmpname()
+local out = assert(io.open(pickled, "wb"))
+out:write(large)
+out:close()
+calls[#calls + 1] = "pg.load(pickled)"
 
 local function collect()
   collectgarbage()
@@ -68,7 +87,7 @@ local function collect()
 end
 
 local env = setmetatable({pg = pg, a = a, f = f, v = v, z = z, k = k, sorted = sorted,
-  bits = bits, bx = bx, by = by, net = net, s = s,
+  file = file, pickled = pickled, bits = bits, bx = bx, by = by, net = net, s = s,
   tables = tables, dense = dense, graphs = graphs, listed = listed}, {__index = _G})
 local failures, total = 0, 0
 for _, call in ipairs(calls) do
@@ -94,5 +113,7 @@ for _, call in ipairs(calls) do
   end
   assert(refused > 0 or not call:find("copy", 1, true), call .. " was never refused")
 end
+os.remove(file)
+os.remove(pickled)
 print(total .. " refusals in " .. #calls .. " calls")
 assert(failures == 0 and total > 10 * #calls)

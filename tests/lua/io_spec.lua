@@ -84,7 +84,7 @@ describe("npy", function()
     assert.equal("f32", seed("npy/f8", {dtype = "f32"}).dtype)
     assert.equal("f64", seed("npy/v2_f4", {dtype = "float64"}).dtype)
     assert.equal("bad argument #2 to 'load' (dtype: expected \"f64\" or \"f32\", got \"f16\")",
-      (message(pg.load, SEEDS .. "npy/f8", {dtype = "f16"}):gsub("#3", "#2")))
+      message(pg.load, SEEDS .. "npy/f8", {dtype = "f16"}))
   end)
   it("refuses an integer that would be rounded, unless told to", function()
     local bytes = contents(SEEDS .. "npy/v3_u8"):gsub("\0\0\0\0\0\0\32\0", "\1\0\0\0\0\0\32\0")

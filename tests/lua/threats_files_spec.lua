@@ -206,6 +206,7 @@ describe("pickle", function()
     end
     local good = "(K\1K\1\x85" .. f8 .. "\x89" .. EIGHT .. "tb"
     pickle("\x80\2" .. NEW .. good .. good .. ".") -- BUILD twice
+    pickle("\x80\2" .. NEW:gsub("ndarray", "dtype") .. good .. ".") -- of something else
     pickle("\x80\2" .. NEW .. ".") -- and not at all
     pickle(array("K\1K\1\x85" .. f8 .. "(K\3U\1<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89" .. EIGHT))
     pickle("\x80\2cnumpy.core.multiarray\n_reconstruct\ncnumpy\nmatrix\nK\0\x85U\1b\x87R.")
