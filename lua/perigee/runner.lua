@@ -371,7 +371,7 @@ function runner.main(...)
   local slots = math.min(opts.jobs or system.cores(), #jobs)
   local threads = math.max(1, math.min(opts.threads, system.cores() // slots))
   local program = process.program()
-  process.watch(true)
+  process.watch(true) -- until the program ends
   local context = {opts = opts, slots = slots, threads = threads, program = program,
     program_sha256 = system.hash(program), environment = environment(threads)}
   for _, job in ipairs(jobs) do job.key = key_of(job, context) end
@@ -394,7 +394,6 @@ function runner.main(...)
   local done, stop = pcall(run_all, waiting, context, view)
   process.sweep()
   view:close()
-  process.watch(false)
   if not done then error(stop, 0) end
 
   local batch = {jobs = jobs, counts = view.counts, started = manifest.time(started), seconds = system.now() - started,

@@ -42,7 +42,7 @@ static int wake[2] = {-1, -1};
 static volatile sig_atomic_t seen;
 static int last_seen;
 static int unreaped; /* leaders that were started and not waited for yet */
-static struct sigaction before[4];
+static struct sigaction before[4], before_pipe;
 static const int SIGNALS[4] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
 static double now(void)
@@ -70,10 +70,14 @@ void peri_jobs_watch(bool on)
         seen = last_seen = 0;
         for (int i = 0; i < 4; i++)
             sigaction(SIGNALS[i], &action, &before[i]);
+        /* A reader of the progress that goes away must not leave jobs without their watcher. */
+        action.sa_handler = SIG_IGN;
+        sigaction(SIGPIPE, &action, &before_pipe);
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     } else if (!on && wake[0] >= 0) {
         for (int i = 0; i < 4; i++)
             sigaction(SIGNALS[i], &before[i], NULL);
+        sigaction(SIGPIPE, &before_pipe, NULL);
         prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
         close(wake[0]);
         close(wake[1]);

@@ -66,8 +66,8 @@ const char *peri_job_line(const peri_job *job);
 /* Kills what is left of it, closes its files and frees it. NULL is nothing. */
 void peri_job_free(peri_job *job);
 
-/* Takes over SIGINT, SIGTERM and SIGHUP of this process (on) or gives them back; makes this
- * process the parent of its jobs' orphans. One caller at a time. */
+/* Takes over SIGINT, SIGTERM, SIGHUP and SIGPIPE of this process (on) or gives them back; makes
+ * this process the parent of its jobs' orphans. One caller at a time. */
 void peri_jobs_watch(bool on);
 
 /* The signal for which peri_jobs_wait returned -1 last, or 0. */

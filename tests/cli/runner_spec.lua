@@ -294,6 +294,14 @@ describe("bad input", function()
   end)
 end)
 
+it("goes on when nobody reads its progress any more", function()
+  for i = 1, 4 do script("p/job" .. i, "os.execute('sleep 0.2')") end
+  tool.sh(("cd %s && { %s run -j 1 --out pipe p; echo $? >status; } | head -n 1; %s"):format(folder, program,
+    "until [ -s status ]; do sleep 0.05; done"))
+  assert.equal("0\n", tool.read(folder .. "/status"))
+  assert.equal(4, #json("pipe/summary.json").jobs)
+end)
+
 it("takes less than 10 s for 500 trivial jobs", function()
   for i = 1, 500 do script(("many/job%03d"):format(i), "return") end
   local status, out = batch("-j 2 --out many.out many")
