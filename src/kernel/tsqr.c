@@ -8,6 +8,8 @@
  */
 #include "kernel/tsqr.h"
 
+#include <cblas.h>
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -19,7 +21,9 @@ enum {
     TILE = PANEL * PANEL,
     SLOTS = 8,                 /* blocks in work at once */
     BLOCK_DOUBLES = 96 * 1024, /* of a block, if that is not too few rows */
-    BLOCK_RATIO = 8            /* rows of a block are at least this many times n */
+    BLOCK_RATIO = 8,           /* rows of a block are at least this many times n */
+    WIDE = 160,                /* columns from which panels are gathered for gemm, */
+    GATHER = 64                /* so many columns at a time */
 };
 
 typedef double lanes __attribute__((vector_size(64)));
@@ -63,17 +67,17 @@ INLINE lanes spread(double x)
 
 /* ---- one panel ---------------------------------------------------------------------------- */
 
-/* T of the compact WY form from the 8 x 8 Gram matrix of V. */
-static void form_t(const double gram[TILE], const double tau[PANEL], double t[TILE])
+/* T of the compact WY form from the Gram matrix of V, both (k,k). */
+static void form_t(size_t k, const double *gram, const double *tau, double *t)
 {
-    memset(t, 0, TILE * sizeof *t);
-    for (int j = 0; j < PANEL; j++) {
-        t[j * PANEL + j] = tau[j];
-        for (int i = 0; i < j; i++) {
+    memset(t, 0, k * k * sizeof *t);
+    for (size_t j = 0; j < k; j++) {
+        t[j * k + j] = tau[j];
+        for (size_t i = 0; i < j; i++) {
             double sum = 0;
-            for (int l = i; l < j; l++)
-                sum += t[i * PANEL + l] * gram[l * PANEL + j];
-            t[i * PANEL + j] = -tau[j] * sum;
+            for (size_t l = i; l < j; l++)
+                sum += t[i * k + l] * gram[l * k + j];
+            t[i * k + j] = -tau[j] * sum;
         }
     }
 }
@@ -236,65 +240,113 @@ INLINE void factor_panel(size_t m, double *a, size_t ld, double r[TILE], double 
         for (size_t k = j; k < PANEL; k++)
             a[j * ld + k] = j == k;
     project(m, a, a, ld, gram, 1, fused);
-    form_t(gram, tau, t);
+    form_t(PANEL, gram, tau, t);
 }
 
-/* Factors a block (m,ld), carrying its columns from np on. top (n,ld) receives R and the first n
+/* A block (m,ld) at `a`, with columns to carry from np on. top (n,ld) receives R and the first n
  * rows of the carried columns; t has a tile for each panel. */
-INLINE void factor_block(size_t m, size_t n, size_t np, size_t ld, double *a, double *top,
-                         double *t, const bool fused)
+typedef struct {
+    size_t m, n, np, ld;
+    double *a, *top, *t;
+} block;
+
+/* Factors the panels of columns first..last-1 and applies them to the columns up to `stop`. */
+INLINE void factor_panels(const block *b, size_t first, size_t last, size_t stop, const bool fused)
 {
-    memset(top, 0, n * ld * sizeof *top);
-    for (size_t j = 0; j < np; j += PANEL, t += TILE) {
-        double r[TILE];
-        const size_t rows = m > j ? m - j : 0, kept = min_size(n - j, PANEL);
-        double *v = a + j * ld + j;
-        if (rows == 0)
-            break;
+    const size_t ld = b->ld;
+    for (size_t j = first; j < last && j < b->m; j += PANEL) {
+        double r[TILE], *t = b->t + j / PANEL * TILE, *v = b->a + j * ld + j;
+        const size_t rows = b->m - j, kept = min_size(min_size(b->n - j, PANEL), rows);
         factor_panel(rows, v, ld, r, t, fused);
-        for (size_t i = 0; i < min_size(kept, rows); i++)
-            memcpy(top + (j + i) * ld + j, r + i * PANEL, PANEL * sizeof *r);
-        for (size_t k = j + PANEL; k < ld;) {
-            const size_t groups = k + PANEL < ld ? 2 : 1;
-            double *c = a + j * ld + k;
+        for (size_t i = 0; i < kept; i++)
+            memcpy(b->top + (j + i) * ld + j, r + i * PANEL, PANEL * sizeof *r);
+        for (size_t k = j + PANEL; k < stop;) {
+            const size_t groups = k + PANEL < stop ? 2 : 1;
+            double *c = b->a + j * ld + k;
             if (groups == 2)
                 eliminate(rows, v, t, c, ld, 2, fused);
             else
                 eliminate(rows, v, t, c, ld, 1, fused);
-            for (size_t i = 0; i < min_size(kept, rows); i++)
-                memcpy(top + (j + i) * ld + k, c + i * ld, groups * PANEL * sizeof *c);
+            for (size_t i = 0; i < kept; i++)
+                memcpy(b->top + (j + i) * ld + k, c + i * ld, groups * PANEL * sizeof *c);
             k += groups * PANEL;
         }
     }
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f"))) static void
-factor_block_512(size_t m, size_t n, size_t np, size_t ld, double *a, double *top, double *t)
+__attribute__((target("avx512f"))) static void factor_panels_512(const block *b, size_t first,
+                                                                 size_t last, size_t stop)
 {
-    factor_block(m, n, np, ld, a, top, t, true);
+    factor_panels(b, first, last, stop, true);
 }
 
-__attribute__((target("avx2,fma"))) static void
-factor_block_256(size_t m, size_t n, size_t np, size_t ld, double *a, double *top, double *t)
+__attribute__((target("avx2,fma"))) static void factor_panels_256(const block *b, size_t first,
+                                                                  size_t last, size_t stop)
 {
-    factor_block(m, n, np, ld, a, top, t, true);
+    factor_panels(b, first, last, stop, true);
 }
 #endif
 
-static void factor_block_any(size_t m, size_t n, size_t np, size_t ld, double *a, double *top,
-                             double *t)
+static void factor_panels_any(const block *b, size_t first, size_t last, size_t stop)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f"))
-        factor_block_512(m, n, np, ld, a, top, t);
-    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        factor_block_256(m, n, np, ld, a, top, t);
-    else
-        factor_block(m, n, np, ld, a, top, t, false);
-#else
-    factor_block(m, n, np, ld, a, top, t, false);
+    if (__builtin_cpu_supports("avx512f")) {
+        factor_panels_512(b, first, last, stop);
+        return;
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        factor_panels_256(b, first, last, stop);
+        return;
+    }
 #endif
+    factor_panels(b, first, last, stop, false);
+}
+
+static size_t scratch_doubles(size_t np, size_t ld)
+{
+    return np >= WIDE ? GATHER * ld + 2 * GATHER * GATHER : 0;
+}
+
+/* Applies the panels of columns first..last-1, as one, to all columns from `last` on. */
+static void eliminate_rest(const block *b, size_t first, size_t last, double *scratch)
+{
+    const size_t ld = b->ld, k = last - first, rest = ld - last;
+    if (b->m <= first || rest == 0)
+        return;
+    const size_t rows = b->m - first;
+    double *v = b->a + first * ld + first, *c = b->a + first * ld + last;
+    double *w = scratch, *gram = w + GATHER * ld, *t = gram + GATHER * GATHER, tau[GATHER];
+    for (size_t i = 0; i < k; i++) {
+        tau[i] = b->t[(first + i) / PANEL * TILE + i % PANEL * (PANEL + 1)];
+        /* R lies here, which top holds too; V is 0 */
+        const size_t from = (i / PANEL + 1) * PANEL;
+        if (i < rows && from < k)
+            memset(v + i * ld + from, 0, (k - from) * sizeof *v);
+    }
+    const int ki = (int)k, mi = (int)rows, ci = (int)rest, li = (int)ld;
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, ki, ki, mi, 1, v, li, v, li, 0, gram, ki);
+    form_t(k, gram, tau, t);
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, ki, ci, mi, 1, v, li, c, li, 0, w, ci);
+    cblas_dtrmm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, ki, ci, 1, t, ki, w,
+                ci);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, mi, ci, ki, -1, v, li, w, ci, 1, c, li);
+    for (size_t i = 0; i < min_size(min_size(b->n - first, k), rows); i++)
+        memcpy(b->top + (first + i) * ld + last, c + i * ld, rest * sizeof *c);
+}
+
+static void factor_block(const block *b, double *scratch)
+{
+    memset(b->top, 0, b->n * b->ld * sizeof *b->top);
+    if (b->np < WIDE) {
+        factor_panels_any(b, 0, b->np, b->ld);
+        return;
+    }
+    for (size_t first = 0; first < b->np; first += GATHER) {
+        const size_t last = min_size(first + GATHER, b->np);
+        factor_panels_any(b, first, last, last);
+        eliminate_rest(b, first, last, scratch);
+    }
 }
 
 /* ---- the tree ----------------------------------------------------------------------------- */
@@ -348,6 +400,7 @@ static size_t lay_out(peri_tsqr *f, char *work)
         m = nblocks * f->n;
     }
     TAKE(f->r, f->n * f->ld);
+    TAKE(f->scratch, SLOTS * scratch_doubles(f->np, f->ld));
 #undef TAKE
     return overflow ? SIZE_MAX : bytes;
 }
@@ -371,7 +424,7 @@ static size_t colmax_bytes(const peri_tsqr *f)
 
 size_t peri_tsqr_work(size_t m, size_t n, size_t p, bool store)
 {
-    if (n > SIZE_MAX / 1024 || p > SIZE_MAX / 1024)
+    if (n > INT_MAX / 2 || p > INT_MAX / 2)
         return SIZE_MAX;
     peri_tsqr f = describe(m, n, p, store);
     size_t bytes = lay_out(&f, NULL);
@@ -480,7 +533,8 @@ static void run_block(void *context, size_t slot)
         if (w->bad[slot])
             return;
     }
-    factor_block_any(end - start, f->n, f->np, f->ld, a, w->top + b * f->n * f->ld, t);
+    const block part = {end - start, f->n, f->np, f->ld, a, w->top + b * f->n * f->ld, t};
+    factor_block(&part, f->scratch + slot * scratch_doubles(f->np, f->ld));
 }
 
 static peri_status find_bad(const peri_tsqr *f, const wave *w, peri_facts *facts)

@@ -11,7 +11,8 @@
  * factorizations", 2012, section 3; Schreiber and Van Loan, "A storage-efficient WY representation
  * for products of Householder transformations", 1989.
  *
- * The cut into blocks depends on m and n alone; blocks run on the pool.
+ * Where n is large the panels of 64 columns are applied to the rest together, by gemm. The cut into
+ * blocks depends on m and n alone; blocks run on the pool.
  */
 #ifndef PERIGEE_KERNEL_TSQR_H
 #define PERIGEE_KERNEL_TSQR_H
@@ -28,7 +29,8 @@ typedef struct {
     size_t m, n, p;
     size_t np, ld; /* n padded to whole panels; a row of a block: np + p padded */
     double *r;     /* (n,ld): R in columns 0..n-1, the first n rows of Q^T B from column np */
-    bool stored;   /* V and T of the rows were kept: Q can be applied */
+    double *scratch;
+    bool stored; /* V and T of the rows were kept: Q can be applied */
     int nlevels;
     struct {
         size_t m, nblocks;
