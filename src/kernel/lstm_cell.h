@@ -290,15 +290,12 @@ INLINE void NAME(backward_panel)(const cell_backward *b, size_t j, size_t wide)
         s.B = weights + k * wide * LANES;
         const REAL *next = s.B + s.K * s.ldb;
         if (k + s.K == depth && b->reverse)
-            next = j == 0 ? weights : weights - 4 * W * 4 * LANES;
+            next = j < 4 * LANES ? weights : weights - 4 * W * 4 * LANES;
         NAME(run_rows)(s, b->B, wide, next);
     }
-    const size_t step = wide * LANES;
-    NAME(differentiate)
-    (b, j, wide,
-     b->reverse     ? (j < step ? j : j - step)
-     : j + step < W ? j + step
-                    : j);
+    const size_t step = wide * LANES, left = j < step ? j : j - step;
+    const size_t right = j + step < W ? j + step : j;
+    NAME(differentiate)(b, j, wide, b->reverse ? left : right);
 }
 
 /* dh = dH_t + dG_(t+1) W_hh, then the gates' gradients at t. */
