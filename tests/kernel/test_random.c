@@ -3,6 +3,7 @@
  * The streams against NumPy's: numbers in tests/golden/numpy_random.txt (made by the program beside
  * it), and NumPy's own test sets where ../shared/data has them.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -270,6 +271,15 @@ static void test_normals(void **state)
     rng = pcg("7"); /* long enough to meet the tail and every rejection */
     peri_random_normals(&rng, N, got);
     same("pcg.normal.long", got + N - 5, 5, 0);
+    double sums[3] = {0}, want[64];
+    for (int i = 0; i < N; i++) {
+        sums[0] += got[i];
+        sums[1] += got[i] * got[i];
+        sums[2] = fmax(sums[2], fabs(got[i]));
+    }
+    assert_int_equal(golden("pcg.normal.sum", want), 3);
+    assert_true(fabs(sums[0] - want[0]) < 1e-8 && fabs(sums[1] - want[1]) < 1e-6);
+    assert_true(sums[2] == want[2]); /* from the tail */
     rng = pcg("9");
     peri_random_normals(&rng, 1001, got);
     peri_random_uniforms(&rng, 3, got);
