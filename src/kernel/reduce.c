@@ -477,7 +477,8 @@ static peri_status for_each(const plan *p, const char *data, const peri_view *ou
     for (;;) {
         for (size_t j = 0; j < strips; j += STRIP) {
             const size_t w = strips - j < STRIP ? strips - j : STRIP;
-            const char *base = data + (in_offset + (ptrdiff_t)j) * (ptrdiff_t)p->width;
+            const ptrdiff_t offset = (in_offset + (ptrdiff_t)j) * (ptrdiff_t)p->width;
+            const char *base = p->n > 0 ? data + offset : data; /* which may be NULL */
             compute(p, how, base, w, result, &work);
             store(out, out_offset + (ptrdiff_t)j * strip_out, strip_out, w, result);
             since += w * (p->n + 1);

@@ -74,7 +74,7 @@ static void lay_out(field *f, int dtype, int ndim, const size_t *shape, bool rep
         f->stride[axis] = step;
         step *= (ptrdiff_t)(shape[axis] > 0 ? shape[axis] : 1);
         if (spread && below(4) == 0) {
-            start += f->stride[axis] * ((ptrdiff_t)shape[axis] - 1);
+            start += shape[axis] > 0 ? f->stride[axis] * ((ptrdiff_t)shape[axis] - 1) : 0;
             f->stride[axis] = -f->stride[axis];
         } else if (repeats && below(3) == 0) {
             f->stride[axis] = 0;
@@ -275,7 +275,7 @@ static void views(void **state)
                 const int ndim = (int)below(6);
                 size_t size = 1;
                 for (int axis = 0; axis < ndim; axis++) {
-                    shape[axis] = extents[below(below(10) == 0 ? 8 : 7) + (below(9) != 0)];
+                    shape[axis] = extents[below(7) + (below(9) != 0)];
                     if (shape[axis] == 0 && below(3) != 0)
                         shape[axis] = 2;
                     if (axis == ndim - 1 && size < 20 && below(2) == 0)

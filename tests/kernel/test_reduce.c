@@ -168,7 +168,7 @@ static void lay_out(int ndim, const size_t *shape, int how, ptrdiff_t *stride, p
             step *= 2;
         step *= (ptrdiff_t)(shape[axis] ? shape[axis] : 1);
         if (how == 3) {
-            *start += stride[axis] * ((ptrdiff_t)shape[axis] - 1);
+            *start += shape[axis] ? stride[axis] * ((ptrdiff_t)shape[axis] - 1) : 0;
             stride[axis] = -stride[axis];
         }
     }
