@@ -24,6 +24,12 @@ static bool corner(peri_canvas *c, double x, double y)
     return true;
 }
 
+/* Ends that lie very far away leave little of the digits of a cut; the box bounds what is lost. */
+static double between(double v, double lo, double length)
+{
+    return fmax(lo, fmin(lo + length, v));
+}
+
 /* Liang and Barsky: cuts the segment to the box; false when nothing is left. */
 static bool cut(const peri_rectangle *box, double *x0, double *y0, double *x1, double *y1)
 {
@@ -45,12 +51,12 @@ static bool cut(const peri_rectangle *box, double *x0, double *y0, double *x1, d
         return false;
     const double sx = *x0, sy = *y0;
     if (t1 < 1) {
-        *x1 = sx + t1 * dx;
-        *y1 = sy + t1 * dy;
+        *x1 = between(sx + t1 * dx, box->x, box->w);
+        *y1 = between(sy + t1 * dy, box->y, box->h);
     }
     if (t0 > 0) {
-        *x0 = sx + t0 * dx;
-        *y0 = sy + t0 * dy;
+        *x0 = between(sx + t0 * dx, box->x, box->w);
+        *y0 = between(sy + t0 * dy, box->y, box->h);
     }
     return true;
 }
@@ -268,8 +274,10 @@ peri_canvas_status peri_canvas_polyline(peri_canvas *c, const double *x, const d
     c->ncorners = 0;
     c->cairo->cairo_new_path(c->to);
     for (size_t i = 0; i < n; i++) {
-        const double u = peri_map_x(map, x[i]), v = peri_map_y(map, y[i]);
-        if (!(isfinite(u) && isfinite(v) ? take(c, &run, u, v) : end_run(c, &run)))
+        const double far = 1e15, u = peri_map_x(map, x[i]), v = peri_map_y(map, y[i]);
+        if (!(isfinite(u) && isfinite(v)
+                  ? take(c, &run, fmax(-far, fmin(far, u)), fmax(-far, fmin(far, v)))
+                  : end_run(c, &run)))
             return PERI_CANVAS_NO_MEMORY;
         if (peri_canvas_is_stopped(c, i))
             return PERI_CANVAS_INTERRUPTED;

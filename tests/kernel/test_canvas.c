@@ -206,6 +206,24 @@ static void test_far_and_infinite_points_leave_the_rest_right(void **state)
     free(rgb);
 }
 
+/* Each segment is cut to the canvas, or its dashes would never end. */
+static void test_dashes_of_a_line_from_very_far(void **state)
+{
+    (void)state;
+    static const double far[] = {-1.7e308, 1e300, 3, -1e12, 1.7e308, 2e9, -1e300};
+    double x[700], y[700];
+    for (int i = 0; i < 700; i++) {
+        x[i] = far[i % 7];
+        y[i] = far[(i + i / 7) % 7]; /* NOLINT: whole rounds */
+    }
+    for (peri_canvas_kind kind = PERI_CANVAS_PIXELS; kind <= PERI_CANVAS_PDF; kind++) {
+        peri_canvas *c = canvas_of(kind, 100, 80);
+        peri_canvas_pen(c, 2, (double[]){1, 1}, 2);
+        assert_int_equal(peri_canvas_polyline(c, x, y, 700, &pixels_map), PERI_CANVAS_OK);
+        peri_canvas_close(c);
+    }
+}
+
 static void test_a_dense_line_shows_what_the_exact_one_shows(void **state)
 {
     (void)state;
@@ -541,6 +559,7 @@ int main(void)
         cmocka_unit_test(test_nan_breaks_a_line_and_one_point_is_a_dot),
         cmocka_unit_test(test_a_band_breaks_at_nan_and_keeps_its_spikes),
         cmocka_unit_test(test_far_and_infinite_points_leave_the_rest_right),
+        cmocka_unit_test(test_dashes_of_a_line_from_very_far),
         cmocka_unit_test(test_a_dense_line_shows_what_the_exact_one_shows),
         cmocka_unit_test(test_dashes_of_a_dense_line_are_those_of_a_thin_one),
         cmocka_unit_test(test_stamped_marks_look_like_drawn_ones),
