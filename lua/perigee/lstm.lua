@@ -396,6 +396,9 @@ end
 function methods:fit(x, y, opts)
   local o = args.options("fit", 3, opts, {epochs = 100, batch = args.any, optimizer = args.any, rng = args.any,
     lengths = args.any, clip_norm = args.any, progress = args.any, on_epoch = args.any})
+  if o.progress ~= nil and type(o.progress) ~= "boolean" then
+    fail("fit", 3, "progress: expected a boolean, got " .. got(o.progress))
+  end
   local epochs = args.integer("fit", 3, "epochs", o.epochs, 0)
   local xs, ys, lengths = check_data("fit", self, x, y, o.lengths)
   local n = xs.shape[1]
