@@ -120,6 +120,7 @@ check:
 	@$(MAKE) --no-print-directory -s $(ASAN) build-tests
 	@echo "check: the tests under ASan and UBSan"
 	@B=$B/asan SANITIZED=1 tests/run.sh
+	@$(MAKE) --no-print-directory fuzz SECONDS=3
 
 bench: all
 	@B=$B tests/bench/run.sh
@@ -128,12 +129,15 @@ bench: all
 # tests/fuzz/seeds, from where tests/kernel/test_faults.c reads it ever after.
 SECONDS := 60
 fuzzers := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzzed  := $(patsubst %.c,$B/fuzz/obj/%.o,$(wildcard src/format/*.c) vendor/stb.c)
+FUZZ    := clang -g -O1 -std=c11 -D_GNU_SOURCE -Isrc $(PACK) -w -MMD -MP -fno-sanitize-recover=undefined
 
-$B/fuzz/%: tests/fuzz/%.c tests/fuzz/drive.h $(wildcard src/format/*.[ch]) vendor/stb.c
+$B/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	clang -g -O1 -std=c11 -D_GNU_SOURCE -Isrc $(PACK) -w \
-	    -fsanitize=address,undefined,fuzzer -fno-sanitize-recover=undefined \
-	    -o $@ $< $(wildcard src/format/*.c) vendor/stb.c $(SYSTEM)
+	$(FUZZ) -fsanitize=address,undefined,fuzzer-no-link -c $< -o $@
+
+$B/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(fuzzed)
+	$(FUZZ) -fsanitize=address,undefined,fuzzer -o $@ $< $(fuzzed) $(SYSTEM)
 
 fuzz:
 	@vendor/install.sh check
@@ -192,6 +196,7 @@ install: all
 help:
 	@sed -n 's/^#   make/make/p' Makefile
 	@echo "make check      the tests under sanitizers, layers, lint"
+	@echo "make fuzz       every reader over mutated files; SECONDS=60 for each"
 	@echo "make bench      side by side with NumPy, scikit-learn and PyTorch where they are installed"
 	@echo "make install    PREFIX=$(PREFIX) DESTDIR="
 	@echo "make clean      takes build and out away"
@@ -199,4 +204,4 @@ help:
 clean:
 	rm -rf $B out
 
--include $(shell find $B/obj $B/test -name '*.d' 2>/dev/null)
+-include $(shell find $B/obj $B/test $B/fuzz -name '*.d' 2>/dev/null)

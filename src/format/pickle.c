@@ -657,7 +657,7 @@ static peri_io take_bytes(peri_pickle *p, uint64_t n, bool text, event *e, bool 
         if (status != PERI_IO_OK || *made)
             return status;
     }
-    const unsigned char *bytes = NULL;
+    const unsigned char *bytes = (const unsigned char *)"";
     if (length <= SHORT) {
         status = peri_source_need(p->source, length, &bytes, fault);
         if (status != PERI_IO_OK)
