@@ -33,10 +33,10 @@ describe("experiments/problem1_cpt.lua", function()
     assert.is_true(math.abs(metrics["entropy, nats a pixel"] - math.log(26) / 25) < 1e-15)
     assert.equal(67108862, metrics["entries of dense tables"])
     assert.is_true(math.abs(metrics["smallest probability"] - 1 / 26) < 1e-17)
-    -- Ink is black on white, 10 in a row: 10 * 5 + 9 pixels, scaled.
+    -- Ink is black on white, 10 in a row with a line between and around: 10 * 5 + 11 pixels, scaled.
     local picture = pg.load(dir .. "/samples.png")
-    assert.equal(59 * 8, picture.shape[1])
-    assert.equal(59 * 8, picture.shape[2])
+    assert.equal(61 * 8, picture.shape[1])
+    assert.equal(61 * 8, picture.shape[2])
     assert.equal(0, picture:min())
     assert.equal(255, picture:max())
     assert.is_true(picture:mean() > 128)
