@@ -148,6 +148,12 @@ DEFINE_SUM(sum_f32_512, __attribute__((target("avx512f"))), float, int32_t, INT3
 
 static double magnitudes(int dtype, size_t n, const void *x)
 {
+    if (n < 16) {
+        double sum = 0;
+        for (size_t i = 0; i < n; i++)
+            sum += fabs(get(dtype, x, i));
+        return sum;
+    }
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f"))
         return dtype == PERI_F32 ? sum_f32_512(n, x) : sum_f64_512(n, x);
@@ -838,7 +844,7 @@ double peri_linalg_norm(int dtype, size_t m, size_t n, const void *A, peri_norm 
         double sum[WIDTH] = {0};
         const size_t sums = rows ? 1 : min_size(n - i, WIDTH);
         if (rows && dtype == PERI_F64)
-            sum[0] = cblas_dasum((int)n, (const double *)A + i * n, 1);
+            sum[0] = magnitudes(dtype, n, (const double *)A + i * n);
         else if (rows)
             for (size_t j = 0; j < n; j++)
                 sum[0] += fabs(get(dtype, A, i * n + j));

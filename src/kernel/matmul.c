@@ -376,6 +376,8 @@ typedef struct {
     size_t extent[PERI_MAX_NDIM];
     ptrdiff_t stride[3][PERI_MAX_NDIM]; /* of a, b, c; 0 along a broadcast axis */
     bool tiny, copy_a, copy_b, copy_c;
+    bool direct; /* each product is one call of gemm, with this: */
+    operand ao, bo;
 } plan;
 
 static void set_leading(plan *p, int which, const peri_view *v, int nmatrix)
@@ -446,6 +448,13 @@ static void make_plan(plan *p, const peri_view *a, const peri_view *b, const per
         p->copy_a = needs_copy(&p->a, p->c.dtype);
         p->copy_c = needs_copy(&p->c, p->c.dtype);
     }
+    p->direct = p->nbatch > 0 && !p->tiny && !p->copy_a && !p->copy_b && !p->copy_c &&
+                p->c.rows > 1 && p->c.cols > 1 && p->a.cols > 1 && p->c.rows <= EDGE &&
+                p->c.cols <= EDGE && p->a.cols <= EDGE && rows_are_lines(&p->c) &&
+                !(a->data == b->data && p->a.rs == p->b.cs && p->a.cs == p->b.rs);
+    p->ao = as_operand(&p->a);
+    p->bo = as_operand(&p->b);
+    p->direct = p->direct && p->ao.ld <= INT_MAX && p->bo.ld <= INT_MAX && p->c.rs <= INT_MAX;
 }
 
 static size_t room(const matrix *a, int dtype, bool wanted)
@@ -525,6 +534,19 @@ static peri_status multiply(const plan *p, matrix a, matrix b, matrix c, char *w
         return stopped(w, TINY * 8) ? PERI_ERR_INTERRUPTED : PERI_OK;
     }
     const int dtype = c.dtype;
+    if (p->direct) {
+        const int m = (int)c.rows, n = (int)c.cols, k = (int)a.cols;
+        const int lda = (int)p->ao.ld, ldb = (int)p->bo.ld, ldc = (int)c.rs;
+        if (dtype == PERI_F32)
+            cblas_sgemm(CblasRowMajor, p->ao.trans, p->bo.trans, m, n, k, 1,
+                        (const float *)(void *)a.data, lda, (const float *)(void *)b.data, ldb, 0,
+                        (float *)(void *)c.data, ldc);
+        else
+            cblas_dgemm(CblasRowMajor, p->ao.trans, p->bo.trans, m, n, k, 1,
+                        (const double *)(void *)a.data, lda, (const double *)(void *)b.data, ldb, 0,
+                        (double *)(void *)c.data, ldc);
+        return stopped(w, c.rows * c.cols * a.cols) ? PERI_ERR_INTERRUPTED : PERI_OK;
+    }
     if (p->copy_a) {
         char *to = work;
         work += room(&a, dtype, true);
@@ -588,16 +610,14 @@ peri_status peri_matmul(const peri_view *a, const peri_view *b, const peri_view 
         return PERI_OK;
     }
     watch w = {stop, 0, BLOCK / 2};
-    const size_t es_a = peri_dtype_size(a->dtype), es_b = peri_dtype_size(b->dtype);
-    const size_t es_c = peri_dtype_size(c->dtype);
+    matrix m[3] = {p.a, p.b, p.c};
+    ptrdiff_t step[3][PERI_MAX_NDIM]; /* in bytes */
+    for (int which = 0; which < 3; which++)
+        for (int axis = 0; axis < p.nbatch; axis++)
+            step[which][axis] = p.stride[which][axis] * (ptrdiff_t)peri_dtype_size(m[which].dtype);
     const char *last[2] = {NULL, NULL};
     size_t at[PERI_MAX_NDIM] = {0};
     for (;;) {
-        matrix m[3] = {p.a, p.b, p.c};
-        const size_t es[3] = {es_a, es_b, es_c};
-        for (int which = 0; which < 3; which++)
-            for (int axis = 0; axis < p.nbatch; axis++)
-                m[which].data += (ptrdiff_t)at[axis] * p.stride[which][axis] * (ptrdiff_t)es[which];
         const bool kept[2] = {last[0] == m[0].data, last[1] == m[1].data};
         last[0] = m[0].data;
         last[1] = m[1].data;
@@ -605,8 +625,15 @@ peri_status peri_matmul(const peri_view *a, const peri_view *b, const peri_view 
         if (status != PERI_OK)
             return status;
         int axis = p.nbatch - 1;
-        while (axis >= 0 && ++at[axis] == p.extent[axis])
-            at[axis--] = 0;
+        for (; axis >= 0; axis--) {
+            const bool more = ++at[axis] < p.extent[axis];
+            for (int which = 0; which < 3; which++)
+                m[which].data +=
+                    more ? step[which][axis] : -(ptrdiff_t)(at[axis] - 1) * step[which][axis];
+            if (more)
+                break;
+            at[axis] = 0;
+        }
         if (axis < 0)
             return PERI_OK;
     }
