@@ -351,7 +351,8 @@ static void reduce_some(const plan *p, kind k, const char *base, size_t w, const
     if (p->strip)
         reduce_strip(p, k, base, w, c, result, work);
     else
-        result[0] = reduce_one(p, k, base, c[0]);
+        for (size_t j = 0; j < w; j++) /* w is 1 */
+            result[j] = reduce_one(p, k, base, c[j]);
 }
 
 static const double zeros[STRIP];

@@ -289,8 +289,7 @@ OWN(sigmoid)
 OWN(softplus)
 OWN(log_sigmoid)
 OWN(logit)
-MAP_E64(sqrt_own64, sqrt8)
-MAP_E32(sqrt_own32, _mm512_sqrt_ps)
+OWN(sqrt)
 
 /* glibc's erff comes to 4 ulp. */
 static PERI_AVX512 inline __m512 erf16(__m512 x)

@@ -256,6 +256,21 @@ static inline __m512 signed16(__m512 magnitude, __m512 sign)
                                                          _mm512_castps_si512(magnitude), 0xca));
 }
 
+static inline __m512 sqrt16(__m512 x)
+{
+    const __m512i high = _mm512_srli_epi32(_mm512_castps_si512(x), 23);
+    const __mmask16 far = _mm512_cmpge_epu32_mask(_mm512_sub_epi32(high, _mm512_set1_epi32(40)),
+                                                  _mm512_set1_epi32(200));
+    if (far != 0)
+        return _mm512_sqrt_ps(x);
+    const __m512 y = _mm512_rsqrt14_ps(x);
+    __m512 g = _mm512_mul_ps(x, y), h = _mm512_mul_ps(F(0.5f), y);
+    const __m512 r = FNMA(h, g, F(0.5f));
+    g = FMA(g, r, g);
+    h = FMA(h, r, h);
+    return FMA(FNMA(g, g, x), h, g);
+}
+
 static inline __m512 exp16(__m512 x)
 {
     const __m512 shift = F(0x1.8p23f);
