@@ -259,7 +259,10 @@ describe("pickle", function()
       assert.matches("asks for " .. module:gsub("%.", "%%.") .. "%." .. name,
         pickle(("\x80\2c%s\n%s\n)\x81."):format(module, name)))
     end
-    assert.equal(126, #pickle("c" .. ("\1"):rep(1000) .. "\nx\n."):match("asks for (.*) %(byte"):sub(1, 0) + 126)
+    -- a name that would fill the screen is cut, and cannot move the cursor
+    local named = pickle("c" .. ("\1"):rep(1000) .. "\nx\n."):match("asks for (.*) %(byte")
+    assert.matches("^\\x01\\x01.*%.%.%.%.x$", named)
+    assert.is_true(#named < 120)
   end)
   it("P15 reads arrays of Python 2", function()
     local a = pg.load("tests/fuzz/seeds/pickle/python2")
