@@ -24,8 +24,12 @@ typedef struct {
     peri_canvas_map map;
 } canvas_box;
 
+/* fault may be NULL for what only runs out of memory or is interrupted. */
 static void raise(lua_State *L, peri_canvas_status status, const peri_canvas_fault *fault)
 {
+    static const peri_canvas_fault none = {.package = ""};
+    if (fault == NULL)
+        fault = &none;
     switch (status) {
     case PERI_CANVAS_OK:
         return;

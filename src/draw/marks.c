@@ -85,8 +85,9 @@ static bool stamps_make(const peri_canvas *c, struct stamps *s, peri_mark mark, 
         cairo_surface_t *surface =
             cairo->cairo_image_surface_create(CAIRO_FORMAT_A8, s->size, s->size);
         cairo_t *to = cairo->cairo_create(surface);
-        const double x = s->size / 2 + (k % STAMP_GRID + 0.5) / STAMP_GRID;
-        const double y = s->size / 2 + (k / STAMP_GRID + 0.5) / STAMP_GRID;
+        const int middle = s->size / 2, row = k / STAMP_GRID;
+        const double x = middle + (k % STAMP_GRID + 0.5) / STAMP_GRID;
+        const double y = middle + (row + 0.5) / STAMP_GRID;
         cairo->cairo_set_source_rgba(to, 0, 0, 0, 1);
         draw_mark(cairo, to, mark, x, y, radius);
         cairo->cairo_surface_flush(surface);

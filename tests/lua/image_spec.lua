@@ -160,9 +160,32 @@ describe("pg.image.show", function()
     assert.is_true(chunks >= 3)
   end)
 
+  it("saves where the terminal shows nothing, and says where", function()
+    local program = os.getenv("PERIGEE")
+    if not program then return pending("PERIGEE is not set") end
+    local path = os.tmpname() .. ".png"
+    local pipe <close> = assert(io.popen(("%s -e \"local pg = require 'perigee' "):format(program)
+      .. ("pg.image.show(pg.full({3, 4}, 200), {path = '%s'})\""):format(path)))
+    assert.equal("saved to " .. path .. "\n", pipe:read("a"))
+    local back = pg.image.read(path)
+    assert.equal("(3, 4)", tostring(back.shape))
+    assert.equal(200, back(3, 4))
+    os.remove(path)
+  end)
+
   it("says what is wrong", function()
     assert.matches("a: expected h x w or h x w x 3, got shape %(4,%)", message(pg.image.show, pg.zeros(4)))
     assert.matches('mode: expected one of "auto", "kitty", "blocks", "file", got "sixel"',
       message(pg.image.show, pg.zeros(4, 4), {mode = "sixel"}))
+  end)
+end)
+
+describe("pg.image.read", function()
+  it("refuses what is no image", function()
+    local path = os.tmpname() .. ".npy"
+    pg.save(path, pg.zeros(4))
+    assert.matches(": not an image; it holds array %(4,%) f64", message(pg.image.read, path))
+    os.remove(path)
+    assert.matches("/nowhere.png: .*No such file or directory", message(pg.image.read, "/nowhere.png"))
   end)
 end)
