@@ -73,8 +73,8 @@ local function headline(job)
 end
 
 local function job_table(batch)
-  local out = {'<div class="wide"><table class="jobs"><thead><tr><th>job</th><th>state</th><th>time</th><th>memory</th><th>metrics',
-    "</th></tr></thead><tbody>\n"}
+  local out = {'<div class="wide"><table class="jobs"><thead><tr>',
+    "<th>job</th><th>state</th><th>time</th><th>memory</th><th>metrics</th></tr></thead><tbody>\n"}
   for i, job in ipairs(batch.jobs) do
     out[#out + 1] = ('<tr data-text="%s"><td><a href="#job-%d">%s</a></td><td>%s</td><td class="n">%s</td>'):format(
       search_text(job), i, escape(job.name), state_of(job), duration(job.seconds))
