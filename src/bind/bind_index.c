@@ -503,8 +503,8 @@ static bool reshaped_strides(const peri_array *a, int ndim, const size_t *shape,
         }
         return true;
     }
-    size_t old_shape[PERI_MAX_NDIM];
-    ptrdiff_t old_stride[PERI_MAX_NDIM];
+    size_t old_shape[PERI_MAX_NDIM] = {0};
+    ptrdiff_t old_stride[PERI_MAX_NDIM] = {0};
     int old_ndim = 0;
     for (int axis = 0; axis < a->ndim; axis++)
         if (a->shape[axis] != 1) {
@@ -545,7 +545,7 @@ static bool reshaped_strides(const peri_array *a, int ndim, const size_t *shape,
 static int reshape(lua_State *L)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
-    size_t shape[PERI_MAX_NDIM], known = 1;
+    size_t shape[PERI_MAX_NDIM] = {0}, known = 1;
     const bool table = lua_type(L, 2) == LUA_TTABLE;
     const lua_Integer ndim = table ? (lua_Integer)lua_rawlen(L, 2) : lua_gettop(L) - 1;
     if (ndim > PERI_MAX_NDIM)

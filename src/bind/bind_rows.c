@@ -88,10 +88,11 @@ static int next_rows(lua_State *L)
     peri_array *a = peri_push_array(L, r->dtype, r->layout.ndim, shape);
     const peri_io status =
         peri_element_read(&r->source, r->layout.element, a->size, r->dtype, true, a->data, &fault);
-    if (status == PERI_IO_INEXACT)
-        peri_error(L, "%s: row %I has %s; %s", r->path,
-                   (LUAI_UACINT)(r->done + fault.index * shape[0] / a->size + 1), fault.detail,
+    if (status == PERI_IO_INEXACT) {
+        const size_t row = r->done + fault.index * shape[0] / a->size + 1;
+        peri_error(L, "%s: row %I has %s; %s", r->path, (LUAI_UACINT)row, fault.detail,
                    fault.reason);
+    }
     peri_check_io(L, r->path, status, &fault);
     r->done += shape[0];
     return 1;
