@@ -324,6 +324,8 @@ static void run_row(peri_ew op, const walk *w, size_t n, int dtype, char *const 
         const operand *o = &w->of[k];
         const ptrdiff_t stride = o->stride[inner];
         if (stride == 0) {
+            /* run_rows sets from[] for every operand, which the analyzer does not follow.
+             * NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
             gather(o, from[k], 0,
                    arity == 2 || n == 1 ? 1
                    : n < BLOCK          ? n
@@ -365,13 +367,13 @@ static peri_status run_rows(peri_ew op, walk *w, int dtype, const peri_stop *sto
     const int inner = w->ndim - 1;
     const size_t n = w->shape[inner];
     size_t index[PERI_MAX_NDIM] = {0}, since = 0;
-    char *from[MAX_OPERANDS] = {NULL};
+    char *from[MAX_OPERANDS];
     for (int k = 0; k < w->count; k++)
         from[k] = w->of[k].data;
     for (;;) {
         for (size_t i = 0; i < n; i += POLL) {
             const size_t count = n - i < POLL ? n - i : POLL;
-            char *part[MAX_OPERANDS] = {NULL};
+            char *part[MAX_OPERANDS];
             for (int k = 0; k < w->count; k++)
                 part[k] = from[k] + (ptrdiff_t)i * w->of[k].stride[inner] *
                                         (ptrdiff_t)peri_dtype_size(w->of[k].dtype);
