@@ -14,8 +14,8 @@
 
 enum {
     TINY = 216,            /* m n k up to which own loops win */
-    EDGE = 1024,           /* edge of a block of gemm */
-    BLOCK = 768 << 20,     /* multiplications a block: 10 to 20 ms on one core */
+    EDGE = 1664,           /* most that the edge of a block of gemm is: 0.1 s on one core */
+    BLOCK = 768 << 20,     /* multiplications of a block with shorter edges */
     VECTOR_BLOCK = 1 << 24 /* the same where memory sets the pace */
 };
 
@@ -255,8 +255,12 @@ static peri_status gemv(int dtype, CBLAS_TRANSPOSE trans, size_t rows, size_t co
 static void choose_block(size_t m, size_t n, size_t k, size_t edge[3])
 {
     const size_t full[3] = {m, n, k};
-    for (int d = 0; d < 3; d++)
-        edge[d] = min_size(full[d], EDGE);
+    for (int d = 0; d < 3; d++) {
+        /* even parts: a narrow rest would cost as much packing as a whole block */
+        const size_t parts = (full[d] + EDGE - 1) / EDGE;
+        const size_t even = parts > 1 ? (full[d] / parts + 16) / 16 * 16 : full[d];
+        edge[d] = min_size(even, full[d]);
+    }
     for (int d = 0; d < 3; d++) {
         const size_t others = edge[(d + 1) % 3] * edge[(d + 2) % 3];
         size_t fits = BLOCK / others / 64 * 64;

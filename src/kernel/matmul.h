@@ -31,7 +31,7 @@ size_t peri_matmul_work(const peri_view *a, const peri_view *b, const peri_view 
 
 /* c = a b. c has the dtype and shape of peri_matmul_shape, any strides that give each element its
  * own place, and no byte in common with a and b. `work` is aligned for double. The stop flag is
- * looked at between blocks of some 10 ms. PERI_ERR_TOO_LARGE: a row stride over INT_MAX. */
+ * looked at between blocks of 10 to 100 ms. PERI_ERR_TOO_LARGE: a row stride over INT_MAX. */
 peri_status peri_matmul(const peri_view *a, const peri_view *b, const peri_view *c, void *work,
                         const peri_stop *stop, peri_facts *facts);
 

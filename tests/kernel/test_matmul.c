@@ -245,7 +245,7 @@ static void what_does_not_fit_is_named(void **state)
 static void blocks_join(void **state)
 {
     (void)state;
-    static const size_t sizes[][3] = {{1100, 1050, 1030}, {40, 30, 700000}, {300000, 9, 30}};
+    static const size_t sizes[][3] = {{1700, 1690, 1680}, {40, 30, 700000}, {300000, 9, 30}};
     for (size_t s = 0; s < 3; s++)
         for (int dtype = 0; dtype < 2; dtype++) {
             const size_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
@@ -271,7 +271,7 @@ static void gram_is_symmetric(void **state)
     (void)state;
     for (int dtype = 0; dtype < 2; dtype++)
         for (int transposed = 0; transposed < 2; transposed++) {
-            const size_t n = 1300, k = 60;
+            const size_t n = 1800, k = 60;
             array *a = make(transposed ? COLUMNS : ROWS, dtype, 2, (size_t[]){n, k});
             array *c = make(ROWS, dtype, 2, (size_t[]){n, n});
             array t = *a;
