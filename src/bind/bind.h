@@ -28,9 +28,9 @@
 /* One a Lua state, kept in its registry. */
 typedef struct peri_state {
     peri_stop stop; /* kernels poll it: pass &peri_getstate(L)->stop */
-    size_t fresh;   /* bytes of arrays allocated since the last full collection */
-    size_t live;    /* bytes the state held after that collection */
-    size_t budget;  /* bytes of arrays from which on there is another */
+    size_t fresh;   /* bytes of arrays allocated since the last collection */
+    size_t live;    /* bytes the state held after the last full collection */
+    size_t budget;  /* by how much more there is another */
     size_t hidden;  /* bytes of arrays that Lua's own pacing has still to be told to forget */
     double since;   /* the thread's processor time when it ended, in seconds */
     size_t limit;   /* memory limit in bytes, 0 for none */

@@ -7,140 +7,23 @@
 #include <string.h>
 
 #include "bind.h"
+#include "blocks.h"
 #include "internal.h"
 #include "perigee.h"
 
 /* ---- memory limit ------------------------------------------------------------------------ */
 
-/* Blocks that Lua gave back are kept for its next request of the same size, the latest first. A
- * loop of temporaries then writes into the same memory again and again: small arrays stay in the
- * cache, and large ones save the system taking pages away and clearing new ones, which costs more
- * than most arithmetic on them.
- *
- * Small blocks hang in lists, one a size, SMALL_BYTES together. Of large ones there are at most
- * KEPT_BLOCKS of together KEPT_BYTES, or a single one of up to twice that. */
-enum { SMALL_FROM = 128, SMALL_SLOTS = 256, SMALL_BYTES = 8 << 20 };
-enum { KEPT_FROM = 64 << 10, KEPT_BLOCKS = 16, KEPT_BYTES = 128 << 20 };
-
-#if defined(__SANITIZE_ADDRESS__)
-enum { KEEPS = 0 }; /* the sanitizer shall see every block come and go */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-enum { KEEPS = 0 };
-#else
-enum { KEEPS = 1 };
-#endif
-#else
-enum { KEEPS = 1 };
-#endif
-
-struct link {
-    struct link *next;
-};
-
 /* Stands between Lua and the allocator that was there. Lives until the state has given back its
  * last byte, which is the state itself. */
 struct account {
-    lua_Alloc inner;
-    void *inner_ud;
+    peri_blocks blocks; /* and the allocator that was there */
     size_t used, limit;
     peri_state *state;
-    int kept;
-    size_t kept_bytes, small_bytes;
-    struct {
-        void *block;
-        size_t size;
-    } keep[KEPT_BLOCKS]; /* the latest last */
-    struct {
-        struct link *first;
-        size_t size;
-    } small[SMALL_SLOTS];
 };
 
-static void give_back(struct account *a, int k)
+static void *inner(struct account *a, void *block, size_t old_size, size_t new_size)
 {
-    a->inner(a->inner_ud, a->keep[k].block, a->keep[k].size, 0);
-    a->kept_bytes -= a->keep[k].size;
-    a->kept--;
-    memmove(a->keep + k, a->keep + k + 1, (size_t)(a->kept - k) * sizeof *a->keep);
-}
-
-static void empty_slot(struct account *a, size_t slot)
-{
-    while (a->small[slot].first != NULL) {
-        struct link *block = a->small[slot].first;
-        a->small[slot].first = block->next;
-        a->small_bytes -= a->small[slot].size;
-        a->inner(a->inner_ud, block, a->small[slot].size, 0);
-    }
-}
-
-static void give_all_back(struct account *a)
-{
-    while (a->kept > 0)
-        give_back(a, a->kept - 1);
-    for (size_t slot = 0; slot < SMALL_SLOTS; slot++)
-        empty_slot(a, slot);
-}
-
-static size_t slot_of(size_t size)
-{
-    return (size / 8) % SMALL_SLOTS;
-}
-
-/* Whether a block that Lua gives back was kept. */
-static bool keep_block(struct account *a, void *block, size_t size)
-{
-    if (!KEEPS || size < SMALL_FROM || size > 2 * (size_t)KEPT_BYTES)
-        return false;
-    if (size < KEPT_FROM) {
-        const size_t slot = slot_of(size);
-        if (a->small_bytes + size > SMALL_BYTES)
-            return false;
-        if (a->small[slot].size != size)
-            empty_slot(a, slot);
-        struct link *link = block;
-        link->next = a->small[slot].first;
-        a->small[slot].first = link;
-        a->small[slot].size = size;
-        a->small_bytes += size;
-        return true;
-    }
-    while (a->kept > 0 && (a->kept == KEPT_BLOCKS || a->kept_bytes + size > KEPT_BYTES))
-        give_back(a, 0);
-    a->keep[a->kept].block = block;
-    a->keep[a->kept++].size = size;
-    a->kept_bytes += size;
-    return true;
-}
-
-/* A kept block of just this size, or NULL. Large blocks that do not fit what is asked for go, so
- * that they never add to the need of a program that grows. */
-static void *reuse_block(struct account *a, size_t size)
-{
-    if (size < SMALL_FROM)
-        return NULL;
-    if (size < KEPT_FROM) {
-        const size_t slot = slot_of(size);
-        struct link *link = a->small[slot].first;
-        if (link == NULL || a->small[slot].size != size)
-            return NULL;
-        a->small[slot].first = link->next;
-        a->small_bytes -= size;
-        return link;
-    }
-    for (int k = a->kept - 1; k >= 0; k--) {
-        if (a->keep[k].size == size) {
-            void *block = a->keep[k].block;
-            a->kept_bytes -= size;
-            a->kept--;
-            memmove(a->keep + k, a->keep + k + 1, (size_t)(a->kept - k) * sizeof *a->keep);
-            return block;
-        }
-    }
-    while (a->kept > 0 && a->kept_bytes + size > KEPT_BYTES / 4)
-        give_back(a, 0);
-    return NULL;
+    return a->blocks.inner(a->blocks.inner_ud, block, old_size, new_size);
 }
 
 static void *allocate(void *ud, void *block, size_t old_size, size_t new_size)
@@ -151,24 +34,22 @@ static void *allocate(void *ud, void *block, size_t old_size, size_t new_size)
         (new_size - old > a->limit || a->used > a->limit - (new_size - old)))
         return NULL;
     void *moved = NULL;
-    if (new_size == 0 && keep_block(a, block, old)) {
-        a->used -= old;
-        return NULL;
-    }
-    if (block == NULL)
-        moved = reuse_block(a, new_size);
-    if (moved == NULL)
-        moved = a->inner(a->inner_ud, block, old_size, new_size);
-    if (moved == NULL && new_size != 0) {
-        give_all_back(a);
-        moved = a->inner(a->inner_ud, block, old_size, new_size);
-    }
-    if (moved != NULL || new_size == 0) {
-        a->used = a->used - old + new_size;
-        if (a->used == 0) {
-            give_all_back(a);
-            free(a);
+    if (new_size != 0 || old == 0 || !peri_blocks_keep(&a->blocks, block, old)) {
+        if (block == NULL)
+            moved = peri_blocks_take(&a->blocks, new_size);
+        if (moved == NULL)
+            moved = inner(a, block, old_size, new_size);
+        if (moved == NULL && new_size != 0) {
+            peri_blocks_clear(&a->blocks);
+            moved = inner(a, block, old_size, new_size);
         }
+        if (moved == NULL && new_size != 0)
+            return NULL;
+    }
+    a->used = a->used - old + new_size;
+    if (a->used == 0) {
+        peri_blocks_clear(&a->blocks);
+        free(a);
     }
     return moved;
 }
@@ -205,7 +86,7 @@ static struct account *make_account(lua_State *L)
 {
     struct account *a = find_account(L);
     if (a == NULL && (a = calloc(1, sizeof *a)) != NULL) {
-        a->inner = lua_getallocf(L, &a->inner_ud);
+        a->blocks.inner = lua_getallocf(L, &a->blocks.inner_ud);
         a->used = (size_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB);
         lua_setallocf(L, allocate, a);
     }
