@@ -44,9 +44,10 @@ static int read_axis(lua_State *L, int arg, int idx, int ndim)
 /* An array, or what can be made one. */
 static const peri_array *read_array(lua_State *L)
 {
-    if (lua_type(L, 1) == LUA_TTABLE)
-        return peri_arg_operand(L, 1, "a");
-    return peri_arg_array(L, 1, "a");
+    const peri_array *a = peri_test_array(L, 1);
+    if (a != NULL)
+        return a;
+    return lua_istable(L, 1) ? peri_arg_operand(L, 1, "a") : peri_arg_array(L, 1, "a");
 }
 
 static void read_request(lua_State *L, const char *const names[], struct request *r)
@@ -56,7 +57,7 @@ static void read_request(lua_State *L, const char *const names[], struct request
     r->keepdims = false;
     r->options = 2;
     r->ddof = 0;
-    const int ndim = r->a->ndim, type = lua_type(L, 2);
+    const int ndim = r->a->ndim, type = lua_gettop(L) == 1 ? LUA_TNONE : lua_type(L, 2);
     if (type == LUA_TNUMBER) {
         memset(r->reduced, 0, sizeof r->reduced);
         r->reduced[read_axis(L, 2, 2, ndim)] = true;
@@ -84,7 +85,7 @@ static void read_request(lua_State *L, const char *const names[], struct request
     if (r->whole)
         for (int axis = 0; axis < ndim; axis++)
             r->reduced[axis] = true;
-    if (lua_isnoneornil(L, r->options)) {
+    if (type == LUA_TNONE || lua_isnoneornil(L, r->options)) {
         r->options = 0;
         return;
     }
@@ -104,6 +105,9 @@ static peri_array *push_result(lua_State *L, const struct request *r, int dtype,
                                ptrdiff_t stride[PERI_MAX_NDIM])
 {
     const peri_array *a = r->a;
+    *view = (peri_view){number, PERI_F64, a->ndim, shape, stride};
+    if (r->whole && r->options == 0)
+        return NULL; /* and no axis is looked at */
     size_t kept[PERI_MAX_NDIM];
     int ndim = 0;
     for (int axis = 0; axis < a->ndim; axis++) {
@@ -115,7 +119,6 @@ static peri_array *push_result(lua_State *L, const struct request *r, int dtype,
     const bool given = r->options != 0 && peri_option_push(L, r->options, "out") != LUA_TNIL;
     if (r->options != 0 && !given)
         lua_pop(L, 1);
-    *view = (peri_view){number, PERI_F64, a->ndim, shape, stride};
     if (ndim == 0 && !given)
         return NULL;
     peri_array *out;
@@ -162,6 +165,8 @@ static const peri_stop *stop_flag(lua_State *L, const peri_array *a)
 /* Least and largest, and their places, are not defined for nothing. */
 static void refuse_empty(lua_State *L, const struct request *r)
 {
+    if (r->a->size != 0)
+        return;
     for (int axis = 0; axis < r->a->ndim; axis++)
         if (r->reduced[axis] && r->a->shape[axis] == 0)
             peri_error(L, "no element to choose from in an array of shape %s",

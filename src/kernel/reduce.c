@@ -3,6 +3,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "kernel/simd.h"
@@ -220,11 +221,17 @@ static void exp_minus(const void *x, int dtype, size_t n, const double *c, size_
     peri_vmath_f64(PERI_VM_EXP, n, to, to);
 }
 
-static double reduce_one(const plan *p, kind k, const char *base, double c)
+/* Whether the elements of a result follow one another. */
+static bool is_direct(const plan *p)
+{
+    return p->axes == 1 && (p->stride[0] == 1 || p->n <= 1);
+}
+
+static double reduce_blocks(const plan *p, kind k, const char *base, double c)
 {
     _Alignas(64) double block[BLOCK], other[BLOCK];
     double level[LEVELS];
-    const bool direct = p->axes == 1 && (p->stride[0] == 1 || p->n <= 1);
+    const bool direct = is_direct(p);
     cursor at = {.offset = 0};
     size_t count = 0;
     for (size_t i = 0; i < p->n; i += BLOCK, count++) {
@@ -257,6 +264,13 @@ static double reduce_one(const plan *p, kind k, const char *base, double c)
         }
     }
     return result;
+}
+
+static double reduce_one(const plan *p, kind k, const char *base, double c)
+{
+    if (p->n <= BLOCK && k != SUMEXP && is_direct(p))
+        return p->table->block[k][p->dtype](base, p->n, c);
+    return reduce_blocks(p, k, base, c);
 }
 
 /* ---- w results side by side -------------------------------------------------------------- */
@@ -462,7 +476,7 @@ static void store(const peri_view *out, ptrdiff_t offset, ptrdiff_t stride, size
 typedef void each_strip(const plan *p, const void *how, const char *base, size_t w, double *result,
                         strip_work *work);
 
-static peri_status for_each(const plan *p, const char *data, const peri_view *out,
+static peri_status for_many(const plan *p, const char *data, const peri_view *out,
                             each_strip *compute, const void *how, const peri_stop *stop)
 {
     strip_work work;
@@ -504,6 +518,17 @@ static peri_status for_each(const plan *p, const char *data, const peri_view *ou
     }
 }
 
+static peri_status for_each(const plan *p, const char *data, const peri_view *out,
+                            each_strip *compute, const void *how, const peri_stop *stop)
+{
+    if (p->kept > 0)
+        return for_many(p, data, out, compute, how, stop);
+    double result;
+    compute(p, how, data, 1, &result, NULL); /* only strips need the workspace */
+    store(out, 0, 0, 1, &result);
+    return PERI_OK;
+}
+
 struct reduction {
     peri_reduction op;
     double ddof;
@@ -527,10 +552,13 @@ peri_status peri_reduce(peri_reduction op, const peri_view *a, const bool reduce
 
 /* ---- positions --------------------------------------------------------------------------- */
 
-static double position_one(const plan *p, bool largest, const char *base)
+/* So many elements are still in the cache when they are read again. */
+enum { NEAR = 2048 };
+
+static double position_in_blocks(const plan *p, bool largest, const char *base)
 {
     _Alignas(64) double block[BLOCK];
-    const bool direct = p->axes == 1 && (p->stride[0] == 1 || p->n <= 1);
+    const bool direct = is_direct(p);
     const kind k = largest ? MAX : MIN;
     cursor at = {.offset = 0}, start = at;
     double best = start_of(k);
@@ -561,6 +589,14 @@ static double position_one(const plan *p, bool largest, const char *base)
         x = block;
     }
     return (double)(from + p->table->find[p->dtype](x, n, best));
+}
+
+static double position_one(const plan *p, bool largest, const char *base)
+{
+    if (p->n > NEAR || !is_direct(p))
+        return position_in_blocks(p, largest, base);
+    const double best = p->table->block[largest ? MAX : MIN][p->dtype](base, p->n, 0);
+    return (double)p->table->find[p->dtype](base, p->n, best);
 }
 
 static void compute_position(const plan *p, const void *how, const char *base, size_t w,

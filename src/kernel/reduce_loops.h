@@ -151,6 +151,30 @@ FIND(double, f64)
 FIND(float, f32)
 
 #if LEVEL == 2
+/* The same, four registers at once; NaN, which is rare, as above. */
+#define SEEK(name, T, V, LANES, s, otherwise)                                                      \
+    static size_t SIMD(name)(const void *px, size_t n, double v)                                   \
+    {                                                                                              \
+        const T *x = px;                                                                           \
+        const V w = _mm512_set1_##s((T)v);                                                         \
+        if (v != v)                                                                                \
+            return SIMD(otherwise)(px, n, v);                                                      \
+        size_t i = 0;                                                                              \
+        for (; i + 4 * LANES <= n; i += 4 * LANES) {                                               \
+            uint64_t found = 0;                                                                    \
+            for (int k = 3; k >= 0; k--)                                                           \
+                found = found << LANES |                                                           \
+                        _mm512_cmp_##s##_mask(w, _mm512_loadu_##s(x + i + k * LANES), _CMP_EQ_OQ); \
+            if (found != 0)                                                                        \
+                return i + (size_t)__builtin_ctzll(found);                                         \
+        }                                                                                          \
+        return i + SIMD(otherwise)(x + i, n - i, v);                                               \
+    }
+SEEK(seek_f64, double, __m512d, 8, pd, find_f64)
+SEEK(seek_f32, float, __m512, 16, ps, find_f32)
+#undef SEEK
+#define FOUND(dtype) SIMD(seek_##dtype)
+
 /* Least and largest do not depend on the order, so these take four registers at once; NaN is
  * watched for aside, two registers a comparison. */
 #define EXTREME(name, T, V, M, LANES, s, start, op, lowest)                                        \
@@ -188,6 +212,7 @@ EXTREME(most_f32, float, __m512, __mmask16, 16, ps, -HUGE_VALF, _mm512_max_ps, _
 #define LEAST(dtype) SIMD(least_##dtype)
 #define MOST(dtype)  SIMD(most_##dtype)
 #else
+#define FOUND(dtype) SIMD(find_##dtype)
 #define LEAST(dtype) SIMD(block_min_##dtype)
 #define MOST(dtype)  SIMD(block_max_##dtype)
 #endif
@@ -207,11 +232,12 @@ static const loops SIMD(loops) = {
              {SIMD(rows_any_f64), SIMD(rows_any_f32)},
              {SIMD(rows_all_f64), SIMD(rows_all_f32)},
              {SIMD(rows_ssd_f64), SIMD(rows_ssd_f32)}},
-    .find = {SIMD(find_f64), SIMD(find_f32)},
+    .find = {FOUND(f64), FOUND(f32)},
     .first = {SIMD(first_f64), SIMD(first_f32)},
 };
 
 #undef FIND
+#undef FOUND
 #undef LEAST
 #undef MOST
 #undef LOAD_f64
