@@ -29,6 +29,8 @@ int peri_isa_limit(int level);
 #define PERI_AVX512        __attribute__((target(PERI_TARGET_AVX512)))
 #else
 #define PERI_X86 0
+#define PERI_AVX2
+#define PERI_AVX512
 #endif
 
 /* Everything defined between BEGIN and END is compiled for that level. */

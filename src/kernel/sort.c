@@ -11,6 +11,10 @@
 
 #include "kernel/simd.h"
 
+#if PERI_X86
+#include <immintrin.h>
+#endif
+
 enum {
     INSERTION_MAX = 16, /* a run the insertion sort takes */
     RANK_MAX = 48,      /* a run the sort by ranks takes */
@@ -72,24 +76,24 @@ static void insertion_sort(uint64_t *a, size_t n)
 }
 
 #if PERI_X86
-/* Eight words, in one register or four. */
-typedef uint64_t words8 __attribute__((vector_size(64), aligned(8)));
+/* Two ways to sort n <= RANK_MAX different words by counting for each how many are smaller: n^2
+ * comparisons but no branch to guess wrong. */
 
-/* Sorts n <= RANK_MAX different words by counting for each how many are smaller: n^2 comparisons
- * but no branch to guess wrong. */
-static inline __attribute__((always_inline)) void rank_sort_by(uint64_t *a, size_t n)
+typedef uint64_t words4 __attribute__((vector_size(32), aligned(8)));
+
+PERI_AVX2 static void rank_sort_avx2(uint64_t *a, size_t n)
 {
-    words8 word[RANK_MAX / 8], rank[RANK_MAX / 8] = {{0}};
-    const size_t blocks = (n + 7) / 8;
+    words4 word[RANK_MAX / 4], rank[RANK_MAX / 4];
+    const size_t blocks = (n + 3) / 4;
     uint64_t *padded = (uint64_t *)word;
     memcpy(padded, a, n * sizeof *a);
-    for (size_t i = n; i < 8 * blocks; i++)
+    for (size_t i = n; i < 4 * blocks; i++)
         padded[i] = UINT64_MAX;
     for (size_t k = 0; k < blocks; k++) {
-        words8 smaller = {0};
+        words4 smaller = {0};
         for (size_t j = 0; j < n; j++) {
-            const words8 other = padded[j] - (words8){0};
-            smaller -= (words8)(other < word[k]); /* true is -1 */
+            const words4 other = padded[j] - (words4){0};
+            smaller -= (words4)(other < word[k]); /* true is -1 */
         }
         rank[k] = smaller;
     }
@@ -98,14 +102,56 @@ static inline __attribute__((always_inline)) void rank_sort_by(uint64_t *a, size
         a[place[i]] = padded[i];
 }
 
-PERI_AVX2 static void rank_sort_avx2(uint64_t *a, size_t n)
+/* `blocks` registers of words, a constant where this is inlined, and as many of counts. */
+PERI_AVX512 static inline __attribute__((always_inline)) void rank_blocks(uint64_t *a, size_t n,
+                                                                          size_t blocks)
 {
-    rank_sort_by(a, n);
+    __m512i word[RANK_MAX / 8], rank[RANK_MAX / 8];
+    const __m512i one = _mm512_set1_epi64(1);
+    for (size_t k = 0; k < blocks; k++) {
+        const size_t left = n - 8 * k;
+        const __mmask8 some = left >= 8 ? 0xff : (__mmask8)((1u << left) - 1);
+        word[k] = _mm512_maskz_loadu_epi64(some, a + 8 * k);
+        rank[k] = _mm512_setzero_si512();
+    }
+    for (size_t j = 0; j < n; j++) {
+        const __m512i other = _mm512_set1_epi64((long long)a[j]);
+        for (size_t k = 0; k < blocks; k++) {
+            const __mmask8 smaller = _mm512_cmplt_epu64_mask(other, word[k]);
+            rank[k] = _mm512_mask_add_epi64(rank[k], smaller, rank[k], one);
+        }
+    }
+    uint64_t words[RANK_MAX], place[RANK_MAX];
+    for (size_t k = 0; k < blocks; k++) {
+        _mm512_storeu_si512(words + 8 * k, word[k]);
+        _mm512_storeu_si512(place + 8 * k, rank[k]);
+    }
+    for (size_t i = 0; i < n; i++)
+        a[place[i]] = words[i];
 }
 
 PERI_AVX512 static void rank_sort_avx512(uint64_t *a, size_t n)
 {
-    rank_sort_by(a, n);
+    switch ((n + 7) / 8) {
+    case 1:
+        rank_blocks(a, n, 1);
+        break;
+    case 2:
+        rank_blocks(a, n, 2);
+        break;
+    case 3:
+        rank_blocks(a, n, 3);
+        break;
+    case 4:
+        rank_blocks(a, n, 4);
+        break;
+    case 5:
+        rank_blocks(a, n, 5);
+        break;
+    default:
+        rank_blocks(a, n, 6);
+        break;
+    }
 }
 #endif
 
@@ -387,23 +433,57 @@ static bool is_linear_size(size_t n)
     return n > RANK_MAX && n <= LINEAR_MAX;
 }
 
+/* Fills work with words of a key's upper half and the index; returns how many elements are not
+ * followed by one as large or larger. */
+#define FILL(T, KEY)                                                                               \
+    static inline __attribute__((always_inline))                                                   \
+    size_t fill_by_##T(const T *src, ptrdiff_t step, size_t n, uint64_t *work)                     \
+    {                                                                                              \
+        size_t descents = 0;                                                                       \
+        for (size_t i = 0; i < n; i++)                                                             \
+            work[i] = KEY(src[(ptrdiff_t)i * step]) | i;                                           \
+        for (size_t i = 1; i < n; i++)                                                             \
+            descents += src[(ptrdiff_t)(i - 1) * step] <= src[(ptrdiff_t)i * step] ? 0 : 1;        \
+        return descents;                                                                           \
+    }                                                                                              \
+    PERI_AVX512 static size_t fill_wide_##T(const T *src, size_t n, uint64_t *work)                \
+    {                                                                                              \
+        return fill_by_##T(src, 1, n, work);                                                       \
+    }                                                                                              \
+    static size_t fill_##T(const T *src, ptrdiff_t step, size_t n, uint64_t *work)                 \
+    {                                                                                              \
+        if (step == 1 && peri_isa() == PERI_ISA_AVX512)                                            \
+            return fill_wide_##T(src, n, work);                                                    \
+        return fill_by_##T(src, step, n, work);                                                    \
+    }
+#define UPPER_KEY64(x) (key64(x) & ~LOW32)
+#define UPPER_KEY32(x) ((uint64_t)key32(x) << 32)
+FILL(double, UPPER_KEY64)
+FILL(float, UPPER_KEY32)
+
+/* Whether two words side by side have the same upper half: where a ^ b is below 2^32, taking 2^32
+ * away borrows into a top bit that was 0. */
+static bool has_ties(const uint64_t *sorted, size_t n)
+{
+    uint64_t borrowed = 0;
+    for (size_t i = 0; i + 1 < n; i++) {
+        const uint64_t x = sorted[i] ^ sorted[i + 1];
+        borrowed |= ~x & (x - (LOW32 + 1));
+    }
+    return borrowed >> 63;
+}
+
 /* The stable order of a lane: words whose lower 32 bits are the indices (the upper ones may hold
  * anything). Returns which half of work holds them. */
 static uint64_t *order_f64(const double *src, ptrdiff_t step, size_t n, uint64_t *work)
 {
     if (is_linear_size(n) && linear_double(src, step, n, work))
         return work;
-    uint64_t before = 0;
-    size_t descents = 0;
-    for (size_t i = 0; i < n; i++) {
-        const uint64_t key = key64(src[(ptrdiff_t)i * step]);
-        descents += key < before;
-        before = key;
-        work[i] = (key & ~LOW32) | i;
-    }
-    if (descents == 0)
+    if (fill_double(src, step, n, work) == 0)
         return work;
     uint64_t *sorted = sort_words(work, work + n, n, 32);
+    if (!has_ties(sorted, n))
+        return sorted;
     uint64_t *other = sorted == work ? work + n : work;
     for (size_t i = 0; i + 1 < n;) {
         const uint64_t high = sorted[i] >> 32;
@@ -429,15 +509,7 @@ static uint64_t *order_f32(const float *src, ptrdiff_t step, size_t n, uint64_t 
 {
     if (is_linear_size(n) && linear_float(src, step, n, work))
         return work;
-    uint32_t before = 0;
-    size_t descents = 0;
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t key = key32(src[(ptrdiff_t)i * step]);
-        descents += key < before;
-        before = key;
-        work[i] = (uint64_t)key << 32 | i;
-    }
-    if (descents == 0)
+    if (fill_float(src, step, n, work) == 0)
         return work;
     return sort_words(work, work + n, n, 32);
 }
@@ -617,27 +689,37 @@ static double element(const peri_view *v, ptrdiff_t offset)
                                 : (double)((const float *)v->data)[offset];
 }
 
-/* How many elements of the ascending a (n) are below x, or with `right` not above it. NaNs in a
- * compare false, which is right: they are at the end. */
+/* Values looked for at once, so that their loads overlap. */
+enum { SEARCHES = 8 };
+
+/* For each x, how many elements of the ascending a (n) are below it, or with `right` not above it.
+ * NaNs in a compare false, which is right: they are at the end. The number of steps depends on n
+ * alone, so there is nothing to guess. */
 #define COUNT_BELOW(T)                                                                             \
-    static size_t count_below_##T(const T *a, ptrdiff_t step, size_t n, double x, bool right)      \
+    static inline __attribute__((always_inline)) void count_##T(                                   \
+        const T *a, ptrdiff_t step, size_t n, const double x[], bool right, size_t place[])        \
     {                                                                                              \
-        if (x != x && right)                                                                       \
-            return n;                                                                              \
-        if (x != x) {                                                                              \
-            x = INFINITY; /* below NaN stands all that is not NaN */                               \
-            right = true;                                                                          \
+        ptrdiff_t lo[SEARCHES] = {0};                                                              \
+        for (size_t left = n; left > 0;) {                                                         \
+            const size_t half = (left + 1) / 2;                                                    \
+            const T *middle = a + (ptrdiff_t)(half - 1) * step;                                    \
+            for (size_t k = 0; k < SEARCHES; k++) {                                                \
+                const double y = (double)middle[lo[k] * step];                                     \
+                const bool up = right ? y <= x[k] : y < x[k];                                      \
+                lo[k] += (ptrdiff_t)(half & -(size_t)up);                                          \
+            }                                                                                      \
+            left -= half;                                                                          \
         }                                                                                          \
-        /* the number of steps depends on n alone: nothing to guess */                             \
-        size_t lo = 0;                                                                             \
-        while (n > 0) {                                                                            \
-            const size_t half = (n + 1) / 2;                                                       \
-            const double y = (double)a[(ptrdiff_t)(lo + half - 1) * step];                         \
-            const size_t up = (size_t)(y < x) | ((size_t)right & (size_t)(y == x));                \
-            lo += half & -up;                                                                      \
-            n -= half;                                                                             \
-        }                                                                                          \
-        return lo;                                                                                 \
+        for (size_t k = 0; k < SEARCHES; k++)                                                      \
+            place[k] = (size_t)lo[k];                                                              \
+    }                                                                                              \
+    static void count_below_##T(const void *a, ptrdiff_t step, size_t n, const double x[],         \
+                                bool right, size_t place[])                                        \
+    {                                                                                              \
+        if (right)                                                                                 \
+            count_##T(a, step, n, x, true, place);                                                 \
+        else                                                                                       \
+            count_##T(a, step, n, x, false, place);                                                \
     }
 COUNT_BELOW(double)
 COUNT_BELOW(float)
@@ -649,19 +731,42 @@ peri_status peri_searchsorted(const peri_view *a, const peri_view *v, bool right
         return PERI_OK;
     const size_t n = a->shape[0];
     const ptrdiff_t step = a->stride[0];
+    size_t numbers = n; /* elements that are not NaN, once they have been counted */
+    bool counted = false;
     struct lanes l = lanes_begin(v, -1);
     size_t done = 0;
-    do {
-        const double x = element(v, l.a);
-        const size_t place = a->dtype == PERI_F64 ? count_below_double(a->data, step, n, x, right)
-                                                  : count_below_float(a->data, step, n, x, right);
-        ((double *)dst->data)[l.b] = (double)place + base;
-        if (++done == POLL) {
+    for (bool more = true; more;) {
+        double x[SEARCHES] = {0};
+        ptrdiff_t at[SEARCHES];
+        size_t place[SEARCHES], count = 0;
+        for (; more && count < SEARCHES; count++) {
+            x[count] = element(v, l.a);
+            at[count] = l.b;
+            more = lanes_next(&l, v->stride, dst->stride);
+        }
+        if (a->dtype == PERI_F64)
+            count_below_double(a->data, step, n, x, right, place);
+        else
+            count_below_float(a->data, step, n, x, right, place);
+        for (size_t k = 0; k < count; k++) {
+            if (x[k] != x[k]) { /* below NaN stands all that is not NaN */
+                for (; !counted && numbers > 0; numbers--) {
+                    const double last = element(a, (ptrdiff_t)(numbers - 1) * step);
+                    if (last == last)
+                        break;
+                }
+                counted = true;
+                place[k] = right ? n : numbers;
+            }
+            ((double *)dst->data)[at[k]] = (double)place[k] + base;
+        }
+        done += count;
+        if (done >= POLL) {
             done = 0;
             if (peri_stop_requested(stop))
                 return PERI_ERR_INTERRUPTED;
         }
-    } while (lanes_next(&l, v->stride, dst->stride));
+    }
     return PERI_OK;
 }
 
