@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "kernel/simd.h"
 #include "kernel/sort.h"
 
 static uint64_t seed = 88172645463325252u;
@@ -128,13 +129,19 @@ static void check_lane(int dtype, int kind, size_t n, ptrdiff_t step)
 static void test_lanes(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {0, 1, 2, 3, 15, 16, 17, 33, 100, 191, 193, 500, 2000, 17000};
+    static const size_t sizes[] = {0,  1,  2,  3,  7,  8,   9,   15,  16,  17,   24,
+                                   33, 40, 47, 48, 49, 100, 191, 193, 500, 2000, 17000};
     static const ptrdiff_t steps[] = {1, 3, -2};
-    for (int dtype = PERI_F64; dtype <= PERI_F32; dtype++)
-        for (int kind = 0; kind < 6; kind++)
-            for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-                for (size_t k = 0; k < 3; k++)
-                    check_lane(dtype, kind, sizes[s], steps[k]);
+    for (int level = PERI_ISA_BASE; level <= PERI_ISA_AVX512; level++) {
+        if (peri_isa_limit(level) != level)
+            continue;
+        for (int dtype = PERI_F64; dtype <= PERI_F32; dtype++)
+            for (int kind = 0; kind < 6; kind++)
+                for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+                    for (size_t k = 0; k < 3; k++)
+                        check_lane(dtype, kind, sizes[s], steps[k]);
+    }
+    peri_isa_limit(PERI_ISA_AVX512);
 }
 
 static void test_axes(void **state)
