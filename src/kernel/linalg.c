@@ -283,6 +283,10 @@ static void *take(arena *a, size_t rows, size_t cols, size_t size)
  */
 enum { PROBES = 3, JOINED = 8 };
 
+/* Right sides that solve_quad takes at once, and up to which extent inv solves for the columns of
+ * the identity with it; beyond, LAPACK's getri is faster. */
+enum { QUAD = 4, SMALL_INVERSE = 16 };
+
 typedef struct {
     void *a, *b, *c, *tau, *lapack;
     double *x, *y;
@@ -320,8 +324,14 @@ static room lay_out(peri_linalg_op op, int dtype, size_t m, size_t n, arena *w)
         r.c = take(w, n, 1, es);
         break;
     case PERI_LINALG_INV:
+        r.pivot = take(w, n, 1, sizeof(int));
+        if (n <= SMALL_INVERSE) {
+            r.a = take(w, n, n, es);
+            r.b = take(w, n, QUAD, es);
+        }
+        break;
     case PERI_LINALG_DET:
-        r.a = op == PERI_LINALG_DET ? take(w, n, n, es) : NULL;
+        r.a = take(w, n, n, es);
         r.pivot = take(w, n, 1, sizeof(int));
         break;
     case PERI_LINALG_QR:
@@ -393,8 +403,6 @@ static void interchange(int dtype, size_t n, size_t p, const int *pivot, bool fo
 /* What solve_lu does between the interchanges, for exactly QUAD right sides: a row of x is one
  * vector, and QUAD rows of the factors are taken in one pass over x. BLAS's own way packs the whole
  * of the factors first, which for so few right sides is most of the time. */
-enum { QUAD = 4 };
-
 #define DEFINE_SOLVE_QUAD(name, attribute, real)                                                   \
     typedef real name##_lanes __attribute__((vector_size(QUAD * sizeof(real)), aligned(4)));       \
     attribute static void name(size_t n, const real *lu, real *right)                              \
@@ -561,6 +569,22 @@ peri_status peri_linalg_solve(int dtype, size_t n, size_t p, const void *A, cons
     return PERI_OK;
 }
 
+/* The inverse of a small matrix from its factors, QUAD columns of A X = 1 at a time. */
+static void invert_small(int dtype, size_t n, const void *lu, const int *pivot, void *inverse,
+                         void *columns)
+{
+    for (size_t j = 0; j < n; j += QUAD) {
+        const size_t width = min_size(QUAD, n - j);
+        memset(columns, 0, n * QUAD * peri_dtype_size(dtype));
+        for (size_t k = 0; k < width; k++)
+            put(dtype, columns, (j + k) * QUAD + k, 1);
+        solve_lu(dtype, n, QUAD, lu, pivot, false, columns);
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < width; k++)
+                put(dtype, inverse, i * n + j + k, get(dtype, columns, i * QUAD + k));
+    }
+}
+
 peri_status peri_linalg_inv(int dtype, size_t n, const void *A, void *inverse, double *condition,
                             void *work, peri_facts *facts)
 {
@@ -573,15 +597,19 @@ peri_status peri_linalg_inv(int dtype, size_t n, const void *A, void *inverse, d
         return PERI_OK;
     const room r = lay_out(PERI_LINALG_INV, dtype, n, n, &w);
     double norm = 0;
-    const peri_status status = load(dtype, n, n, A, "A", true, inverse, &shift, &norm, facts);
+    void *lu = n <= SMALL_INVERSE ? r.a : inverse;
+    const peri_status status = load(dtype, n, n, A, "A", true, lu, &shift, &norm, facts);
     if (status != PERI_OK)
         return status;
-    int info = getrf(dtype, (int)n, inverse, r.pivot);
-    if (info == 0)
+    int info = getrf(dtype, (int)n, lu, r.pivot);
+    if (info == 0 && lu == inverse)
         info = getri(dtype, (int)n, inverse, r.pivot, r.lapack, (int)r.lwork);
     if (info > 0)
         return singular(info, facts);
-    transpose_square(dtype, n, inverse);
+    if (lu == inverse)
+        transpose_square(dtype, n, inverse);
+    else
+        invert_small(dtype, n, lu, r.pivot, inverse, r.b);
     *condition = norm * peri_linalg_norm(dtype, n, n, inverse, PERI_NORM_INF);
     scale_back(dtype, n * n, inverse, -shift);
     return PERI_OK;
@@ -841,8 +869,9 @@ double peri_linalg_norm(int dtype, size_t m, size_t n, const void *A, peri_norm 
     enum { WIDTH = 64 }; /* columns summed in one pass over the rows */
     double best = least ? INFINITY : 0;
     for (size_t i = 0; i < (rows ? m : n); i += rows ? 1 : WIDTH) {
-        double sum[WIDTH] = {0};
+        double sum[WIDTH];
         const size_t sums = rows ? 1 : min_size(n - i, WIDTH);
+        memset(sum, 0, sums * sizeof *sum);
         if (rows && dtype == PERI_F64)
             sum[0] = magnitudes(dtype, n, (const double *)A + i * n);
         else if (rows)
