@@ -166,6 +166,10 @@ return function(spec, ...)
       end
     end
   end
+  -- Pairs of f32 among f64 would round what they hand on.
+  local wide = false
+  for _, a in ipairs(operands) do wide = wide or a.dtype == "f64" end
+  for k, a in ipairs(operands) do operands[k] = wide and a:astype("f64") or a end
   local a, letters = diagonals(operands[1], inputs[1])
   for k = 2, #operands do
     local kept = result .. table.concat(inputs, "", k + 1)

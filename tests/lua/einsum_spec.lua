@@ -16,6 +16,12 @@ describe("pg.einsum", function()
     assert.equal(1 + 5, pg.einsum("ii->", A:slice({}, {1, 2})))
     assert.equal("f32", pg.einsum("ij,jk->ik", A:astype("f32"), B:astype("f32")).dtype)
   end)
+  it("rounds no step to f32 where an operand is f64", function()
+    local u, v, w = pg.array({1 / 3}, "f32"), pg.array({1 / 7}, "f32"), pg.array{1}
+    assert.equal(u[1] * v[1], pg.einsum("i,j,k->", u, v, w))
+    local S = pg.array({{1, 2 ^ -30}}, "f32") -- summed out before the product
+    assert.equal(1 + 2 ^ -30, pg.einsum("ij,k->", S, w))
+  end)
   it("gives a copy, and sums of nothing", function()
     local C = pg.einsum("ij->ij", A)
     C:assign(0)
