@@ -617,7 +617,8 @@ static void push_as(lua_State *L, int dtype, int idx)
  * @param B  array, m or m x p
  * @return x  array, n or n x p
  * @return rss  number (array of p): sum of squared residuals
- * @return rank  integer: numerical rank of A with its columns scaled alike
+ * @return rank  integer: numerical rank of A with its columns scaled alike: how many pivots exceed
+ * max(m, n) eps of the result's dtype times the first
  * @return s  array, min(m, n): singular values of A, descending
  * @error an element is not finite
  * @source Björck 1967, BIT 7
@@ -631,6 +632,7 @@ static int lstsq(lua_State *L)
     const int dtype = a != NULL && b != NULL && a->dtype == PERI_F32 && b->dtype == PERI_F32
                           ? PERI_F32
                           : PERI_F64;
+    const double eps = dtype == PERI_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
     size_t p;
     a = peri_arg_contiguous(L, 1, "A", PERI_F64, 2);
     matrices A = stack_of(L, 1, "A", a);
@@ -646,7 +648,7 @@ static int lstsq(lua_State *L)
     r.s = peri_push_array(L, PERI_F64, 1, &least)->data;
     peri_facts facts;
     const peri_status status =
-        peri_lstsq(A.m, A.n, p, a->data, b->data, &r, work, &peri_getstate(L)->stop, &facts);
+        peri_lstsq(A.m, A.n, p, a->data, b->data, eps, &r, work, &peri_getstate(L)->stop, &facts);
     if (facts.arg != NULL)
         facts.arg = facts.arg[0] == 'y' ? "B" : "A";
     check(L, &A, 0, status, &facts);

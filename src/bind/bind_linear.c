@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Primitives of pg.linear: least squares with what its statistics need, at once or by parts. */
+#include <float.h>
 #include <string.h>
 
 #include "bind/bind.h"
@@ -36,7 +37,9 @@ static int fit(lua_State *L)
     peri_facts facts;
     push_result(L, &r, n, p, m < n ? m : n);
     r.residual = peri_push_array(L, PERI_F64, 2, Y->shape)->data;
-    check(L, peri_lstsq(m, n, p, X->data, Y->data, &r, work, &peri_getstate(L)->stop, &facts),
+    check(L,
+          peri_lstsq(m, n, p, X->data, Y->data, DBL_EPSILON, &r, work, &peri_getstate(L)->stop,
+                     &facts),
           &facts);
     lua_pushinteger(L, (lua_Integer)r.rank);
     lua_pushinteger(L, r.steps);

@@ -23,7 +23,6 @@
 enum { LANES = 8, SLOTS = 8, MAX_STEPS = 12, PASS_DOUBLES = 1 << 16 };
 
 static const double SEMINORMAL_LIMIT = 1e5; /* condition up to which R alone corrects x */
-static const double RANK_DOUBT = 1e6;       /* condition from which the rank is looked at */
 
 typedef double lanes __attribute__((vector_size(64)));
 typedef double lanes_anywhere __attribute__((vector_size(64), aligned(8)));
@@ -291,6 +290,14 @@ static peri_status singular_values(size_t k, const double *S, double *s, small *
     return info == 0 ? PERI_OK : PERI_ERR_NO_CONVERGENCE;
 }
 
+/* The condition from which the rank is looked at. A pivot below the tolerance says that S with its
+ * columns levelled has a condition above 1 / tolerance; levelling lowers a condition by what it
+ * likes, but raises it by no more than 2 sqrt(k). */
+static double doubtful(size_t k, double tolerance)
+{
+    return fmin(1e6, 0.5 / (sqrt((double)k) * tolerance));
+}
+
 /* Pivoted QR, S diag(e) P = Q2 R2, of the row-major S (k,k), in w->a; with `level`, e (k) makes the
  * columns about 1 long, else it is ones. Returns the rank; *condition is that of R2 by its pivots.
  */
@@ -369,8 +376,9 @@ static void minimum_norm(size_t k, size_t p, size_t rank, const double *e, const
 /* x = R^-1 b, or R^-T b, for (k,p) x over its own memory; R row-major with rows ld apart. */
 static void solve_r(bool transpose, size_t k, size_t p, const double *R, size_t ld, double *x)
 {
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, transpose ? CblasTrans : CblasNoTrans,
-                CblasNonUnit, (int)k, (int)p, 1, R, (int)ld, x, (int)p);
+    if (p > 0) /* BLAS refuses rows of length 0 */
+        cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, transpose ? CblasTrans : CblasNoTrans,
+                    CblasNonUnit, (int)k, (int)p, 1, R, (int)ld, x, (int)p);
 }
 
 /* root = R^-1 for the triangle S (k,k). */
@@ -451,7 +459,7 @@ size_t peri_lstsq_work(size_t m, size_t n, size_t p)
 {
     if (max_size(m, n) > INT_MAX || p > INT_MAX)
         return 0;
-    if (m == 0 || n == 0 || p == 0)
+    if (m == 0 || n == 0)
         return 0;
     problem a = describe(m, n, p);
     arena w = {0};
@@ -650,7 +658,7 @@ static peri_status solve_tall(problem *a, peri_lstsq_result *out, double toleran
         return status;
     double condition = out->s[0] / out->s[k - 1];
     size_t rank = k;
-    if (!(condition < RANK_DOUBT))
+    if (!(condition < doubtful(k, tolerance)))
         rank = pivot_qr(k, a->S, true, tolerance, a->e, &condition, &a->w);
     out->rank = rank;
     out->steps = 0;
@@ -732,7 +740,7 @@ static peri_status solve_wide(problem *a, const double *A, const double *B, peri
         return status;
     double condition = out->s[0] / out->s[k - 1];
     size_t rank = k;
-    if (!(condition < RANK_DOUBT))
+    if (!(condition < doubtful(k, tolerance)))
         rank = pivot_qr(k, a->S, true, tolerance, a->e, &condition, &a->w);
     out->rank = rank;
     out->steps = 0;
@@ -783,7 +791,7 @@ static peri_status solve_wide(problem *a, const double *A, const double *B, peri
     return PERI_OK;
 }
 
-peri_status peri_lstsq(size_t m, size_t n, size_t p, const double *A, const double *B,
+peri_status peri_lstsq(size_t m, size_t n, size_t p, const double *A, const double *B, double eps,
                        peri_lstsq_result *out, void *work, const peri_stop *stop, peri_facts *facts)
 {
     *facts = (peri_facts){0};
@@ -792,7 +800,7 @@ peri_status peri_lstsq(size_t m, size_t n, size_t p, const double *A, const doub
         facts->got = (double)max_size(max_size(m, n), p);
         return PERI_ERR_TOO_LARGE;
     }
-    if (m == 0 || n == 0 || p == 0) {
+    if (m == 0 || n == 0) {
         out->rank = 0;
         out->steps = 0;
         memset(out->x, 0, n * p * sizeof *out->x);
@@ -806,7 +814,7 @@ peri_status peri_lstsq(size_t m, size_t n, size_t p, const double *A, const doub
     problem a = describe(m, n, p);
     arena w = {.base = work};
     lay_out(&a, &w);
-    const double tolerance = (double)a.l * DBL_EPSILON;
+    const double tolerance = (double)a.l * eps;
     if (a.wide)
         return solve_wide(&a, A, B, out, tolerance, stop, facts);
     a.M = A;
@@ -906,8 +914,9 @@ peri_status peri_lstsq_finish(size_t m, size_t n, size_t p, const double *state,
         return status;
     double condition = out->s[0] / out->s[n - 1];
     out->rank = n;
-    if (!(condition < RANK_DOUBT))
-        out->rank = pivot_qr(n, S, true, (double)max_size(m, n) * DBL_EPSILON, e, &condition, &s);
+    const double tolerance = (double)max_size(m, n) * DBL_EPSILON;
+    if (!(condition < doubtful(n, tolerance)))
+        out->rank = pivot_qr(n, S, true, tolerance, e, &condition, &s);
     double *root = out->root != NULL ? out->root : spare;
     if (out->rank == n) {
         memcpy(out->x, c, n * p * sizeof *c);

@@ -40,9 +40,10 @@ typedef struct {
  * touched only for an ill-conditioned A. */
 size_t peri_lstsq_work(size_t m, size_t n, size_t p);
 
-/* A and B are row-major without gaps. Sizes may be 0. PERI_ERR_NONFINITE (facts.arg "X" or "y",
+/* A and B are row-major without gaps. Sizes may be 0. eps is the rounding of what A was made of:
+ * FLT_EPSILON for numbers that came from f32. PERI_ERR_NONFINITE (facts.arg "X" or "y",
  * facts.index row and column), PERI_ERR_TOO_LARGE, PERI_ERR_NO_CONVERGENCE (singular values). */
-peri_status peri_lstsq(size_t m, size_t n, size_t p, const double *A, const double *B,
+peri_status peri_lstsq(size_t m, size_t n, size_t p, const double *A, const double *B, double eps,
                        peri_lstsq_result *result, void *work, const peri_stop *stop,
                        peri_facts *facts);
 

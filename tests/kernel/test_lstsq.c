@@ -56,7 +56,7 @@ static solution solve(size_t m, size_t n, size_t p, const double *A, const doubl
     s.r.s = calloc((m < n ? m : n) + 1, 8);
     s.r.root = calloc(n * n + 1, 8);
     void *work = room(peri_lstsq_work(m, n, p));
-    s.status = peri_lstsq(m, n, p, A, B, &s.r, work, NULL, &s.facts);
+    s.status = peri_lstsq(m, n, p, A, B, DBL_EPSILON, &s.r, work, NULL, &s.facts);
     free(work);
     return s;
 }
@@ -264,13 +264,21 @@ static void bad_input(void **state)
     }
     peri_lstsq_result none = {0};
     peri_facts facts;
-    assert_int_equal(peri_lstsq((size_t)1 << 31, 1, 1, A, B, &none, NULL, NULL, &facts),
-                     PERI_ERR_TOO_LARGE);
+    assert_int_equal(
+        peri_lstsq((size_t)1 << 31, 1, 1, A, B, DBL_EPSILON, &none, NULL, NULL, &facts),
+        PERI_ERR_TOO_LARGE);
     assert_int_equal(peri_lstsq_work((size_t)1 << 31, 1, 1), 0);
     s = solve(0, 3, 1, A, B);
     assert_int_equal(s.status, PERI_OK);
     assert_true(s.r.x[0] == 0 && s.r.rss[0] == 0 && s.r.rank == 0);
     drop(&s);
+    for (int wide = 0; wide < 2; wide++) { /* no right side: A is looked at all the same */
+        double M[6] = {1, 2, 3, 4, 5, 7};
+        s = solve(wide ? 2 : 3, wide ? 3 : 2, 0, M, B);
+        assert_int_equal(s.status, PERI_OK);
+        assert_true(s.r.rank == 2 && s.r.s[0] > s.r.s[1] && s.r.s[1] > 0.1);
+        drop(&s);
+    }
     s = solve(3, 0, 1, A, B);
     assert_int_equal(s.status, PERI_OK);
     assert_true(s.r.rss[0] > 0);

@@ -274,6 +274,18 @@ describe("bad input", function()
     near_arrays(x, pg.array{y[1], y[2] / 2, y[3], y[2] / 2}, 1e-14)
   end)
 
+  it("N6: what f32 rounded is no rank", function()
+    for _, shape in ipairs{{3, 6}, {8, 4}, {200, 8}} do
+      local L, R = rng:standard_normal(shape[1], 2), rng:standard_normal(2, shape[2])
+      local A = L:dot(R):astype("f32")
+      local x, _, rank = la.lstsq(A, pg.ones(shape[1]):astype("f32"))
+      assert.equal(2, rank)
+      assert.equal(2, la.rank(A))
+      assert.is_true(x:norm() < 10)
+      assert.equal(math.min(shape[1], shape[2]), (select(3, la.lstsq(A, pg.ones(shape[1])))))
+    end
+  end)
+
   it("N7: empty, one by one and wide matrices are defined", function()
     assert.equal("(0,)", tostring(la.solve(pg.zeros(0, 0), pg.zeros(0)).shape))
     assert.equal("(2, 0)", tostring(la.solve(pg.eye(2), pg.zeros(2, 0)).shape))
@@ -285,6 +297,13 @@ describe("bad input", function()
     assert.equal("(0, 0) (0, 3)", tostring(Q.shape) .. " " .. tostring(R.shape))
     assert.equal("(3, 0)", tostring(la.pinv(pg.zeros(0, 3)).shape))
     assert.equal(0, la.rank(pg.zeros(0, 3)))
+    local A = pg.array{{1, 2}, {3, 4}, {5, 7}}
+    for _, M in ipairs{A, A.T} do -- without a right side A still has its rank and singular values
+      local none, _, full, values = la.lstsq(M, pg.zeros(#M, 0))
+      assert.equal(tostring(pg.zeros(M.shape[2], 0).shape), tostring(none.shape))
+      assert.equal(2, full)
+      near_arrays(values, select(2, la.svd(M)), 1e-14)
+    end
     local x, rss, rank = la.lstsq(pg.zeros(0, 3), pg.zeros(0))
     assert.equal("(3,)", tostring(x.shape))
     assert.equal(0.0, rss)
