@@ -5,7 +5,8 @@
  * Every number of one array has the same number of decimals: as many as the neediest of the
  * elements shown wants for `precision` significant digits, none for whole numbers. Where the
  * largest is 1e8 or more, or the smallest needs leading zeros beyond precision, all are written
- * with exponents. Only the elements shown are read, so the size of an array does not matter.
+ * with exponents. A row that stays too wide with 3 + 3 of its columns gives up digits, down to 3.
+ * Only the elements shown are read, so the size of an array does not matter.
  */
 #include <math.h>
 #include <stdio.h>
@@ -16,12 +17,14 @@
 #include "internal.h"
 #include "kernel/copy.h"
 
-enum { EDGE = 3 };
+enum { EDGE = 3, LEAST_DIGITS = 3 };
 
 struct layout {
     int precision;    /* significant digits at most */
     size_t threshold; /* above so many elements an axis longer than 2 * EDGE is summarised */
     int width;        /* columns of the terminal */
+    bool asked;       /* for this precision: then a wide row stays wide */
+    bool tight;       /* whole numbers of 9 digits and more get exponents too */
     bool exponents;
     int decimals;
     int cell; /* characters of the widest number */
@@ -41,14 +44,20 @@ static double element(const peri_array *a, const char *at)
 }
 
 /* The k-th index shown of an axis (or SIZE_MAX for the dots), and how many there are. */
+static bool is_cut(const struct layout *l, size_t extent, bool force)
+{
+    /* Dots in place of one row save nothing; in place of one column they may. */
+    return force ? extent > 2 * EDGE : l->summarise && extent > 2 * EDGE + 1;
+}
+
 static size_t shown_count(const struct layout *l, size_t extent, bool force)
 {
-    return (l->summarise || force) && extent > 2 * EDGE ? 2 * EDGE + 1 : extent;
+    return is_cut(l, extent, force) ? 2 * EDGE + 1 : extent;
 }
 
 static size_t shown_index(const struct layout *l, size_t extent, bool force, size_t k)
 {
-    if (shown_count(l, extent, force) == extent)
+    if (!is_cut(l, extent, force))
         return k;
     return k < EDGE ? k : k == EDGE ? SIZE_MAX : extent - (2 * EDGE + 1 - k);
 }
@@ -126,7 +135,7 @@ static void choose_format(const struct printer *p)
     survey(p, 0, p->a->data, 0, &least, &most);
     survey(p, 0, p->a->data, 1, &least, &most);
     const bool whole = l->decimals == 0;
-    if (most >= (whole ? 1e15 : 1e8) ||
+    if (most >= (whole && !l->tight ? 1e15 : 1e8) ||
         (most > 0 && (least < 1e-4 || most / least >= 1e8) && !whole)) {
         l->exponents = true;
         l->decimals = 0;
@@ -141,6 +150,15 @@ static void choose_format(const struct printer *p)
             l->decimals = limit;
     }
     survey(p, 0, p->a->data, 2, &least, &most);
+}
+
+static bool fits(const struct printer *p)
+{
+    const struct layout *l = p->layout;
+    const size_t extent = p->a->shape[p->a->ndim - 1];
+    const size_t dots = is_cut(l, extent, p->narrow);
+    const size_t numbers = shown_count(l, extent, p->narrow) - dots;
+    return numbers * (size_t)(l->cell + 2) + dots * 5 <= (size_t)l->width + 1;
 }
 
 static void pad(luaL_Buffer *b, int n)
@@ -221,12 +239,15 @@ static void push_text(lua_State *L, const peri_array *a, struct layout *l)
         a->size > l->threshold || (a->ndim >= 2 && a->shape[a->ndim - 2] > l->threshold / 20);
     if (a->size > 0) {
         choose_format(&p);
-        if (a->ndim > 0) {
-            const size_t shown = shown_count(l, a->shape[a->ndim - 1], false);
-            if (shown * (size_t)(l->cell + 2) > (size_t)l->width + 2) {
-                p.narrow = true;
-                choose_format(&p);
-            }
+        if (a->ndim > 0 && !fits(&p)) {
+            p.narrow = true;
+            choose_format(&p);
+        }
+        while (a->ndim > 0 && !l->asked && !fits(&p) &&
+               (!l->tight || l->precision > LEAST_DIGITS)) {
+            l->precision -= l->tight;
+            l->tight = true;
+            choose_format(&p);
         }
         if (a->ndim == 0) {
             char text[512];
@@ -265,7 +286,8 @@ static int array_tostring(lua_State *L)
  * An array as text: aligned columns, summarised with "..." where it is large, then a footer with
  * shape and dtype such as [3x4 f64]. tostring(a) and print(a) do the same with the defaults.
  * @param a  array
- * @param opts.precision  integer in 1..17, default 6: significant digits at most
+ * @param opts.precision  integer in 1..17: significant digits at most; default 6, or down to 3
+ * where a row would be too wide
  * @param opts.threshold  integer, default 1000: a larger array, or one of more rows than a
  * twentieth of it, shows 3 + 3 of each axis
  * @param opts.width  integer, default 80: a wider row shows 3 + 3 of its columns
@@ -277,10 +299,12 @@ static int tostring(lua_State *L)
     static const char *const names[] = {"precision", "threshold", "width", NULL};
     const peri_array *a = peri_arg_array(L, 1, "a");
     peri_options(L, 2, names);
+    const bool asked = peri_option_given(L, 2, "precision");
     struct layout l = {
         .precision = (int)peri_option_integer(L, 2, "precision", 6, 1, 17),
         .threshold = (size_t)peri_option_integer(L, 2, "threshold", 1000, 0, LUA_MAXINTEGER),
         .width = (int)peri_option_integer(L, 2, "width", 80, 10, 100000),
+        .asked = asked,
     };
     push_text(L, a, &l);
     return 1;

@@ -61,10 +61,18 @@ describe("printing", function()
     for _, a in ipairs{
       pg.range(1, 40) / 7, pg.range(1, 300):reshape(10, 30) * 1e7, pg.range(1, 12) * 1e-200,
       pg.array{{1e10, 1e-10, nan, 1, 2, 3, 4, 5, 6, 7, 8}}, pg.full({3, 9}, -1 / 3),
+      pg.range(-40, 40) / 7e12, pg.range(-8, 8):expand_dims(1) * 1e11, pg.range(1, 7) / -7e12, pg.range(1, 14) / 0.7,
     } do
-      for line in tostring(a):gmatch("[^\n]+") do assert.is_true(#line <= 82, line) end
+      for line in tostring(a):gmatch("[^\n]+") do assert.is_true(#line <= 80, line) end
     end
-    for line in pg.tostring(pg.range(1, 20), {width = 30}):gmatch("[^\n]+") do assert.is_true(#line <= 32) end
+    for line in pg.tostring(pg.range(1, 20), {width = 30}):gmatch("[^\n]+") do assert.is_true(#line <= 30) end
+  end)
+  it("gives up digits, then no more of them, in rows of 3 + 3 that are too wide", function()
+    shows(pg.range(-4, 4) * 1e-12 / 3, " -1.333e-12  -1.000e-12  -6.667e-13  ...   6.667e-13   1.000e-12   1.333e-12",
+      "[9 f64]")
+    shows(pg.range(-4, 4) * 1e12, " -4e+12  -3e+12  -2e+12  ...   2e+12   3e+12   4e+12", "[9 f64]")
+    assert.matches("%-1%.33e%-12", pg.tostring(pg.range(-4, 4) * 1e-12 / 3, {width = 40}))
+    assert.matches("%-1%.33333e%-12", pg.tostring(pg.range(-4, 4) * 1e-12 / 3, {precision = 6}))
   end)
   it("takes precision, threshold and width", function()
     assert.equal(" 0.33  0.67\n[2 f64]", pg.tostring(pg.array{1 / 3, 2 / 3}, {precision = 3}))
