@@ -130,6 +130,44 @@ static const struct peri_embedded *find_script(const char *name)
     return NULL;
 }
 
+/* __index of a module that is a table. Upvalue 1: its name. */
+static int no_function(lua_State *L)
+{
+    const char *module = lua_tostring(L, lua_upvalueindex(1));
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0;
+    enum { MOST = 64 };
+    const char *names[MOST + 1];
+    int count = 0;
+    lua_pushnil(L);
+    while (lua_next(L, 1) && count < MOST) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING)
+            names[count++] = lua_tostring(L, -1);
+    }
+    names[count] = NULL;
+    const char *name = lua_tostring(L, 2), *near = peri_nearest(name, names);
+    if (near != NULL)
+        return peri_raise(L, "pg.%s has no '%s'; did you mean '%s'?", module, name, near);
+    return peri_raise(L, "pg.%s has no '%s'", module, name);
+}
+
+/* Gives the module on top, where it is a table that people use, an answer to names it lacks. */
+static void guard_names(lua_State *L, const struct module *m)
+{
+    if (m->name[0] == '_' || lua_type(L, -1) != LUA_TTABLE || luaL_getmetafield(L, -1, "__index"))
+        return;
+    if (!lua_getmetatable(L, -1)) {
+        lua_createtable(L, 0, 1);
+        lua_pushvalue(L, -1);
+        lua_setmetatable(L, -3);
+    }
+    lua_pushstring(L, m->name);
+    lua_pushcclosure(L, no_function, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
 /* Pushes the module and keeps it in pg, which is at index `pg`. */
 static void open_module(lua_State *L, int pg, const struct module *m)
 {
@@ -152,6 +190,7 @@ static void open_module(lua_State *L, int pg, const struct module *m)
         lua_call(L, 2, 1);
         lua_remove(L, -2);
     }
+    guard_names(L, m);
     lua_pushvalue(L, -1);
     lua_setfield(L, pg, m->name);
 }

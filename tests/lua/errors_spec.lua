@@ -18,6 +18,9 @@ local cases = {
   {function() return a:summ() end, "array has no field or method 'summ'; did you mean 'sum'?"},
   {function() return a.shap end, "array has no field or method 'shap'; did you mean 'shape'?"},
   {function() return pg.summ(a) end, "pg has no 'summ'; did you mean 'sum'?"},
+  {function() return pg.linalg.slove(a, a) end, "pg.linalg has no 'slove'; did you mean 'solve'?"},
+  {function() return pg.random.generator(1) end, "pg.random has no 'generator'"},
+  {function() return pg.lstm.neww{} end, "pg.lstm has no 'neww'; did you mean 'new'?"},
   {function() a.x = 1 end, 'an array has no field "x" to set'},
   {function() return a < a end,
     "arrays have no order: a < b is written a:lt(b), a > b is a:gt(b), which give 0 and 1; "
