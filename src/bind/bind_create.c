@@ -179,7 +179,8 @@ static int range(lua_State *L)
     if (step == 0 || !isfinite(step))
         peri_argerror(L, 3, "step: expected a finite number other than 0, got %f", step);
     if (!isfinite(a) || !isfinite(b))
-        peri_argerror(L, isfinite(a) ? 2 : 1, "expected a finite number");
+        peri_argerror(L, isfinite(a) ? 2 : 1, "%s: expected a finite number, got %f",
+                      isfinite(a) ? "b" : "a", isfinite(a) ? b : a);
     const double count = floor((b - a) / step + 1e-9) + 1;
     if (count > 9e15)
         peri_error(L, "%f elements are too many", count);
@@ -222,7 +223,8 @@ static int copy(lua_State *L)
 static int astype(lua_State *L)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
-    luaL_checkany(L, 2);
+    if (lua_isnoneornil(L, 2))
+        peri_argerror(L, 2, "dtype: expected \"f64\" or \"f32\", got %s", peri_push_got(L, 2));
     const int dtype = peri_arg_dtype(L, 2, PERI_F64);
     if (dtype == a->dtype)
         lua_settop(L, 1);

@@ -158,7 +158,9 @@ static int bincount(lua_State *L)
     double largest;
     peri_facts facts = {0};
     if (peri_bincount_max(&v, first, &largest, &facts) != PERI_OK) {
-        const char *cure = facts.got == 0 && first == 1 ? "; {first = 0} counts from 0" : "";
+        const char *cure = facts.got == 0 && first == 1 ? "; {first = 0} counts from 0"
+                           : facts.got > 0x1p53         ? ", and of at most 2^53"
+                                                        : "";
         peri_argerror(L, 1, "x: element %I is %s, expected an integer of at least %s%s",
                       (LUAI_UACINT)facts.index[0] + 1, peri_push_number(L, facts.got),
                       peri_push_number(L, first), cure);

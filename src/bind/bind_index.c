@@ -139,6 +139,9 @@ static void slice_axis(lua_State *L, const peri_array *a, int axis, int idx, str
     if (lua_type(L, idx) != LUA_TTABLE)
         peri_raise(L, "slice of axis %d: expected a number, {}, {k} or {j, k [, step]}, got %s",
                    axis + 1, peri_push_got(L, idx));
+    if (lua_rawlen(L, idx) > 3)
+        peri_raise(L, "slice of axis %d: expected {}, {k} or {j, k [, step]}, got a table of %I",
+                   axis + 1, (LUAI_UACINT)lua_rawlen(L, idx));
     idx = lua_absindex(L, idx);
     lua_Integer from = 0, to = 0, step = 1;
     const bool has_from = range_field(L, idx, 1, axis, &from);
@@ -267,7 +270,9 @@ static void assign_value(lua_State *L, const peri_array *a, const peri_view *out
 static int assign(lua_State *L)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
-    luaL_checkany(L, 2);
+    if (lua_isnoneornil(L, 2))
+        peri_argerror(L, 2, "v: expected a number, an array or a table, got %s",
+                      peri_push_got(L, 2));
     const peri_view out = peri_view_of(a);
     assign_value(L, a, &out, 2);
     lua_settop(L, 1);

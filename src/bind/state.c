@@ -21,6 +21,7 @@
 
 #include "bind.h"
 #include "internal.h"
+#include "out.h"
 
 static const char state_key;
 
@@ -184,8 +185,8 @@ void *peri_push_scratch(lua_State *L, size_t bytes)
 static void refuse(lua_State *L, int dtype, int ndim, const size_t *shape, double bytes,
                    const char *reason)
 {
-    peri_error(L, "array %s %s needs %f bytes: %s", peri_push_shape(L, ndim, shape),
-               dtype == PERI_F32 ? "f32" : "f64", bytes, reason);
+    peri_error(L, "array %s %s needs %s bytes: %s", peri_push_shape(L, ndim, shape),
+               dtype == PERI_F32 ? "f32" : "f64", peri_push_number(L, bytes), reason);
 }
 
 static size_t header_bytes(int ndim)
