@@ -238,16 +238,26 @@ double peri_arg_number(lua_State *L, int arg, const char *name)
     return lua_tonumber(L, arg);
 }
 
+void peri_refuse_dtype_inside(lua_State *L, int arg, const char *name)
+{
+    lua_pushstring(L, "dtype");
+    if (lua_rawget(L, arg) != LUA_TNIL)
+        peri_argerror(L, arg, "%s: the dtype stands behind the table: {...}, \"f32\"", name);
+    lua_pop(L, 1);
+}
+
 int peri_arg_shape(lua_State *L, int arg, size_t shape[PERI_MAX_NDIM], int *next)
 {
     int ndim = 0;
     const bool table = lua_type(L, arg) == LUA_TTABLE;
     const int first = arg;
-    if (table)
+    if (table) {
+        peri_refuse_dtype_inside(L, arg, "shape");
         ndim = (int)(lua_rawlen(L, arg) > PERI_MAX_NDIM ? PERI_MAX_NDIM + 1 : lua_rawlen(L, arg));
-    else
+    } else {
         while (lua_type(L, arg + ndim) == LUA_TNUMBER && ndim <= PERI_MAX_NDIM)
             ndim++;
+    }
     if (ndim > PERI_MAX_NDIM)
         peri_argerror(L, first, "shape: more than %d axes", PERI_MAX_NDIM);
     for (int axis = 0; axis < ndim; axis++) {

@@ -113,6 +113,10 @@ lua_Integer peri_arg_integer(lua_State *L, int arg, const char *name, lua_Intege
                              lua_Integer hi);
 double peri_arg_number(lua_State *L, int arg, const char *name);
 
+/* Raises where the table at arg has a field dtype: a habit from languages with named arguments, and
+ * what follows would be f64 in silence. */
+void peri_refuse_dtype_inside(lua_State *L, int arg, const char *name);
+
 /* The shape written from arg on: integers n, m, ... or one table of them. Returns ndim. With no
  * argument there, 0. *next is the index of the first argument after the shape. */
 int peri_arg_shape(lua_State *L, int arg, size_t shape[PERI_MAX_NDIM], int *next);

@@ -27,6 +27,7 @@ static int array(lua_State *L)
 {
     const int dtype = peri_arg_dtype(L, 2, -1);
     if (lua_type(L, 1) == LUA_TTABLE) {
+        peri_refuse_dtype_inside(L, 1, "t");
         peri_push_table(L, 1, "t", dtype < 0 ? PERI_F64 : dtype);
         return 1;
     }
