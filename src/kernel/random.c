@@ -453,8 +453,8 @@ static inline double ziggurat(tap *t, size_t wanted)
             return x;
         if (layer == 0) {
             for (;;) {
-                const double xx = -PERI_ZIGGURAT_INV_R * log(1.0 - tap_uniform(t, wanted));
-                const double yy = -log(1.0 - tap_uniform(t, wanted));
+                const double xx = -PERI_ZIGGURAT_INV_R * log1p(-tap_uniform(t, wanted));
+                const double yy = -log1p(-tap_uniform(t, wanted));
                 if (yy + yy > xx * xx)
                     return size >> 8 & 1 ? -(PERI_ZIGGURAT_R + xx) : PERI_ZIGGURAT_R + xx;
             }

@@ -32,6 +32,9 @@ local new, legacy = pg.random.new, pg.random.legacy
 local p = {0.1, 0.0, 0.3, 0.55, 0.05}
 
 describe("pg.random.new", function()
+  it("gives NumPy's very bits in the tail of the normal distribution too", function()
+    assert.equal(-0x1.116535122898cp+2, pg.random.new(337203099):standard_normal(53389)[-1])
+  end)
   it("is default_rng for any seed", function()
     for _, seed in ipairs{0, 1, 42, 12345, 4294967295, 4294967296, math.maxinteger} do
       same("pcg.random." .. seed, new(seed):random(5))
