@@ -5,8 +5,8 @@
 --
 -- A graph is {X = n x m, E = n x n}, the pickled pair {X, E}, or {X = n x m, edges = k x 2} with a
 -- pair of node numbers a row. Before it is used it is checked and packed (bind_graph.c); `data`
--- holds a list of packed graphs, so that a fit packs once. The steps of a fit are in C, one graph
--- a call; its loops are here.
+-- joins a list of packed graphs, so that a fit packs once. The steps of a fit are in C, an epoch a
+-- call; its loops are here.
 
 local pg, core = ...
 local args = pg._args
@@ -16,8 +16,10 @@ local graph = {}
 local data_meta = {__name = "graph data"}
 
 function data_meta:__tostring()
-  return string.format("graph data: %d graphs, %d pairs, %d edges", #self, self.pairs, self.edges)
+  return string.format("graph data: %d graphs, %d pairs, %d edges", #self.packed, self.pairs, self.edges)
 end
+
+function data_meta:__len() return #self.packed end
 
 -- X, E and edges of one graph as a user writes it; nil where it is none.
 local function parts_of(g)
@@ -35,8 +37,8 @@ local function pack(name, g, place)
   if E == nil and edges == nil then
     args.fail(name, 1, place .. ": expected E, n x n, or edges, k x 2, beside X; there is neither", 4)
   end
-  local ok, packed, n, pairs, count = pcall(core.pack, X, E, edges)
-  if ok then return packed, n, pairs, count end
+  local ok, packed, pairs, count = pcall(core.pack, X, E, edges)
+  if ok then return packed, pairs, count end
   if type(packed) ~= "string" then error(packed, 0) end
   local why = packed:match("^bad argument #%d+ to '[^']*' %((.*)%)$") or packed
   args.fail(name, 1, (place == "g" and "" or place .. ": ") .. why, 4)
@@ -45,10 +47,10 @@ end
 -- Graphs as packed data: one graph, a list of them, or data.
 local function pack_all(name, list)
   if getmetatable(list) == data_meta then return list end
-  local out = setmetatable({pairs = 0, edges = 0}, data_meta)
+  local out = setmetatable({packed = {}, pairs = 0, edges = 0}, data_meta)
   local function add(g, place)
-    local packed, _, pairs, edges = pack(name, g, place)
-    out[#out + 1] = packed
+    local packed, pairs, edges = pack(name, g, place)
+    out.packed[#out.packed + 1] = packed
     out.pairs, out.edges = out.pairs + pairs, out.edges + edges
   end
   if parts_of(list) then
@@ -60,6 +62,7 @@ local function pack_all(name, list)
     end
     for i, g in ipairs(list) do add(g, "graph " .. i) end
   end
+  out.joined = core.join(out.packed)
   return out
 end
 
@@ -82,18 +85,10 @@ end
 function graph.pairs(g)
   local packed = pack_all("graph.pairs", g)
   if #packed ~= 1 then args.fail("graph.pairs", 1, "g: expected one graph, got " .. #packed) end
-  return core.pairs(packed[1])
+  return core.pairs(packed.packed[1])
 end
 
-local function sums(data, a, b)
-  local L, ga, gb, haa, hab, hbb = 0, 0, 0, 0, 0, 0
-  for i = 1, #data do
-    local l, g1, g2, h1, h2, h3 = core.loglik(data[i], a, b)
-    L, ga, gb = L + l, ga + g1, gb + g2
-    haa, hab, hbb = haa + h1, hab + h2, hbb + h3
-  end
-  return L, ga, gb, haa, hab, hbb
-end
+local function sums(data, a, b) return core.loglik(data.joined, a, b) end
 
 local function finite(name, arg, what, v)
   args.number(name, arg, what, v)
@@ -120,11 +115,7 @@ end
 -- Raises where the likelihood has no maximum: with one product x_i.x_j a pair, that is where some
 -- threshold on it tells edges from the rest.
 local function check_separable(data)
-  local low0, high0, low1, high1 = math.huge, -math.huge, math.huge, -math.huge
-  for i = 1, #data do
-    local a, b, c, d = core.range(data[i])
-    low0, high0, low1, high1 = math.min(low0, a), math.max(high0, b), math.min(low1, c), math.max(high1, d)
-  end
+  local low0, high0, low1, high1 = core.range(data.joined)
   local why
   if data.pairs == 0 then
     why = "there are no pairs of nodes"
@@ -239,10 +230,7 @@ local function ascend(data, m, opts)
   for epoch = 1, opts.epochs do
     local last
     if each then
-      for i = 1, #data do
-        local l, g1, g2 = core.loglik(data[i], a, b)
-        a, b, last = a + lr * g1, b + lr * g2, l
-      end
+      a, b, last = core.ascend(data.joined, a, b, lr)
     else
       last = L
       local l, g1, g2
@@ -339,10 +327,7 @@ end
 -- @param list  a graph, a list of graphs, or pg.graph.data of them
 function methods:logprob(list)
   self_of("logprob", self)
-  local data = pack_all("logprob", list)
-  local out = {}
-  for i = 1, #data do out[i] = core.loglik(data[i], self.a, self.b) end
-  return pg.array(out)
+  return core.logprob(pack_all("logprob", list).joined, self.a, self.b)
 end
 
 --- graph:save(path)

@@ -1,38 +1,45 @@
 /* SPDX-License-Identifier: MIT
  *
  * Primitives of pg.graph. A graph that was checked is one userdata, `packed`: its features, its
- * edges as bits or lists, and workspace for the kernel. */
+ * edges as bits or lists, and its pairs where it is small. A list of them is another, `joined`,
+ * which keeps them alive and holds the kernel's workspace. */
 #include <math.h>
 #include <string.h>
 
 #include "bind_random.h"
 #include "kernel/graph.h"
 
-/* Its address is the registry's key of the metatable of packed graphs. */
-static const char packed_meta;
+/* Their addresses are the registry's keys of the metatables. */
+static const char packed_meta, joined_meta;
 
 typedef struct {
-    peri_graph graph;
-    size_t edges;
     double *work;
-} packed;
+    size_t count;
+    peri_graph graphs[];
+} joined;
 
 static const peri_stop *stop_of(lua_State *L)
 {
     return &peri_getstate(L)->stop;
 }
 
-static const packed *arg_packed(lua_State *L, int arg)
+/* The userdata at index `at` whose metatable is `key`'s; NULL for anything else. */
+static const void *to_kind(lua_State *L, int at, const char *key)
 {
-    if (lua_type(L, arg) == LUA_TUSERDATA && lua_getmetatable(L, arg)) {
-        lua_rawgetp(L, LUA_REGISTRYINDEX, &packed_meta);
-        const bool same = lua_rawequal(L, -1, -2);
-        lua_pop(L, 2);
-        if (same)
-            return lua_touserdata(L, arg);
-    }
-    peri_argerror(L, arg, "graph: expected a packed graph, got %s", peri_push_got(L, arg));
-    return NULL;
+    if (lua_type(L, at) != LUA_TUSERDATA || !lua_getmetatable(L, at))
+        return NULL;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+    const bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same ? lua_touserdata(L, at) : NULL;
+}
+
+static const joined *arg_joined(lua_State *L, int arg)
+{
+    const joined *j = to_kind(L, arg, &joined_meta);
+    if (j == NULL)
+        peri_argerror(L, arg, "graphs: expected joined graphs, got %s", peri_push_got(L, arg));
+    return j;
 }
 
 static size_t aligned(size_t bytes)
@@ -62,7 +69,7 @@ static uint64_t *push_bits(lua_State *L, int arg, const peri_array *E, size_t *e
     return bits;
 }
 
-/* pack(X, E | nil, edges | nil) -> packed, n, pairs, edges. E is n x n; edges a k x 2 list. */
+/* pack(X, E | nil, edges | nil) -> packed, pairs, edges. E is n x n; edges a k x 2 list. */
 static int pack(lua_State *L)
 {
     lua_settop(L, 3);
@@ -106,42 +113,80 @@ static int pack(lua_State *L)
         start = first;
         to = ends;
     }
-    const size_t head = aligned(sizeof(packed)), features = aligned(peri_mul_size(L, n * m, 8)),
-                 work = aligned(peri_mul_size(L, peri_graph_work(n, m), 8)),
+    const size_t flat = peri_graph_flat(n), features = aligned(peri_mul_size(L, n * m, 8)),
                  table = dense ? aligned(n * W * 8) : aligned((n + 1) * sizeof *start),
-                 ends = dense ? 0 : aligned(k * sizeof *to);
-    char *block = lua_newuserdatauv(L, head + features + work + table + ends + 64, 0);
-    packed *p = (packed *)block;
-    block = (char *)aligned((size_t)(uintptr_t)(block + sizeof(packed)));
-    memcpy(block, x, n * m * 8);
-    *p = (packed){.graph = {.n = n, .m = m, .x = (double *)block},
-                  .edges = k,
-                  .work = (double *)(block + features)};
-    block += features + work;
+                 ends = dense ? 0 : aligned(k * sizeof *to), products = aligned(flat * 8);
+    const size_t size = features + table + ends + products + peri_graph_words(flat) * 8;
+    peri_graph *g = lua_newuserdatauv(L, sizeof *g + size + 64, 0);
+    char *block = (char *)aligned((size_t)(uintptr_t)(g + 1));
+    *g = (peri_graph){.n = n, .m = m, .x = memcpy(block, x, n * m * 8)};
+    block += features;
     if (dense) {
-        p->graph.bits = memcpy(block, bits, n * W * 8);
+        g->bits = memcpy(block, bits, n * W * 8);
     } else {
-        p->graph.start = memcpy(block, start, (n + 1) * sizeof *start);
-        p->graph.to = memcpy(block + table, to, k * sizeof *to);
+        g->start = memcpy(block, start, (n + 1) * sizeof *start);
+        g->to = memcpy(block + table, to, k * sizeof *to);
+    }
+    block += table + ends;
+    if (flat > 0) {
+        peri_graph_flatten(g, (double *)block, (uint64_t *)(block + products));
+        g->s = (double *)block;
+        g->e = (uint64_t *)(block + products);
     }
     lua_rawgetp(L, LUA_REGISTRYINDEX, &packed_meta);
     lua_setmetatable(L, -2);
-    lua_pushinteger(L, (lua_Integer)n);
     lua_pushinteger(L, (lua_Integer)(n * (n > 0 ? n - 1 : 0) / 2));
     lua_pushinteger(L, (lua_Integer)k);
-    return 4;
+    return 3;
 }
 
-/* loglik(packed, a, b) -> L, dL/da, dL/db, haa, hab, hbb */
+/* join(list of packed) -> joined, which keeps the list */
+static int join(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    const size_t count = lua_rawlen(L, 1);
+    const size_t head = aligned(sizeof(joined) + peri_mul_size(L, count, sizeof(peri_graph)));
+    size_t work = 0;
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)i + 1);
+        const peri_graph *g = to_kind(L, -1, &packed_meta);
+        if (g == NULL)
+            peri_argerror(L, 1, "list: expected packed graphs");
+        const size_t more = peri_graph_work(g);
+        work = more > work ? more : work;
+        lua_pop(L, 1);
+    }
+    joined *j = lua_newuserdatauv(L, head + peri_mul_size(L, work, 8) + 64, 1);
+    j->work = (double *)aligned((size_t)(uintptr_t)j + head);
+    j->count = count;
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)i + 1);
+        j->graphs[i] = *(const peri_graph *)lua_touserdata(L, -1);
+        lua_pop(L, 1);
+    }
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &joined_meta);
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+static double arg_finite(lua_State *L, int arg, const char *name)
+{
+    const double v = peri_arg_number(L, arg, name);
+    if (!isfinite(v))
+        peri_argerror(L, arg, "%s: expected a finite number, got %f", name, v);
+    return v;
+}
+
+/* loglik(joined, a, b) -> L, dL/da, dL/db, haa, hab, hbb */
 static int loglik(lua_State *L)
 {
-    const packed *p = arg_packed(L, 1);
-    const double a = peri_arg_number(L, 2, "a"), b = peri_arg_number(L, 3, "b");
-    if (!isfinite(a) || !isfinite(b))
-        peri_argerror(L, isfinite(a) ? 3 : 2, "%s: expected a finite number, got %f",
-                      isfinite(a) ? "b" : "a", isfinite(a) ? b : a);
+    const joined *j = arg_joined(L, 1);
+    const double a = arg_finite(L, 2, "a"), b = arg_finite(L, 3, "b");
     peri_graph_sums sums = {0};
-    peri_check(L, 0, peri_graph_loglik(&p->graph, a, b, &sums, p->work, stop_of(L)), NULL);
+    peri_check(L, 0, peri_graph_loglik(j->graphs, j->count, a, b, &sums, j->work, stop_of(L)),
+               NULL);
     lua_pushnumber(L, sums.loglik);
     lua_pushnumber(L, sums.gradient[0]);
     lua_pushnumber(L, sums.gradient[1]);
@@ -151,12 +196,42 @@ static int loglik(lua_State *L)
     return 6;
 }
 
-/* range(packed) -> least, greatest product without an edge, least, greatest with one */
+/* ascend(joined, a, b, lr) -> a, b, L of the last graph before its step */
+static int ascend(lua_State *L)
+{
+    const joined *j = arg_joined(L, 1);
+    double at[2] = {peri_arg_number(L, 2, "a"), peri_arg_number(L, 3, "b")}, last = 0.0;
+    const double lr = arg_finite(L, 4, "lr");
+    peri_check(L, 0, peri_graph_ascend(j->graphs, j->count, lr, at, &last, j->work, stop_of(L)),
+               NULL);
+    lua_pushnumber(L, at[0]);
+    lua_pushnumber(L, at[1]);
+    lua_pushnumber(L, last);
+    return 3;
+}
+
+/* logprob(joined, a, b) -> the log-likelihood of each */
+static int logprob(lua_State *L)
+{
+    const joined *j = arg_joined(L, 1);
+    const double a = arg_finite(L, 2, "a"), b = arg_finite(L, 3, "b");
+    double *out = peri_push_array(L, PERI_F64, 1, &j->count)->data;
+    for (size_t i = 0; i < j->count; i++) {
+        peri_graph_sums sums = {0};
+        peri_check(L, 0, peri_graph_loglik(&j->graphs[i], 1, a, b, &sums, j->work, stop_of(L)),
+                   NULL);
+        out[i] = sums.loglik;
+    }
+    return 1;
+}
+
+/* range(joined) -> least, greatest product without an edge, least, greatest with one */
 static int range(lua_State *L)
 {
-    const packed *p = arg_packed(L, 1);
+    const joined *j = arg_joined(L, 1);
     double found[4] = {HUGE_VAL, -HUGE_VAL, HUGE_VAL, -HUGE_VAL};
-    peri_check(L, 0, peri_graph_range(&p->graph, found, p->work, stop_of(L)), NULL);
+    for (size_t i = 0; i < j->count; i++)
+        peri_check(L, 0, peri_graph_range(&j->graphs[i], found, stop_of(L)), NULL);
     for (int i = 0; i < 4; i++)
         lua_pushnumber(L, found[i]);
     return 4;
@@ -165,11 +240,13 @@ static int range(lua_State *L)
 /* pairs(packed) -> s, e */
 static int pairs(lua_State *L)
 {
-    const packed *p = arg_packed(L, 1);
-    const size_t n = p->graph.n, count = n * (n > 0 ? n - 1 : 0) / 2;
+    const peri_graph *g = to_kind(L, 1, &packed_meta);
+    if (g == NULL)
+        peri_argerror(L, 1, "graph: expected a packed graph, got %s", peri_push_got(L, 1));
+    const size_t count = g->n * (g->n > 0 ? g->n - 1 : 0) / 2;
     const peri_array *s = peri_push_array(L, PERI_F64, 1, &count);
     const peri_array *e = peri_push_array(L, PERI_F64, 1, &count);
-    peri_graph_pairs(&p->graph, s->data, e->data);
+    peri_graph_pairs(g, s->data, e->data);
     return 2;
 }
 
@@ -249,22 +326,28 @@ static int layout(lua_State *L)
     return 1;
 }
 
+static void new_kind(lua_State *L, const char *name, const char *key)
+{
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__name");
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__metatable");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
 int peri_open_graph(lua_State *L);
 
 int peri_open_graph(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"pack", pack},   {"loglik", loglik}, {"range", range},
-        {"pairs", pairs}, {"draw", draw},     {"count", count},
-        {"edges", edges}, {"layout", layout}, {"check_edges", check_edges},
+        {"pack", pack},   {"join", join},   {"loglik", loglik},   {"ascend", ascend},
+        {"range", range}, {"pairs", pairs}, {"logprob", logprob}, {"draw", draw},
+        {"count", count}, {"edges", edges}, {"layout", layout},   {"check_edges", check_edges},
         {NULL, NULL},
     };
-    lua_createtable(L, 0, 2);
-    lua_pushliteral(L, "packed graph");
-    lua_setfield(L, -2, "__name");
-    lua_pushliteral(L, "packed graph");
-    lua_setfield(L, -2, "__metatable");
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &packed_meta);
+    new_kind(L, "packed graph", &packed_meta);
+    new_kind(L, "joined graphs", &joined_meta);
     luaL_newlib(L, functions);
     return 1;
 }

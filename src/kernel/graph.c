@@ -3,7 +3,8 @@
  * Pairs are walked in blocks of ROWS rows; within a block in chunks of CHUNK columns, whose
  * features, transposed, stay in the nearest cache. Nothing of size n x n is ever made. With
  * AVX-512 the products x_i.x_j, the exponential and the sums are one loop over registers of 8
- * pairs; else the products of a chunk come from BLAS.
+ * pairs; else the products of a chunk come from BLAS. A small graph keeps its products, as one
+ * row of pairs: at 15 nodes they are half of the work, and its rows fill no register.
  */
 #include "kernel/graph.h"
 
@@ -23,6 +24,11 @@ enum { ROWS = 64, CHUNK = 256, GROUP = 4, CHUNK_WORDS = CHUNK / 64 };
 
 /* A product of up to this many factors in (1, 2] is finite. */
 enum { FACTORS = 960 };
+
+/* Graphs of up to this many nodes keep their products: one lane of the narrowest registers holds
+ * the factors of all their pairs. */
+enum { FLAT = 64 };
+_Static_assert(FLAT *(FLAT - 1) / 2 / 4 + 1 <= FACTORS, "one product a lane");
 
 /* ---- edges ---------------------------------------------------------------------------------- */
 
@@ -231,14 +237,19 @@ static size_t padded(size_t n)
     return (n + 7) / 8 * 8;
 }
 
+static size_t pair_count(size_t n)
+{
+    return n < 2 ? 0 : n * (n - 1) / 2;
+}
+
 static size_t block_count(size_t n)
 {
     return (n + ROWS - 1) / ROWS;
 }
 
-size_t peri_graph_work(size_t n, size_t m)
+size_t peri_graph_work(const peri_graph *g)
 {
-    return m * padded(n) + 8 * block_count(n);
+    return g->s != NULL ? 0 : g->m * padded(g->n) + 8 * block_count(g->n);
 }
 
 /* Xt (m,padded(n)), zeros behind n. */
@@ -342,6 +353,18 @@ static void close_product(tally *t, double *loglik)
     t->factors = 0;
 }
 
+/* Adds what is held to *out, whose sums but the likelihood are still 0. */
+static void close_sums(tally *sum, peri_graph_sums *out)
+{
+    close_product(sum, &out->loglik);
+    out->loglik -= lanes(&sum->positive);
+    out->gradient[0] = lanes(&sum->ga);
+    out->gradient[1] = lanes(&sum->gb);
+    out->hessian[0] = -lanes(&sum->haa);
+    out->hessian[1] = -lanes(&sum->hab);
+    out->hessian[2] = -lanes(&sum->hbb);
+}
+
 /* Products of rows [row, row + rows) with columns [j0, j1): s (rows, CHUNK). */
 static void products(const peri_graph *g, size_t row, size_t rows, size_t j0, size_t j1, double *s)
 {
@@ -384,13 +407,21 @@ static void block_any(const job *w, size_t row, size_t rows, peri_graph_sums *ou
         if (peri_stop_requested(w->stop))
             return;
     }
-    close_product(&sum, &out->loglik);
-    out->loglik -= lanes(&sum.positive);
-    out->gradient[0] = lanes(&sum.ga);
-    out->gradient[1] = lanes(&sum.gb);
-    out->hessian[0] = -lanes(&sum.haa);
-    out->hessian[1] = -lanes(&sum.hab);
-    out->hessian[2] = -lanes(&sum.hbb);
+    close_sums(&sum, out);
+}
+
+static void flat_any(const peri_graph *g, double a, double b, peri_graph_sums *out)
+{
+    double u[CHUNK], t[CHUNK];
+    tally sum;
+    memset(&sum, 0, sizeof sum);
+    const bool avx2 = peri_isa() >= PERI_ISA_AVX2;
+    const size_t pairs = pair_count(g->n);
+    for (size_t j = 0; j < pairs; j += CHUNK) {
+        const size_t to = pairs - j < CHUNK ? pairs - j : CHUNK;
+        (avx2 ? add_row_avx2 : add_row_base)(g->s + j, g->e + j / 64, 0, to, a, b, u, t, &sum);
+    }
+    close_sums(&sum, out);
 }
 
 /* ---- AVX-512 -------------------------------------------------------------------------------- */
@@ -524,6 +555,17 @@ static void close_product8(tally8 *sum, size_t factors, double *loglik)
         *loglik -= log1p(q[l]);
 }
 
+static void close_sums8(tally8 *sum, size_t factors, peri_graph_sums *out)
+{
+    close_product8(sum, factors, &out->loglik);
+    out->loglik -= _mm512_reduce_add_pd(sum->positive);
+    out->gradient[0] = _mm512_reduce_add_pd(sum->ga);
+    out->gradient[1] = _mm512_reduce_add_pd(sum->gb);
+    out->hessian[0] = -_mm512_reduce_add_pd(sum->haa);
+    out->hessian[1] = -_mm512_reduce_add_pd(sum->hab);
+    out->hessian[2] = -_mm512_reduce_add_pd(sum->hbb);
+}
+
 static void block_avx512(const job *w, size_t row, size_t rows, peri_graph_sums *out)
 {
     const peri_graph *g = w->g;
@@ -552,13 +594,21 @@ static void block_avx512(const job *w, size_t row, size_t rows, peri_graph_sums 
         if (peri_stop_requested(w->stop))
             return;
     }
-    close_product8(&sum, factors, &out->loglik);
-    out->loglik -= _mm512_reduce_add_pd(sum.positive);
-    out->gradient[0] = _mm512_reduce_add_pd(sum.ga);
-    out->gradient[1] = _mm512_reduce_add_pd(sum.gb);
-    out->hessian[0] = -_mm512_reduce_add_pd(sum.haa);
-    out->hessian[1] = -_mm512_reduce_add_pd(sum.hab);
-    out->hessian[2] = -_mm512_reduce_add_pd(sum.hbb);
+    close_sums8(&sum, factors, out);
+}
+
+static void flat_avx512(const peri_graph *g, double a, double b, peri_graph_sums *out)
+{
+    const __m512d zero = _mm512_setzero_pd(), va = ALL(a), vb = ALL(b);
+    tally8 sum = {zero, zero, zero, zero, zero, zero, zero};
+    const uint8_t *edges = (const uint8_t *)g->e;
+    const size_t pairs = pair_count(g->n), whole = pairs / 8;
+    for (size_t k = 0; k < whole; k++)
+        add8(_mm512_loadu_pd(g->s + 8 * k), edges[k], 0xff, va, vb, &sum);
+    if (pairs % 8 != 0)
+        add8(_mm512_loadu_pd(g->s + 8 * whole), edges[whole], (__mmask8)(0xffu >> (8 - pairs % 8)),
+             va, vb, &sum);
+    close_sums8(&sum, whole + 1, out);
 }
 
 PERI_END
@@ -584,13 +634,33 @@ static void run_block(void *context, size_t block)
     block_any(w, row, rows, out);
 }
 
-peri_status peri_graph_loglik(const peri_graph *g, double a, double b, peri_graph_sums *sums,
-                              double *work, const peri_stop *stop)
+static void add_sums(peri_graph_sums *sums, const peri_graph_sums *more)
 {
+    sums->loglik += more->loglik;
+    for (int i = 0; i < 2; i++)
+        sums->gradient[i] += more->gradient[i];
+    for (int i = 0; i < 3; i++)
+        sums->hessian[i] += more->hessian[i];
+}
+
+/* The sums of one graph in *all, which is 0; unfinished where `stop` was requested. */
+static void sum_graph(const peri_graph *g, double a, double b, peri_graph_sums *all, double *work,
+                      const peri_stop *stop)
+{
+    if (g->n < 2)
+        return;
+    if (g->s != NULL) {
+#if PERI_X86
+        if (peri_isa() >= PERI_ISA_AVX512) {
+            flat_avx512(g, a, b, all);
+            return;
+        }
+#endif
+        flat_any(g, a, b, all);
+        return;
+    }
     double *xt = work;
     job w = {g, xt, a, b, (peri_graph_sums *)(work + g->m * padded(g->n)), stop};
-    if (g->n < 2)
-        return PERI_OK;
     transpose(g, xt);
     const size_t blocks = block_count(g->n);
     if (g->n <= 4 * ROWS) /* too few to wake a thread for; the same blocks all the same */
@@ -598,28 +668,60 @@ peri_status peri_graph_loglik(const peri_graph *g, double a, double b, peri_grap
             run_block(&w, k);
     else
         peri_pool_run(blocks, run_block, &w);
-    if (peri_stop_requested(stop))
-        return PERI_ERR_INTERRUPTED;
-    peri_graph_sums all = {0};
-    for (size_t k = 0; k < blocks; k++) {
-        all.loglik += w.parts[k].loglik;
-        for (int i = 0; i < 2; i++)
-            all.gradient[i] += w.parts[k].gradient[i];
-        for (int i = 0; i < 3; i++)
-            all.hessian[i] += w.parts[k].hessian[i];
+    for (size_t k = 0; k < blocks; k++)
+        add_sums(all, &w.parts[k]);
+}
+
+peri_status peri_graph_loglik(const peri_graph *graphs, size_t count, double a, double b,
+                              peri_graph_sums *sums, double *work, const peri_stop *stop)
+{
+    for (size_t i = 0; i < count; i++) {
+        peri_graph_sums one = {0};
+        sum_graph(&graphs[i], a, b, &one, work, stop);
+        if (peri_stop_requested(stop))
+            return PERI_ERR_INTERRUPTED;
+        add_sums(sums, &one);
     }
-    sums->loglik += all.loglik;
-    for (int i = 0; i < 2; i++)
-        sums->gradient[i] += all.gradient[i];
-    for (int i = 0; i < 3; i++)
-        sums->hessian[i] += all.hessian[i];
     return PERI_OK;
 }
 
-peri_status peri_graph_range(const peri_graph *g, double range[4], double *work,
-                             const peri_stop *stop)
+peri_status peri_graph_ascend(const peri_graph *graphs, size_t count, double lr, double at[2],
+                              double *last, double *work, const peri_stop *stop)
 {
-    (void)work;
+    for (size_t i = 0; i < count; i++) {
+        peri_graph_sums one = {0};
+        sum_graph(&graphs[i], at[0], at[1], &one, work, stop);
+        if (peri_stop_requested(stop))
+            return PERI_ERR_INTERRUPTED;
+        at[0] += lr * one.gradient[0];
+        at[1] += lr * one.gradient[1];
+        *last = one.loglik;
+    }
+    return PERI_OK;
+}
+
+/* Takes product s of a pair, with an edge or without, into range; which is known too late to be
+ * branched on. */
+static inline void widen(double range[4], double s, bool edge)
+{
+    const double low[] = {edge ? HUGE_VAL : s, edge ? s : HUGE_VAL};
+    const double high[] = {edge ? -HUGE_VAL : s, edge ? s : -HUGE_VAL};
+    for (int k = 0; k < 2; k++) {
+        range[2 * k] = low[k] < range[2 * k] ? low[k] : range[2 * k];
+        range[2 * k + 1] = high[k] > range[2 * k + 1] ? high[k] : range[2 * k + 1];
+    }
+}
+
+peri_status peri_graph_range(const peri_graph *g, double range[4], const peri_stop *stop)
+{
+    if (g->s != NULL) {
+        double held[4];
+        memcpy(held, range, sizeof held);
+        for (size_t j = 0; j < pair_count(g->n); j++)
+            widen(held, g->s[j], bit_at(g->e, j));
+        memcpy(range, held, sizeof held);
+        return PERI_OK;
+    }
     double s[BAND * CHUNK];
     lists l;
     for (size_t row = 0; row < g->n; row += ROWS) {
@@ -634,12 +736,8 @@ peri_status peri_graph_range(const peri_graph *g, double range[4], double *work,
                     const size_t i = row + band + r;
                     uint64_t bits[CHUNK_WORDS];
                     take_bits(&l, band + r, i, j0, j1, bits);
-                    for (size_t j = j0 > i ? 0 : i + 1 - j0; j < j1 - j0; j++) {
-                        double *kind = range + (bit_at(bits, j) ? 2 : 0);
-                        const double value = s[r * CHUNK + j];
-                        kind[0] = value < kind[0] ? value : kind[0];
-                        kind[1] = value > kind[1] ? value : kind[1];
-                    }
+                    for (size_t j = j0 > i ? 0 : i + 1 - j0; j < j1 - j0; j++)
+                        widen(range, s[r * CHUNK + j], bit_at(bits, j));
                 }
             }
         }
@@ -657,22 +755,52 @@ static double dot(const double *x, const double *y, size_t m)
     return sum;
 }
 
+/* Whether (i, j) is an edge; called for j = i + 1, i + 2, ... with the same *next, which starts as
+ * first_of(g, i). */
+static bool next_edge(const peri_graph *g, size_t i, size_t j, size_t *next)
+{
+    if (g->bits != NULL)
+        return bit_at(g->bits + i * peri_graph_words(g->n), j);
+    const bool edge = *next < g->start[i + 1] && g->to[*next] == j;
+    *next += edge;
+    return edge;
+}
+
+static size_t first_of(const peri_graph *g, size_t i)
+{
+    return g->bits != NULL ? 0 : g->start[i];
+}
+
 void peri_graph_pairs(const peri_graph *g, double *s, double *e)
 {
     for (size_t i = 0; i < g->n; i++) {
-        size_t next = g->bits == NULL ? g->start[i] : 0;
+        size_t next = first_of(g, i);
         for (size_t j = i + 1; j < g->n; j++) {
             *s++ = dot(g->x + i * g->m, g->x + j * g->m, g->m);
-            bool edge;
-            if (g->bits != NULL) {
-                edge = bit_at(g->bits + i * peri_graph_words(g->n), j);
-            } else {
-                edge = next < g->start[i + 1] && g->to[next] == j;
-                next += edge;
-            }
-            *e++ = edge ? 1.0 : 0.0;
+            *e++ = next_edge(g, i, j, &next) ? 1.0 : 0.0;
         }
     }
+}
+
+size_t peri_graph_flat(size_t n)
+{
+    return n <= FLAT ? padded(pair_count(n)) : 0;
+}
+
+void peri_graph_flatten(const peri_graph *g, double *s, uint64_t *e)
+{
+    const size_t size = peri_graph_flat(g->n);
+    memset(e, 0, peri_graph_words(size) * sizeof *e);
+    size_t p = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        size_t next = first_of(g, i);
+        for (size_t j = i + 1; j < g->n; j++, p++) {
+            s[p] = dot(g->x + i * g->m, g->x + j * g->m, g->m);
+            e[p / 64] |= (uint64_t)next_edge(g, i, j, &next) << p % 64;
+        }
+    }
+    for (; p < size; p++)
+        s[p] = 0.0;
 }
 
 void peri_graph_draw(const double *x, size_t n, size_t m, double a, double b, peri_rng *rng,

@@ -26,13 +26,16 @@
 #include "kernel/stop.h"
 #include "kernel/view.h"
 
-/* Edges in one of two forms, the other NULL: as bits, or as lists. */
+/* Edges in one of two forms, the other NULL: as bits, or as lists. A small graph has its pairs
+ * beside them (peri_graph_flatten), which spares every pass the products; else s is NULL. */
 typedef struct {
     size_t n, m;
     const double *x;      /* (n,m), finite */
     const uint64_t *bits; /* (n,W): bit j % 64 of word j / 64 of row i is e_ij, for j > i; else 0 */
     const size_t *start;  /* n + 1: the edges i, j > i of node i are to[start[i]..start[i+1]) */
     const uint32_t *to;   /* k, ascending within a node */
+    const double *s;      /* x_i.x_j, i < j, row by row */
+    const uint64_t *e;    /* their edges as bits */
 } peri_graph;
 
 typedef struct {
@@ -62,20 +65,32 @@ peri_status peri_graph_lists(const double *edges, size_t k, size_t n, size_t *st
 /* Every edge of bits (n,W) as a row i, j of out (k,2), numbers from 1, i < j, in order. */
 void peri_graph_unpack(const uint64_t *bits, size_t n, double *out);
 
+/* Pairs of a graph of n nodes, rounded up to whole registers; 0 where there are too many to keep,
+ * or none. */
+size_t peri_graph_flat(size_t n);
+
+/* Fills s, F = peri_graph_flat(n) numbers, and e, peri_graph_words(F) words, from the rest of g. */
+void peri_graph_flatten(const peri_graph *g, double *s, uint64_t *e);
+
 /* ---- the likelihood ------------------------------------------------------------------------- */
 
-/* Doubles of workspace for the functions below. */
-size_t peri_graph_work(size_t n, size_t m);
+/* Doubles of workspace for a graph in the functions below. */
+size_t peri_graph_work(const peri_graph *g);
 
-/* Adds the graph's log-likelihood, gradient and Hessian in a and b to *sums. Rows are split into
- * blocks among threads; the result does not depend on how many there are. */
-peri_status peri_graph_loglik(const peri_graph *g, double a, double b, peri_graph_sums *sums,
-                              double *work, const peri_stop *stop);
+/* Adds the log-likelihood, gradient and Hessian in a and b of `count` graphs to *sums. The rows of
+ * a large graph are split into blocks among threads; the result does not depend on how many there
+ * are. work: the most that one of the graphs needs. */
+peri_status peri_graph_loglik(const peri_graph *graphs, size_t count, double a, double b,
+                              peri_graph_sums *sums, double *work, const peri_stop *stop);
+
+/* An epoch of gradient ascent: at = (a, b) goes lr times the gradient of each graph uphill, graph
+ * after graph. *last is the log-likelihood of the last one before its step. work as above. */
+peri_status peri_graph_ascend(const peri_graph *graphs, size_t count, double lr, double at[2],
+                              double *last, double *work, const peri_stop *stop);
 
 /* The least and greatest x_i.x_j: range[0..1] over pairs without an edge, range[2..3] over those
  * with one; +inf, -inf where there is no such pair. Takes in what range holds already. */
-peri_status peri_graph_range(const peri_graph *g, double range[4], double *work,
-                             const peri_stop *stop);
+peri_status peri_graph_range(const peri_graph *g, double range[4], const peri_stop *stop);
 
 /* x_i.x_j and e_ij of each pair i < j, row by row; n (n - 1) / 2 of each. */
 void peri_graph_pairs(const peri_graph *g, double *s, double *e);

@@ -58,6 +58,8 @@ local calls = {
   "dense:sample(50, pg.random.new(1))", "tostring(tables)", "pg.graph.data(graphs)", "pg.graph.data(listed)",
   "pg.graph.loglik(graphs, 1, 2)", "pg.graph.fit(graphs)", "pg.graph.pairs(listed)", "pg.graph.layout(listed)",
   "pg.graph.new{a = 1, b = 0}:sample(2, pg.random.new(1))", "pg.graph.edges(graphs[1].E)",
+  "pg.graph.new{a = 1, b = 0}:logprob(graphs)",
+  'pg.graph.fit(graphs, {method = "gradient", update = "graph", epochs = 2})',
   "pg.graph.gof(pg.graph.new{a = 1, b = 0}, graphs, {rng = pg.random.new(1), count = 2})",
   'pg.save(file, a, {format = "npy", sync = false})', 'pg.save(file, a.T, {format = "csv", sync = false})',
   'pg.save(file, a, {format = "png", sync = false})',

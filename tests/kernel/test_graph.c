@@ -19,9 +19,9 @@
 
 /* A graph of n nodes with m features, every fourth pair or so an edge, in all its forms. */
 typedef struct {
-    peri_graph bits, lists;
-    double *x, *edges, *work;
-    uint64_t *words;
+    peri_graph bits, lists, flat; /* flat: where it is small enough, else as bits */
+    double *x, *edges, *work, *s;
+    uint64_t *words, *e;
     size_t *start, k;
     uint32_t *to;
 } sample;
@@ -31,7 +31,6 @@ static void draw(sample *t, size_t n, size_t m, double scale)
     const size_t W = peri_graph_words(n);
     t->x = malloc(n * m * 8);
     t->words = calloc(n * W, 8);
-    t->work = aligned_alloc(64, (peri_graph_work(n, m) * 8 + 63) / 64 * 64);
     peri_rng rng;
     peri_random_mt19937(&rng, 11);
     for (size_t i = 0; i < n * m; i++)
@@ -57,8 +56,18 @@ static void draw(sample *t, size_t n, size_t m, double scale)
     assert_int_equal(peri_graph_lists(turned, t->k, n, t->start, t->to, work, &facts), PERI_OK);
     free(turned);
     free(work);
-    t->bits = (peri_graph){n, m, t->x, t->words, NULL, NULL};
-    t->lists = (peri_graph){n, m, t->x, NULL, t->start, t->to};
+    t->bits = (peri_graph){.n = n, .m = m, .x = t->x, .bits = t->words};
+    t->lists = (peri_graph){.n = n, .m = m, .x = t->x, .start = t->start, .to = t->to};
+    t->flat = t->bits;
+    const size_t size = peri_graph_flat(n);
+    t->s = malloc(size * 8 + 8);
+    t->e = malloc(peri_graph_words(size) * 8 + 8);
+    if (size > 0) {
+        peri_graph_flatten(&t->lists, t->s, t->e);
+        t->flat.s = t->s;
+        t->flat.e = t->e;
+    }
+    t->work = aligned_alloc(64, (peri_graph_work(&t->bits) * 8 + 63) / 64 * 64);
 }
 
 static void drop(sample *t)
@@ -69,6 +78,8 @@ static void drop(sample *t)
     free(t->edges);
     free(t->start);
     free(t->to);
+    free(t->s);
+    free(t->e);
 }
 
 static void define(const sample *t, double a, double b, long double out[6])
@@ -106,8 +117,8 @@ static void compare(const char *what, const double *got, const long double want[
 static void test_likelihood(void **state)
 {
     (void)state;
-    static const size_t sizes[][2] = {{2, 1},  {3, 3},   {15, 3}, {64, 2},
-                                      {67, 5}, {301, 4}, {530, 3}};
+    static const size_t sizes[][2] = {{2, 1},  {3, 3},  {15, 3},  {17, 2}, {64, 2},
+                                      {65, 2}, {67, 5}, {301, 4}, {530, 3}};
     static const double at[][2] = {{3, -3.5}, {0, 0}, {-1.3, 0.7}, {12, 5}};
     for (size_t c = 0; c < sizeof sizes / sizeof *sizes; c++) {
         sample t;
@@ -118,18 +129,64 @@ static void test_likelihood(void **state)
             for (int isa = PERI_ISA_BASE; isa <= PERI_ISA_AVX512; isa++) {
                 if (peri_isa_limit(isa) != isa)
                     continue;
-                peri_graph_sums bits = {0}, lists = {0};
+                peri_graph_sums bits = {0}, lists = {0}, flat = {0};
                 assert_int_equal(
-                    peri_graph_loglik(&t.bits, at[p][0], at[p][1], &bits, t.work, NULL), PERI_OK);
+                    peri_graph_loglik(&t.bits, 1, at[p][0], at[p][1], &bits, t.work, NULL),
+                    PERI_OK);
                 assert_int_equal(
-                    peri_graph_loglik(&t.lists, at[p][0], at[p][1], &lists, t.work, NULL), PERI_OK);
+                    peri_graph_loglik(&t.lists, 1, at[p][0], at[p][1], &lists, t.work, NULL),
+                    PERI_OK);
                 compare("sums", &bits.loglik, want, 2e-12);
                 assert_memory_equal(&bits, &lists, sizeof bits);
+                assert_int_equal(
+                    peri_graph_loglik(&t.flat, 1, at[p][0], at[p][1], &flat, t.work, NULL),
+                    PERI_OK);
+                compare("flat sums", &flat.loglik, want, 2e-12);
             }
         }
         drop(&t);
     }
     peri_isa_limit(PERI_ISA_AVX512);
+}
+
+/* An epoch is a step a graph, each from where the last one led; graphs of all kinds in one list. */
+static void test_ascend(void **state)
+{
+    (void)state;
+    sample t[4];
+    static const size_t sizes[][2] = {{15, 3}, {1, 2}, {90, 4}, {64, 1}};
+    peri_graph list[4];
+    double *work = NULL;
+    size_t most = 0;
+    for (size_t i = 0; i < 4; i++) {
+        draw(&t[i], sizes[i][0], sizes[i][1], 0.8);
+        list[i] = t[i].flat;
+        if (peri_graph_work(&list[i]) >= most) {
+            most = peri_graph_work(&list[i]);
+            work = t[i].work;
+        }
+    }
+    assert_true(list[0].s != NULL && list[2].s == NULL && list[3].s != NULL);
+    double at[2] = {0.5, 0.25}, want[2] = {0.5, 0.25}, last = 0, want_last = 0;
+    peri_graph_sums all = {0}, one_by_one = {0};
+    for (size_t i = 0; i < 4; i++) {
+        peri_graph_sums one = {0};
+        peri_graph_loglik(&list[i], 1, want[0], want[1], &one, work, NULL);
+        want_last = one.loglik;
+        for (int k = 0; k < 2; k++)
+            want[k] += 0.003 * one.gradient[k];
+        peri_graph_loglik(&list[i], 1, 1.1, -2, &one_by_one, work, NULL);
+    }
+    assert_int_equal(peri_graph_ascend(list, 4, 0.003, at, &last, work, NULL), PERI_OK);
+    assert_true(at[0] == want[0] && at[1] == want[1] && last == want_last);
+    assert_true(at[0] != 0.5 && last < 0);
+    assert_int_equal(peri_graph_loglik(list, 4, 1.1, -2, &all, work, NULL), PERI_OK);
+    assert_memory_equal(&all, &one_by_one, sizeof all);
+    peri_stop stop = {1};
+    assert_int_equal(peri_graph_ascend(list, 4, 0.003, at, &last, work, &stop),
+                     PERI_ERR_INTERRUPTED);
+    for (size_t i = 0; i < 4; i++)
+        drop(&t[i]);
 }
 
 /* The thread count does not change a bit, and sums add up. */
@@ -141,15 +198,15 @@ static void test_threads(void **state)
     const int before = peri_threads(0);
     peri_graph_sums one = {0}, two = {0};
     peri_threads(1);
-    peri_graph_loglik(&t.bits, 3, -3.5, &one, t.work, NULL);
+    peri_graph_loglik(&t.bits, 1, 3, -3.5, &one, t.work, NULL);
     peri_threads(2);
-    peri_graph_loglik(&t.bits, 3, -3.5, &two, t.work, NULL);
+    peri_graph_loglik(&t.bits, 1, 3, -3.5, &two, t.work, NULL);
     peri_threads(before);
     assert_memory_equal(&one, &two, sizeof one);
-    peri_graph_loglik(&t.bits, 3, -3.5, &two, t.work, NULL);
+    peri_graph_loglik(&t.bits, 1, 3, -3.5, &two, t.work, NULL);
     assert_true(two.loglik == 2 * one.loglik && two.hessian[1] == 2 * one.hessian[1]);
     peri_stop stop = {1};
-    assert_int_equal(peri_graph_loglik(&t.bits, 3, -3.5, &two, t.work, &stop),
+    assert_int_equal(peri_graph_loglik(&t.bits, 1, 3, -3.5, &two, t.work, &stop),
                      PERI_ERR_INTERRUPTED);
     drop(&t);
 }
@@ -168,16 +225,19 @@ static void test_extremes(void **state)
             long double want[6];
             define(&t, at[p][0], at[p][1], want);
             peri_graph_sums got = {0};
-            peri_graph_loglik(&t.bits, at[p][0], at[p][1], &got, t.work, NULL);
+            peri_graph_loglik(&t.bits, 1, at[p][0], at[p][1], &got, t.work, NULL);
             compare("extreme", &got.loglik, want, 1e-11);
+            got = (peri_graph_sums){0};
+            peri_graph_loglik(&t.flat, 1, at[p][0], at[p][1], &got, t.work, NULL);
+            compare("flat extreme", &got.loglik, want, 1e-11);
         }
         /* No edges and b = -30: L = -780 log1p(e^-30), far below the last digit of 1. */
         uint64_t none[40] = {0};
-        const peri_graph g = {40, 2, t.x, none, NULL, NULL};
+        const peri_graph g = {.n = 40, .m = 2, .x = t.x, .bits = none};
         for (int step = 1; step < 24; step++) {
             const double b = -30.0 * step, want = -780 * log1p(exp(b));
             peri_graph_sums got = {0};
-            peri_graph_loglik(&g, 0, b, &got, t.work, NULL);
+            peri_graph_loglik(&g, 1, 0, b, &got, t.work, NULL);
             if (!(fabs(got.loglik - want) <= 1e-13 * fabs(want) && got.loglik < 0))
                 fail_msg("b = %g: %.17g, wanted %.17g", b, got.loglik, want);
         }
@@ -206,9 +266,18 @@ static void test_range_and_pairs(void **state)
     }
     assert_int_equal((size_t)sum, t.k);
     double got[4] = {HUGE_VAL, -HUGE_VAL, HUGE_VAL, -HUGE_VAL};
-    peri_graph_range(&t.lists, got, t.work, NULL);
+    peri_graph_range(&t.lists, got, NULL);
     for (int i = 0; i < 4; i++)
         assert_true(fabs(got[i] - want[i]) < 1e-14);
+    sample small;
+    draw(&small, 20, 3, 1.0);
+    double flat[4] = {HUGE_VAL, -HUGE_VAL, HUGE_VAL, -HUGE_VAL}, same[4];
+    memcpy(same, flat, sizeof same);
+    peri_graph_range(&small.flat, flat, NULL);
+    peri_graph_range(&small.bits, same, NULL);
+    for (int i = 0; i < 4; i++)
+        assert_true(fabs(flat[i] - same[i]) < 1e-14);
+    drop(&small);
     free(s);
     free(e);
     free(s2);
@@ -332,10 +401,11 @@ static void test_layout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_likelihood), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_extremes),   cmocka_unit_test(test_range_and_pairs),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_count),
-        cmocka_unit_test(test_draw),       cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_likelihood),      cmocka_unit_test(test_ascend),
+        cmocka_unit_test(test_threads),         cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_range_and_pairs), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_count),           cmocka_unit_test(test_draw),
+        cmocka_unit_test(test_layout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
