@@ -24,6 +24,19 @@ describe("experiments/problem3_graphs.lua", function()
     assert.is_true(metrics["report's rule: log-likelihood, all data"] < greatest - 100)
     assert.is_true(metrics["right rule: log-likelihood, all data"] <= greatest)
     assert.is_true(metrics["gradcheck: largest relative error of the right gradient"] < 1e-8)
+    assert.is_true(metrics["gradcheck: smallest of the report's"] > 0.1)
+    -- The last ten iterations, to as many digits as it takes to see the likelihood rise, and fall.
+    local rows
+    for _, record in ipairs(pg.load(dir .. "/metrics.json").records) do
+      if record.name == "last ten" then rows = record.rows end
+    end
+    assert.equal(10, #rows)
+    assert.is_true(tonumber(rows[10][2]) > tonumber(rows[1][2]))
+    for i = 2, 10 do
+      assert.is_true(tonumber(rows[i][2]) >= tonumber(rows[i - 1][2]))
+      assert.is_true(tonumber(rows[i][5]) >= tonumber(rows[i - 1][5]))
+      assert.is_true(tonumber(rows[i][6]) < tonumber(rows[i - 1][6]))
+    end
     for _, name in ipairs{"parameters", "loglik", "generated"} do
       local file = assert(io.open(dir .. "/" .. name .. ".png"))
       file:close()
