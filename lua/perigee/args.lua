@@ -5,15 +5,12 @@
 --   local args = pg._args
 --   local opts = args.options("fit", 3, opts, {method = "auto", tol = 1e-8, rng = args.any})
 --
--- Every function here raises at the caller of the module's function, so that the message points to
--- the user's line.
+-- Every function here raises at the line of the script that called the library, however many of its
+-- functions are between.
 
 local pg = ...
 
 local args = {}
-
--- The level of error() that is the caller of the function that called us.
-local LEVEL = 3
 
 -- What a message says it got.
 local function got(v)
@@ -34,8 +31,8 @@ function args.is_array(v)
 end
 
 -- Raises "bad argument #N to 'name' (message)".
-function args.fail(name, arg, message, level)
-  error(string.format("bad argument #%d to '%s' (%s)", arg, name, message), (level or LEVEL) + 1)
+function args.fail(name, arg, message)
+  error(string.format("bad argument #%d to '%s' (%s)", arg, name, message), pg._user_level())
 end
 local fail = args.fail
 

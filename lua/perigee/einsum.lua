@@ -11,7 +11,7 @@ local pg = ...
 local args = pg._args
 
 local function fail(arg, ...)
-  args.fail("einsum", arg, string.format(...), 4)
+  args.fail("einsum", arg, string.format(...))
 end
 
 local function contains(letters, letter)

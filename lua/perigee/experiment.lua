@@ -23,7 +23,7 @@ end
 
 -- Checks raise at the caller of the method that calls them.
 local function fail(what, position, message, ...)
-  args.fail(what, position, message:format(...), 3)
+  args.fail(what, position, message:format(...))
 end
 
 local function check_text(what, position, name, value, optional)
@@ -52,16 +52,16 @@ end
 local function cells(what, position, name, rows, width)
   if args.is_array(rows) and rows.ndim == 2 then rows = rows:totable() end
   if type(rows) ~= "table" then
-    args.fail(what, position, ("%s: expected a list of rows or a 2-d array, got %s"):format(name, args.got(rows)), 3)
+    args.fail(what, position, ("%s: expected a list of rows or a 2-d array, got %s"):format(name, args.got(rows)))
   end
   local out = json.list()
   for i, row in ipairs(rows) do
     if args.is_array(row) and row.ndim == 1 then row = row:totable() end
     if type(row) ~= "table" then
-      args.fail(what, position, ("%s: row %d: expected a list, got %s"):format(name, i, args.got(row)), 3)
+      args.fail(what, position, ("%s: row %d: expected a list, got %s"):format(name, i, args.got(row)))
     end
     if #row > width then
-      args.fail(what, position, ("%s: row %d has %d cells, there are %d columns"):format(name, i, #row, width), 3)
+      args.fail(what, position, ("%s: row %d has %d cells, there are %d columns"):format(name, i, #row, width))
     end
     local line = {}
     for j = 1, width do
@@ -168,7 +168,7 @@ function experiment:figure(name, figure, caption, opts)
   elseif type(figure) == "table" and figure.save then
     figure:save(path)
   else
-    args.fail("figure", 2, "figure: expected a figure or an image, got " .. args.got(figure), 2)
+    args.fail("figure", 2, "figure: expected a figure or an image, got " .. args.got(figure))
   end
   for i, record in ipairs(self._state.records) do
     if record.kind == "figure" and record.name == name then
@@ -193,7 +193,7 @@ function experiment:table(name, columns, rows, caption, opts)
   check_text("table", 4, "caption", caption, true)
   opts = args.options("table", 5, opts, {report = args.any, note = args.any})
   if type(columns) ~= "table" or #columns == 0 then
-    args.fail("table", 2, "columns: expected a list of headings, got " .. args.got(columns), 2)
+    args.fail("table", 2, "columns: expected a list of headings, got " .. args.got(columns))
   end
   local heads = {}
   for i, head in ipairs(columns) do heads[i] = tostring(head) end
@@ -374,7 +374,7 @@ local current
 -- @example pg.experiment{name = "doc", options = {lr = 0.1}, args = {"--out=/tmp/doc"}}.options.lr --> 0.1
 return function(spec)
   if type(spec) ~= "table" then
-    args.fail("experiment", 1, "expected a table such as {name = \"...\", options = {...}}, got " .. args.got(spec), 2)
+    args.fail("experiment", 1, "expected a table such as {name = \"...\", options = {...}}, got " .. args.got(spec))
   end
   args.options("experiment", 1, spec, {
     name = "", about = "", options = {}, quick = {}, args = {}, strict = true,

@@ -63,7 +63,7 @@ return function(f, grad, x, opts)
       x:set(table.unpack(index))
       local y = f(x)
       if type(y) ~= "number" then
-        args.fail("gradcheck", 1, "f: returned " .. args.got(y) .. ", expected a number", 3)
+        args.fail("gradcheck", 1, "f: returned " .. args.got(y) .. ", expected a number")
       end
       return y
     end

@@ -32,16 +32,16 @@ end
 local function pack(name, g, place)
   local X, E, edges = parts_of(g)
   if X == nil then
-    args.fail(name, 1, string.format("%s: expected a graph {X = ..., E = ...}, got %s", place, args.got(g)), 4)
+    args.fail(name, 1, string.format("%s: expected a graph {X = ..., E = ...}, got %s", place, args.got(g)))
   end
   if E == nil and edges == nil then
-    args.fail(name, 1, place .. ": expected E, n x n, or edges, k x 2, beside X; there is neither", 4)
+    args.fail(name, 1, place .. ": expected E, n x n, or edges, k x 2, beside X; there is neither")
   end
   local ok, packed, pairs, count = pcall(core.pack, X, E, edges)
   if ok then return packed, pairs, count end
   if type(packed) ~= "string" then error(packed, 0) end
   local why = packed:match("^bad argument #%d+ to '[^']*' %((.*)%)$") or packed
-  args.fail(name, 1, (place == "g" and "" or place .. ": ") .. why, 4)
+  args.fail(name, 1, (place == "g" and "" or place .. ": ") .. why)
 end
 
 -- Graphs as packed data: one graph, a list of them, or data.
@@ -58,7 +58,7 @@ local function pack_all(name, list)
   else
     if type(list) ~= "table" or #list == 0 then
       args.fail(name, 1, "list: expected a graph {X = ..., E = ...} or a list of them, got "
-        .. (type(list) == "table" and "an empty table" or args.got(list)), 3)
+        .. (type(list) == "table" and "an empty table" or args.got(list)))
     end
     for i, g in ipairs(list) do add(g, "graph " .. i) end
   end
@@ -92,7 +92,7 @@ local function sums(data, a, b) return core.loglik(data.joined, a, b) end
 
 local function finite(name, arg, what, v)
   args.number(name, arg, what, v)
-  if v - v ~= 0 then args.fail(name, arg, string.format("%s: expected a finite number, got %s", what, v), 3) end
+  if v - v ~= 0 then args.fail(name, arg, string.format("%s: expected a finite number, got %s", what, v)) end
   return v
 end
 
@@ -453,7 +453,7 @@ local function edges_of(name, g)
     n = #X
     edges = args.call(name, 0, core.check_edges, list, n)
   else
-    args.fail(name, 1, "E: expected an array, n x n, or a graph {X = ..., E = ...}, got " .. args.got(g), 3)
+    args.fail(name, 1, "E: expected an array, n x n, or a graph {X = ..., E = ...}, got " .. args.got(g))
   end
   return n, edges, X
 end

@@ -130,13 +130,13 @@ function image.collage(images, opts)
   if not cols then cols = rows and -(-n // rows) or math.ceil(math.sqrt(n)) end
   if not rows then rows = -(-n // cols) end
   if rows * cols < n then
-    args.fail("collage", 2, ("%d images do not fit %d rows of %d"):format(n, rows, cols), 2)
+    args.fail("collage", 2, ("%d images do not fit %d rows of %d"):format(n, rows, cols))
   end
   local _, h, w = images:dims()
   local height = (rows * h + (rows - 1) * gap + 2 * border) * scale
   local width = (cols * w + (cols - 1) * gap + 2 * border) * scale
   if height > 32768 or width > 32768 then
-    args.fail("collage", 2, ("the picture would be %d x %d pixels; a side may have 32768"):format(height, width), 2)
+    args.fail("collage", 2, ("the picture would be %d x %d pixels; a side may have 32768"):format(height, width))
   end
   local row_labels = check_labels("row_labels", opts.row_labels, rows)
   local col_labels = check_labels("col_labels", opts.col_labels, cols)
@@ -166,9 +166,9 @@ function image.resize(a, height, width, opts)
   height = args.integer("resize", 2, "height", height, 1, 32768)
   width = args.integer("resize", 3, "width", width, 1, 32768)
   if a.ndim < 2 or a.ndim > 4 then
-    args.fail("resize", 1, "a: expected h x w, n x h x w or one of colour, got shape " .. tostring(a.shape), 2)
+    args.fail("resize", 1, "a: expected h x w, n x h x w or one of colour, got shape " .. tostring(a.shape))
   end
-  if a.size == 0 then args.fail("resize", 1, "a: it is empty, the shape is " .. tostring(a.shape), 2) end
+  if a.size == 0 then args.fail("resize", 1, "a: it is empty, the shape is " .. tostring(a.shape)) end
   local s = a.shape
   local colour = a.ndim == 4 or (a.ndim == 3 and (s[3] == 3 or s[3] == 4))
   local channels = colour and s[a.ndim] or 1
@@ -257,7 +257,7 @@ function image.show(a, opts)
   if type(a) == "table" and a.pixels then a = a:pixels() end
   args.array("show", 1, "a", a)
   if a.ndim < 2 or a.ndim > 3 or (a.ndim == 3 and a.shape[3] ~= 3 and a.shape[3] ~= 4) or a.size == 0 then
-    args.fail("show", 1, "a: expected h x w or h x w x 3, got shape " .. tostring(a.shape), 2)
+    args.fail("show", 1, "a: expected h x w or h x w x 3, got shape " .. tostring(a.shape))
   end
   if mode == "auto" then mode = ability() end
   if mode == "file" then

@@ -82,13 +82,13 @@ local function observations(name, X, y)
   args.array(name, 1, "X", X, nil)
   args.array(name, 2, "y", y, nil)
   if X.ndim == 1 then X = X:expand_dims(2) end
-  if X.ndim ~= 2 then args.fail(name, 1, "X: expected m x n observations, got shape " .. tostring(X.shape), 3) end
+  if X.ndim ~= 2 then args.fail(name, 1, "X: expected m x n observations, got shape " .. tostring(X.shape)) end
   local single = y.ndim == 1
   if y.ndim ~= 1 and y.ndim ~= 2 then
-    args.fail(name, 2, "y: expected m or m x p values, got shape " .. tostring(y.shape), 3)
+    args.fail(name, 2, "y: expected m or m x p values, got shape " .. tostring(y.shape))
   end
   if #y ~= #X then
-    args.fail(name, 2, string.format("y: %d values for the %d rows of X", #y, #X), 3)
+    args.fail(name, 2, string.format("y: %d values for the %d rows of X", #y, #X))
   end
   return X, single and y:expand_dims(2) or y, single
 end
@@ -152,7 +152,7 @@ local function inputs(model, name, X)
   if X.ndim == 1 then X = X:expand_dims(row and 1 or 2) end
   if X.ndim ~= 2 or X.shape[2] ~= model.n then
     args.fail(name, 1, string.format("X: expected rows of %d feature%s, got shape %s", model.n,
-      model.n == 1 and "" or "s", tostring(X.shape)), 3)
+      model.n == 1 and "" or "s", tostring(X.shape)))
   end
   return model.constant and with_constant(X) or X, row
 end

@@ -31,7 +31,7 @@ local function make(name, o)
   local handle, nparams = core.open(o.input_size, o.hidden_size, o.num_layers, o.output_size, o.dtype)
   if not handle then
     fail(name, 1, string.format("a net of input_size %d, hidden_size %d, num_layers %d, output_size %d is too large",
-      o.input_size, o.hidden_size, o.num_layers, o.output_size), 3)
+      o.input_size, o.hidden_size, o.num_layers, o.output_size))
   end
   return setmetatable({_core = handle, _parts = core.parts(handle), nparams = nparams, dtype = o.dtype,
     input_size = o.input_size, hidden_size = o.hidden_size, num_layers = o.num_layers, output_size = o.output_size,
@@ -123,15 +123,15 @@ local function check_data(name, net, x, y, lengths)
   local packed
   if lengths ~= nil then
     if type(lengths) ~= "table" and not args.is_array(lengths) then
-      fail(name, 3, "lengths: expected a list of integers, got " .. got(lengths), 4)
+      fail(name, 3, "lengths: expected a list of integers, got " .. got(lengths))
     end
     if #lengths ~= n then
-      fail(name, 3, string.format("lengths: expected one for each of %d sequences, got %d", n, #lengths), 4)
+      fail(name, 3, string.format("lengths: expected one for each of %d sequences, got %d", n, #lengths))
     end
     local at, value
     packed, at, value = core.lengths(lengths, steps)
     if not packed then
-      fail(name, 3, string.format("lengths: element %d is %g, expected an integer in 1..%d", at, value, steps), 4)
+      fail(name, 3, string.format("lengths: element %d is %g, expected an integer in 1..%d", at, value, steps))
     end
   end
   x, y = core.ready(x, net.dtype), core.ready(y, net.dtype)
@@ -239,7 +239,7 @@ local function check_sequences(name, net, X)
   check_predicts(name, net, 1)
   args.array(name, 1, "X", X)
   if X.ndim ~= 3 and not (X.ndim == 2 and net.input_size == 1) then
-    fail(name, 1, "X: expected n x steps x " .. net.input_size .. ", got shape " .. tostring(X.shape), 3)
+    fail(name, 1, "X: expected n x steps x " .. net.input_size .. ", got shape " .. tostring(X.shape))
   end
   return lstm.shift(X)
 end

@@ -49,7 +49,7 @@ end
 local function check_state(opt, params)
   if opt.size and opt.size ~= params.size then
     args.fail("step", 1, string.format(
-      "params: has %d elements, but this optimizer's state is for %d; make one for each net", params.size, opt.size), 4)
+      "params: has %d elements, but this optimizer's state is for %d; make one for each net", params.size, opt.size))
   end
   opt.size = params.size
 end

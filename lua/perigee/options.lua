@@ -38,7 +38,7 @@ end
 function options.option(spec)
   local given = args.options("option", 1, spec, {type = args.any, default = args.any, choices = args.any, help = ""})
   local kind = given.type or kind_of(given.default)
-  if kind == nil then args.fail("option", 1, "give a type, or a default that shows it", 2) end
+  if kind == nil then args.fail("option", 1, "give a type, or a default that shows it") end
   local kinds = args.sorted_keys(KINDS)
   args.choice("option", 1, "type", kind, kinds)
   if given.help == "" then given.help = nil end

@@ -52,7 +52,7 @@ function color.check(name, arg, spec)
   local out = color.parse(spec)
   if not out then
     args.fail(name, arg, 'color: expected a name, "#rrggbb", {r, g, b} in 0..1 or a number of the cycle, got '
-      .. args.got(spec), 4)
+      .. args.got(spec))
   end
   return out
 end

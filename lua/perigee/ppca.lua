@@ -43,7 +43,7 @@ local function rows_of(name, what, of, A, width)
   if type(A) == "table" then A = pg.array(A) end
   args.array(name, 1, what, A, nil)
   if A.ndim > 2 or A.ndim == 0 or A.shape[A.ndim] ~= width then
-    args.fail(name, 1, string.format("%s: expected rows of %d %s, got shape %s", what, width, of, tostring(A.shape)), 4)
+    args.fail(name, 1, string.format("%s: expected rows of %d %s, got shape %s", what, width, of, tostring(A.shape)))
   end
   if A.ndim == 1 then return A:expand_dims(1), true end
   return A, false
@@ -200,24 +200,24 @@ local function observations(name, X)
   args.array(name, 1, "X", X, nil)
   if X.ndim > 2 then X = X:reshape(X.shape[1], -1) end
   if X.ndim ~= 2 then
-    args.fail(name, 1, "X: expected n x m observations, got shape " .. tostring(X.shape), 3)
+    args.fail(name, 1, "X: expected n x m observations, got shape " .. tostring(X.shape))
   end
   return X
 end
 
 local function check_d(name, arg, n, m, d)
-  if n < 2 then args.fail(name, 1, string.format("X: at least 2 rows are needed, got %d", n), 3) end
+  if n < 2 then args.fail(name, 1, string.format("X: at least 2 rows are needed, got %d", n)) end
   local most = math.min(n - 1, m)
   if math.type(d) ~= "integer" and not (type(d) == "number" and math.tointeger(d)) then
-    args.fail(name, arg, "d: expected an integer, got " .. args.got(d), 3)
+    args.fail(name, arg, "d: expected an integer, got " .. args.got(d))
   end
   d = math.tointeger(d)
   if d < 1 or d > most then
-    args.fail(name, arg, string.format("d: expected an integer in 1..%d for %d x %d data, got %d", most, n, m, d), 3)
+    args.fail(name, arg, string.format("d: expected an integer in 1..%d for %d x %d data, got %d", most, n, m, d))
   end
   if d == m then
     args.fail(name, arg, string.format(
-      "d: sigma2 is 0 at d = %d, the number of features; the largest d with noise left is at most %d", m, m - 1), 3)
+      "d: sigma2 is 0 at d = %d, the number of features; the largest d with noise left is at most %d", m, m - 1))
   end
   return d
 end

@@ -147,7 +147,7 @@ end
 local function progress(n, label, opts)
   n = args.integer("progress", 1, "n", n, 0)
   if label ~= nil and type(label) ~= "string" then
-    args.fail("progress", 2, "label: expected a string, got " .. args.got(label), 2)
+    args.fail("progress", 2, "label: expected a string, got " .. args.got(label))
   end
   opts = opts or {} -- for tests: what is outside
   local columns = opts.columns or pg._system.columns(2)

@@ -306,4 +306,18 @@ describe("pg.graph refuses", function()
   } do
     it(case[1]:sub(1, 70), function() refused(case[1], case[2]) end)
   end
+
+  it("at the line of the script, however deep the check is", function()
+    for _, f in ipairs{
+      function() return (pg.graph.loglik({X = X, E = pg.zeros(3, 2)}, 1, 0)) end,
+      function() return (pg.graph.fit{{X = X}}) end,
+      function() return (pg.graph.fit(graphs, {start = {1}})) end,
+      function() return (pg.graph.gof(m, {X = X, E = pg.ones(3, 3)}, {rng = pg.random.new(0)})) end,
+      function() return (pg.graph.loglik(graphs, 1)) end,
+    } do
+      local ok, message = pcall(f)
+      assert.is_false(ok)
+      assert.matches("graph_spec%.lua:" .. debug.getinfo(f, "S").linedefined .. ": bad argument", message)
+    end
+  end)
 end)
