@@ -144,12 +144,14 @@ function linear.fit(X, y, opts)
     residuals = single and residuals:reshape(#X) or residuals}
 end
 
--- The rows to predict at; a 1-d X is one row, or for a single feature as many rows as it has numbers.
+-- The rows to predict at; a 1-d X is one row, or for a single feature as many rows as it has numbers, and
+-- then a number is a row.
 local function inputs(model, name, X)
-  if type(X) == "table" then X = pg.array(X) end
+  local number = type(X) == "number" and model.n == 1
+  if number or type(X) == "table" then X = pg.array(number and {X} or X) end
   args.array(name, 1, "X", X, nil)
-  local row = X.ndim == 1 and model.n ~= 1
-  if X.ndim == 1 then X = X:expand_dims(row and 1 or 2) end
+  local row = number or X.ndim == 1 and model.n ~= 1
+  if X.ndim == 1 then X = X:expand_dims(row and not number and 1 or 2) end
   if X.ndim ~= 2 or X.shape[2] ~= model.n then
     args.fail(name, 1, string.format("X: expected rows of %d feature%s, got shape %s", model.n,
       model.n == 1 and "" or "s", tostring(X.shape)))
@@ -160,7 +162,7 @@ end
 --- linear:predict(X) -> mean, sd
 -- What the model expects at new inputs, and how far a new observation there will be from it: the noise and the
 -- uncertainty of w together, sqrt(s2 (1 + x^T (X^T X)^-1 x)).
--- @param X  array, k x n; n numbers are one row
+-- @param X  array, k x n; n numbers are one row, for one feature a number or k numbers
 -- @return mean  array, k (k x p); for one row a number (p)
 -- @return sd  array of mean's shape; NaN where there are no more rows than columns to tell it
 function methods:predict(X)

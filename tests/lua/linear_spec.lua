@@ -169,6 +169,14 @@ describe("pg.linear.fit", function()
     local z = pg.array{1, 0.5, -1}
     near(spread, math.sqrt(m.s2 * (1 + z:dot(pg.linalg.inv(Z.T:dot(Z))):dot(z))), 1e-13)
     assert.equal("(4,)", tostring(sd.shape))
+    local line = pg.linear.fit({1, 2, 3, 4}, {2.1, 3.9, 6.2, 7.8}, {intercept = true})
+    local there, beside = line:predict(5)
+    local all, spreads = line:predict{5, 6}
+    assert.equal(all[1], there)
+    assert.equal(spreads[1], beside)
+    local ok, text = pcall(function() return (m:predict(5)) end)
+    assert.is_false(ok)
+    assert.matches("linear_spec%.lua:%d+: bad argument #1 to 'predict' %(X: expected array, got number 5%)$", text)
     assert.equal("bad argument #1 to 'predict' (X: expected rows of 2 features, got shape (5, 3))",
       message(function() return m:predict(pg.ones(5, 3)) end))
     assert.equal("bad argument #2 to 'logprob' (y: expected 50 x 1 values, got shape (49, 1))",
