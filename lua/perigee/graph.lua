@@ -67,8 +67,8 @@ local function pack_all(name, list)
 end
 
 --- pg.graph.data(list) -> data
--- Checks graphs and packs them, once for all; what takes a list of graphs takes this as well, and is
--- then spared the checking.
+-- Checks graphs and packs them, once for all; what takes a list of graphs, but gof, takes this as well,
+-- and is then spared the checking.
 -- @param list  a graph {X = n x m, E = n x n} or {X = n x m, edges = k x 2}, or a list of them
 -- @return data  with pairs and edges, their numbers over all graphs
 -- @error E that is not square, symmetric, 0/1 and 0 on its diagonal; X with another number of rows, or
@@ -91,9 +91,10 @@ end
 local function sums(data, a, b) return core.loglik(data.joined, a, b) end
 
 local function finite(name, arg, what, v)
-  args.number(name, arg, what, v)
-  if v - v ~= 0 then args.fail(name, arg, string.format("%s: expected a finite number, got %s", what, v)) end
-  return v
+  if type(v) == "number" and v - v ~= 0 then
+    args.fail(name, arg, string.format("%s: expected a finite number, got %s", what, v ~= v and "nan" or v))
+  end
+  return args.number(name, arg, what, v)
 end
 
 --- pg.graph.loglik(list, a, b) -> loglik, gradient, hessian
@@ -260,8 +261,9 @@ end
 --   likelihood never falls as lr is halved where it would; or "graph", a step a graph in order
 -- @param opts.lr  number, for "gradient": 0.01
 -- @param opts.epochs  integer: passes over the data (20), Newton's steps at most (50)
--- @param opts.start  {a, b}: {0, 0}
--- @param opts.tol  number: converged where no component of the gradient is larger (1e-10)
+-- @param opts.start  {a, b}: for "gradient" {0, 0}; for "newton" the best b at a = 0, the log-odds of an edge
+-- @param opts.tol  number: converged where no component of the gradient is larger (1e-10; with more than a
+--   million pairs so much larger as their rounding is)
 -- @param opts.on_epoch  function(s) with s.epoch, s.a, s.b, s.loglik (of all data, at s.a and s.b), and for
 --   "gradient" s.last (what the last update's data had before it); returns false to stop
 -- @return model  a, b, loglik, stderr (2, from the Hessian), iterations, converged, trace (a list of the s)
@@ -269,7 +271,7 @@ end
 --   "gradient" the sentence is in model.separable
 function graph.fit(list, opts)
   opts = args.options("graph.fit", 2, opts, {method = "newton", update = "all", lr = 0.01, epochs = args.any,
-    start = {0, 0}, tol = 1e-10, on_epoch = args.any})
+    start = args.any, tol = 1e-10, on_epoch = args.any})
   args.choice("graph.fit", 2, "method", opts.method, {"newton", "gradient"})
   args.choice("graph.fit", 2, "update", opts.update, {"all", "graph"})
   args.callback("graph.fit", 2, "on_epoch", opts.on_epoch)
@@ -280,8 +282,14 @@ function graph.fit(list, opts)
   opts.epochs = args.integer("graph.fit", 2, "epochs", opts.epochs or opts.method == "newton" and 50 or 20, 1)
   local data = pack_all("graph.fit", list)
   local m = {trace = {}, converged = false, iterations = 0}
-  m.a, m.b = finite("graph.fit", 2, "start[1]", opts.start[1]), finite("graph.fit", 2, "start[2]", opts.start[2])
-  local why = check_separable(data)
+  local why, start = check_separable(data), opts.start
+  if start == nil then
+    -- From (0, 0) Newton takes a step a unit of b, which few edges among many pairs put far off.
+    start = {0, opts.method == "newton" and not why and math.log(data.edges / (data.pairs - data.edges)) or 0}
+  elseif type(start) ~= "table" then
+    args.fail("graph.fit", 2, "start: expected a table {a, b}, got " .. args.got(start))
+  end
+  m.a, m.b = finite("graph.fit", 2, "start[1]", start[1]), finite("graph.fit", 2, "start[2]", start[2])
   if opts.method == "newton" then
     if why then error("graph.fit: " .. why .. "; method = \"gradient\" stops after its epochs", 2) end
     newton(data, m, opts)
@@ -317,7 +325,7 @@ function methods:sample(count, rng, opts)
   local list = {}
   for i = 1, count do
     local X = opts.X or rng:uniform(-1, 1, n, m)
-    list[i] = {X = X, E = core.draw(X, self.a, self.b, rng)}
+    list[i] = {X = X, E = args.call("sample", -2, core.draw, X, self.a, self.b, rng)} -- X is in opts, argument 3
   end
   return list
 end

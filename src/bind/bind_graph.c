@@ -69,6 +69,17 @@ static uint64_t *push_bits(lua_State *L, int arg, const peri_array *E, size_t *e
     return bits;
 }
 
+/* Names the first element of X, argument 1, that is not finite. */
+static void check_finite(lua_State *L, const peri_array *X)
+{
+    const double *x = X->data;
+    const size_t m = X->shape[1];
+    for (size_t i = 0; i < X->size; i++)
+        if (!isfinite(x[i]))
+            peri_argerror(L, 1, "element (%I, %I) of X is not finite", (LUAI_UACINT)(i / m) + 1,
+                          (LUAI_UACINT)(i % m) + 1);
+}
+
 /* pack(X, E | nil, edges | nil) -> packed, pairs, edges. E is n x n; edges a k x 2 list. */
 static int pack(lua_State *L)
 {
@@ -80,11 +91,8 @@ static int pack(lua_State *L)
                       peri_push_shape(L, X->ndim, X->shape));
     if (n > INT32_MAX || m > INT32_MAX)
         peri_argerror(L, 1, "X: at most 2^31 - 1 nodes and features");
+    check_finite(L, X);
     const double *x = X->data;
-    for (size_t i = 0; i < X->size; i++)
-        if (!isfinite(x[i]))
-            peri_argerror(L, 1, "element (%I, %I) of X is not finite", (LUAI_UACINT)(i / m) + 1,
-                          (LUAI_UACINT)(i % m) + 1);
     const uint64_t *bits = NULL;
     const size_t *start = NULL;
     const uint32_t *to = NULL;
@@ -256,6 +264,7 @@ static int draw(lua_State *L)
     const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
     const double a = peri_arg_number(L, 2, "a"), b = peri_arg_number(L, 3, "b");
     peri_rng *rng = peri_arg_rng(L, 4);
+    check_finite(L, X);
     const size_t n = X->shape[0], shape[] = {n, n};
     const peri_array *E = peri_push_array(L, PERI_F64, 2, shape);
     peri_graph_draw(X->data, n, X->shape[1], a, b, rng, E->data);

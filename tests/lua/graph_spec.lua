@@ -97,6 +97,19 @@ describe("pg.graph.fit", function()
     assert.is_truthy(tostring(m):find("graph model: p(edge) = sigmoid(a x_i.x_j + b), a = 2.865", 1, true))
   end)
 
+  it("needs no more steps where edges are few", function()
+    local few = pg.graph.new{a = 1, b = -7}:sample(1, pg.random.new(2), {n = 600, m = 4})
+    local m = pg.graph.fit(few)
+    assert.is_true(m.converged and m.iterations < 10)
+    local data = pg.graph.data(few)
+    assert.equal(0, m.trace[1].a)
+    near(math.log(data.edges / (data.pairs - data.edges)), m.trace[1].b, 1e-12)
+    local again = pg.graph.fit(few, {start = {0, 0}})
+    near(m.a, again.a, 1e-8)
+    near(m.b, again.b, 1e-8)
+    assert.same({0, 0}, {again.trace[1].a, again.trace[1].b})
+  end)
+
   it("goes up graph by graph as the report does, with the right gradient", function()
     local m = pg.graph.fit(graphs, {method = "gradient", update = "graph", lr = 0.01, epochs = 20, start = {0.5, 0.5}})
     near(2.690372914734383, m.a, 1e-10)
@@ -287,6 +300,12 @@ describe("pg.graph refuses", function()
     {"bad argument #2 to 'graph.loglik' (a: expected a", function() pg.graph.loglik(graphs, 0 / 0, 0) end},
     {"bad argument #3 to 'graph.loglik' (b: expected a finite number, got inf",
       function() pg.graph.loglik(graphs, 0, math.huge) end},
+    {"bad argument #3 to 'graph.loglik' (b: expected a finite number, got nan)",
+      function() pg.graph.loglik(graphs, 0, 0 / 0) end},
+    {"start: expected a table {a, b}, got number 3", function() pg.graph.fit(graphs, {start = 3}) end},
+    {"start[2]: expected a number, got no value", function() pg.graph.fit(graphs, {start = {1}}) end},
+    {"bad argument #3 to 'sample' (element (2, 1) of X is not finite)",
+      function() m:sample(1, pg.random.new(1), {X = pg.array{{1}, {0 / 0}}}) end},
     {'method: expected one of "newton", "gradient"', function() pg.graph.fit(graphs, {method = "newto"}) end},
     {"unknown option 'learning_rate'", function() pg.graph.fit(graphs, {learning_rate = 1}) end},
     {"lr: expected a number above 0, got -1", function() pg.graph.fit(graphs, {lr = -1}) end},
@@ -314,6 +333,7 @@ describe("pg.graph refuses", function()
       function() return (pg.graph.fit(graphs, {start = {1}})) end,
       function() return (pg.graph.gof(m, {X = X, E = pg.ones(3, 3)}, {rng = pg.random.new(0)})) end,
       function() return (pg.graph.loglik(graphs, 1)) end,
+      function() return (m:sample(1, pg.random.new(1), {X = pg.full({2, 1}, 0 / 0)})) end,
     } do
       local ok, message = pcall(f)
       assert.is_false(ok)
