@@ -164,8 +164,8 @@ for i = math.max(1, o.epochs - 9), o.epochs do
 end
 ex:table("last ten", {"epoch", "right rule: L, all data", "a", "b", "right rule, the whole sum: L",
   "report's rule: L, all data", "a", "b"}, last,
-  "3(b): the last ten iterations, with the log-likelihood of all graphs. On the whole sum it never falls; with an update "
-  .. "a graph it comes to rest beside the maximum, and may fall by thousandths on the way there.")
+  "3(b): the last ten iterations, with the log-likelihood of all graphs. On the whole sum it never falls; with an "
+  .. "update a graph it comes to rest beside the maximum, and may fall by thousandths on the way there.")
 
 local ends = {
   {"report's rule, an update a graph", theirs[3], theirs[4], wrong_total[o.epochs]},
@@ -203,10 +203,10 @@ rise:line(epochs, pg.array(whole_total), {color = 3, label = "right rule, the wh
 rise:hline(best.loglik, {label = "its greatest value"}):legend()
 local low = math.min(pg.array(wrong_total):min(), pg.array(right_total):min())
 rise:limits{y = {best.loglik - 1.1 * (best.loglik - low), best.loglik + 0.1 * (best.loglik - low)}}
-ex:figure("loglik", rise, string.format("The likelihood rises under the right rule and falls under the report's. A graph "
-  .. "at a time it comes to rest %.1f below its greatest value: the last graphs of an epoch pull last. On the whole sum "
-  .. "it climbs from %.0f, with the learning rate halved to %g, and reaches it.", best.loglik - right_total[o.epochs],
-  whole.trace[1].loglik, whole.trace[o.epochs].lr))
+ex:figure("loglik", rise, string.format("The likelihood rises under the right rule and falls under the report's. A "
+  .. "graph at a time it comes to rest %.1f below its greatest value: the last graphs of an epoch pull last. On the "
+  .. "whole sum it climbs from %.0f, with the learning rate halved to %g, and reaches it.",
+  best.loglik - right_total[o.epochs], whole.trace[1].loglik, whole.trace[o.epochs].lr))
 
 -- ---- how far the ends spread, and what the report's table can tell -------------------------------
 local function ends_over(model, draws, rng, rule)
@@ -236,8 +236,8 @@ do
   ex:table("spread", {"rule", "a, mean", "sd", "b, mean", "sd"},
     {{"report's", ma, sa, mb, sb}, {"right", mc, sc, md, sd},
       {"the report's printed end", report[20][3], "", report[20][4], ""}},
-    string.format("the ends over %d data sets drawn with a = %g, b = %g; the report's printed end lies %.1f (a) and %.1f "
-      .. "(b) standard deviations from the mean of its rule's", o.draws, o.a, o.b,
+    string.format("the ends over %d data sets drawn with a = %g, b = %g; the report's printed end lies %.1f (a) and "
+      .. "%.1f (b) standard deviations from the mean of its rule's", o.draws, o.a, o.b,
       math.abs(report[20][3] - ma) / sa, math.abs(report[20][4] - mb) / sb))
   ex:metric("report's rule over many draws: a, mean", ma, {report = 6.698775})
   ex:metric("report's rule over many draws: a, sd", sa)
