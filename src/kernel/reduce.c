@@ -526,7 +526,7 @@ static peri_status for_each(const plan *p, const char *data, const peri_view *ou
     double result;
     compute(p, how, data, 1, &result, NULL); /* only strips need the workspace */
     store(out, 0, 0, 1, &result);
-    return PERI_OK;
+    return p->n >= POLL && peri_stop_requested(stop) ? PERI_ERR_INTERRUPTED : PERI_OK;
 }
 
 struct reduction {
