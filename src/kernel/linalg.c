@@ -68,17 +68,16 @@ static int potrf(int dtype, int n, void *a)
     return info;
 }
 
-static void gelqf(int dtype, int m, int n, void *a, void *tau, void *work, int lwork)
+static void geqrf(int dtype, int m, int n, void *a, void *tau, void *work, int lwork)
 {
     int info = 0;
-    CALL(dtype, gelqf, &m, &n, a, &m, tau, work, &lwork, &info);
+    CALL(dtype, geqrf, &m, &n, a, &m, tau, work, &lwork, &info);
 }
 
-static void orglq(int dtype, int m, int n, int k, void *a, int lda, const void *tau, void *work,
-                  int lwork)
+static void orgqr(int dtype, int m, int n, int k, void *a, const void *tau, void *work, int lwork)
 {
     int info = 0;
-    CALL(dtype, orglq, &m, &n, &k, a, &lda, tau, work, &lwork, &info);
+    CALL(dtype, orgqr, &m, &n, &k, a, &m, tau, work, &lwork, &info);
 }
 
 static int gesdd(int dtype, const char *job, int m, int n, void *a, void *s, void *u, void *vt,
@@ -335,6 +334,7 @@ static room lay_out(peri_linalg_op op, int dtype, size_t m, size_t n, arena *w)
         r.pivot = take(w, n, 1, sizeof(int));
         break;
     case PERI_LINALG_QR:
+        r.a = take(w, m, n, es);
         r.tau = take(w, max_size(k, 1), 1, es);
         break;
     case PERI_LINALG_SVD:
@@ -682,18 +682,21 @@ peri_status peri_linalg_qr(int dtype, size_t m, size_t n, const void *A, void *Q
     if (k == 0)
         return PERI_OK;
     const room r = lay_out(PERI_LINALG_QR, dtype, m, n, &w);
-    /* In the memory of A^T = L Q', read by rows: R = L^T in the upper triangle. */
-    void *a = m >= n ? Q : R;
-    const peri_status status = load(dtype, m, n, A, "A", false, a, &shift, NULL, facts);
+    /* By columns: A as it lies is A^T = L Q^T to LAPACK, but its gelqf walks along rows. */
+    const peri_status status = load(dtype, m, n, A, "A", true, r.a, &shift, NULL, facts);
     if (status != PERI_OK)
         return status;
-    gelqf(dtype, (int)n, (int)m, a, r.tau, r.lapack, (int)r.lwork);
-    char *to = m >= n ? R : Q, *from = a;
-    for (size_t i = 0; i < k; i++)
-        memcpy(to + i * k * es, from + i * n * es, k * es);
-    orglq(dtype, (int)k, (int)m, (int)k, Q, (int)k, r.tau, r.lapack, (int)r.lwork);
+    geqrf(dtype, (int)m, (int)n, r.a, r.tau, r.lapack, (int)r.lwork);
+    if (m == k)
+        copy_flipped(dtype, n, m, r.a, n, R);
+    else
+        for (size_t i = 0; i < k; i++)
+            for (size_t j = i; j < n; j++)
+                put(dtype, R, i * n + j, get(dtype, r.a, j * m + i));
     for (size_t i = 1; i < k; i++)
         memset((char *)R + i * n * es, 0, i * es);
+    orgqr(dtype, (int)m, (int)k, (int)k, r.a, r.tau, r.lapack, (int)r.lwork);
+    copy_flipped(dtype, k, m, r.a, k, Q);
     scale_back(dtype, k * n, R, shift);
     return PERI_OK;
 }
