@@ -13,6 +13,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel/simd.h"
+
+#if PERI_X86
+#include <immintrin.h>
+#endif
+
 static size_t min_size(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -140,7 +146,7 @@ static void solve_triangle(int dtype, bool lower, bool transpose, bool unit, siz
 
 DEFINE_SUM(sum_f64, , double, int64_t, INT64_MAX)
 DEFINE_SUM(sum_f32, , float, int32_t, INT32_MAX)
-#if defined(__x86_64__)
+#if PERI_X86
 DEFINE_SUM(sum_f64_512, __attribute__((target("avx512f"))), double, int64_t, INT64_MAX)
 DEFINE_SUM(sum_f32_512, __attribute__((target("avx512f"))), float, int32_t, INT32_MAX)
 #endif
@@ -153,18 +159,47 @@ static double magnitudes(int dtype, size_t n, const void *x)
             sum += fabs(get(dtype, x, i));
         return sum;
     }
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f"))
+#if PERI_X86
+    if (peri_isa() == PERI_ISA_AVX512)
         return dtype == PERI_F32 ? sum_f32_512(n, x) : sum_f64_512(n, x);
 #endif
     return dtype == PERI_F32 ? sum_f32(n, x) : sum_f64(n, x);
 }
 
+#if PERI_X86
+/* to (cols,rows) = the transpose of from (rows,cols), four by four in registers, up to the last
+ * multiples of four. */
+PERI_AVX2 static void flip_fours(size_t rows, size_t cols, const double *from, size_t ld,
+                                 double *to)
+{
+    for (size_t j = 0; j + 4 <= cols; j += 4)
+        for (size_t i = 0; i + 4 <= rows; i += 4) {
+            const double *x = from + i * cols + j;
+            double *y = to + j * ld + i;
+            const __m256d a = _mm256_loadu_pd(x), b = _mm256_loadu_pd(x + cols);
+            const __m256d c = _mm256_loadu_pd(x + 2 * cols), d = _mm256_loadu_pd(x + 3 * cols);
+            const __m256d ab = _mm256_unpacklo_pd(a, b), ba = _mm256_unpackhi_pd(a, b);
+            const __m256d cd = _mm256_unpacklo_pd(c, d), dc = _mm256_unpackhi_pd(c, d);
+            _mm256_storeu_pd(y, _mm256_permute2f128_pd(ab, cd, 0x20));
+            _mm256_storeu_pd(y + ld, _mm256_permute2f128_pd(ba, dc, 0x20));
+            _mm256_storeu_pd(y + 2 * ld, _mm256_permute2f128_pd(ab, cd, 0x31));
+            _mm256_storeu_pd(y + 3 * ld, _mm256_permute2f128_pd(ba, dc, 0x31));
+        }
+}
+#endif
+
 /* to (cols,rows) = the transpose of from (rows,cols), rows of to `ld` apart. */
 static void copy_flipped(int dtype, size_t rows, size_t cols, const void *from, size_t ld, void *to)
 {
     enum { TILE = 16 };
-    for (size_t j0 = 0; j0 < cols; j0 += TILE)
+    size_t done = 0; /* columns */
+#if PERI_X86
+    if (dtype == PERI_F64 && rows % 4 == 0 && peri_isa() >= PERI_ISA_AVX2) {
+        flip_fours(rows, cols, from, ld, to);
+        done = cols / 4 * 4;
+    }
+#endif
+    for (size_t j0 = done; j0 < cols; j0 += TILE)
         for (size_t i = 0; i < rows; i++)
             for (size_t j = j0; j < min_size(j0 + TILE, cols); j++)
                 if (dtype == PERI_F32)
@@ -443,7 +478,7 @@ static void interchange(int dtype, size_t n, size_t p, const int *pivot, bool fo
 
 DEFINE_SOLVE_QUAD(solve_quad_f64, , double)
 DEFINE_SOLVE_QUAD(solve_quad_f32, , float)
-#if defined(__x86_64__)
+#if PERI_X86
 DEFINE_SOLVE_QUAD(solve_quad_f64_256, __attribute__((target("avx2"))), double)
 #endif
 
@@ -460,8 +495,8 @@ static void solve_lu(int dtype, size_t n, size_t p, const void *lu, const int *p
             return;
         }
         if (p == QUAD) {
-#if defined(__x86_64__)
-            if (__builtin_cpu_supports("avx2"))
+#if PERI_X86
+            if (peri_isa() >= PERI_ISA_AVX2)
                 solve_quad_f64_256(n, lu, x);
             else
 #endif

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "kernel/linalg.h"
+#include "kernel/simd.h"
 
 static uint64_t seed = 4711;
 
@@ -540,6 +541,19 @@ static void norms(void **state)
     assert_true(peri_linalg_norm(PERI_F64, 0, 2, inf, PERI_NORM_ONE) == 0);
 }
 
+/* What machines with shorter registers do. */
+static void shorter_registers(void **state)
+{
+    for (int level = PERI_ISA_BASE; level < PERI_ISA_AVX512; level++) {
+        if (peri_isa_limit(level) != level)
+            continue;
+        lu(state);
+        cholesky_and_triangles(state);
+        qr_and_svd(state);
+    }
+    peri_isa_limit(PERI_ISA_AVX512);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lu),
@@ -550,6 +564,7 @@ int main(void)
                                        cmocka_unit_test(one_bad_element),
                                        cmocka_unit_test(extremes),
                                        cmocka_unit_test(singular_indefinite_empty),
-                                       cmocka_unit_test(norms)};
+                                       cmocka_unit_test(norms),
+                                       cmocka_unit_test(shorter_registers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
