@@ -3,6 +3,7 @@
  * Primitives of pg.graph. A graph that was checked is one userdata, `packed`: its features, its
  * edges as bits or lists, and its pairs where it is small. A list of them is another, `joined`,
  * which keeps them alive and holds the kernel's workspace. */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -148,7 +149,8 @@ static int pack(lua_State *L)
     return 3;
 }
 
-/* join(list of packed) -> joined, which keeps the list */
+/* join(list of packed) -> joined, which keeps them in a table of its own: scripts can reach theirs
+ */
 static int join(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -167,12 +169,12 @@ static int join(lua_State *L)
     joined *j = lua_newuserdatauv(L, head + peri_mul_size(L, work, 8) + 64, 1);
     j->work = (double *)aligned((size_t)(uintptr_t)j + head);
     j->count = count;
+    lua_createtable(L, count < INT_MAX ? (int)count : INT_MAX, 0);
     for (size_t i = 0; i < count; i++) {
         lua_rawgeti(L, 1, (lua_Integer)i + 1);
         j->graphs[i] = *(const peri_graph *)lua_touserdata(L, -1);
-        lua_pop(L, 1);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-    lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &joined_meta);
     lua_setmetatable(L, -2);

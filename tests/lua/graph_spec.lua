@@ -222,6 +222,16 @@ describe("pg.graph", function()
     assert.equal(tostring(gof), tostring(again))
   end)
 
+  it("keeps the graphs of its data whatever a script takes out of the table", function()
+    local data = pg.graph.data(pg.graph.new{a = 1, b = -1}:sample(3, pg.random.new(1), {n = 40}))
+    local before = pg.graph.loglik(data, 1, -1)
+    for i = 3, 1, -1 do data.packed[i] = nil end
+    collectgarbage()
+    local other = {}
+    for i = 1, 2000 do other[i] = pg.ones(1000 + i) end
+    assert.equal(before, (pg.graph.loglik(data, 1, -1)))
+  end)
+
   it("lays graphs out, nodes without edges too, the same each time", function()
     local E = pg.zeros(8, 8)
     for i = 1, 4 do E[{i, i + 1}], E[{i + 1, i}] = 1, 1 end
