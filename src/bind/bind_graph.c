@@ -149,8 +149,7 @@ static int pack(lua_State *L)
     return 3;
 }
 
-/* join(list of packed) -> joined, which keeps them in a table of its own: scripts can reach theirs
- */
+/* join(list of packed) -> joined, which keeps them by a table of its own: no script reaches it */
 static int join(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
