@@ -36,7 +36,8 @@ extern "C" {
 PERI_API const char *peri_version(void);
 
 /* Opens the module: pushes the table `pg` and returns 1. Works in any Lua 5.4 state; this is what
- * require "perigee" calls. */
+ * require "perigee" calls. From the first half a megabyte of new arrays on, the state's collector
+ * is kept in generational mode (Lua 5.4.4 and later). */
 PERI_API int luaopen_perigee(lua_State *L);
 
 /* How peri_newstate makes a state. Zero every field for the defaults. */

@@ -420,6 +420,11 @@ static void reduce_results(const plan *p, peri_reduction op, const char *base, s
 {
     const double n = (double)p->n;
     double center[STRIP];
+    if (p->n == 0 && (op == PERI_MEAN || op == PERI_VAR || op == PERI_STD)) {
+        for (size_t j = 0; j < w; j++)
+            result[j] = NAN; /* 0.0 / 0 would be one with a minus on x86 */
+        return;
+    }
     switch (op) {
     case PERI_MEAN:
         reduce_some(p, SUM, base, w, zeros, result, work);

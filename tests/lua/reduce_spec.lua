@@ -40,6 +40,12 @@ describe("reductions", function()
     assert.equal(6.0, pg.sum{1, 2, 3})
     assert.equal(2.5, pg.array(2.5):sum())
   end)
+
+  it("have no mean of nothing, and it prints as nan", function()
+    for _, name in ipairs{"mean", "var", "std"} do assert.equal("nan", tostring(pg[name](pg.zeros(0)))) end
+    assert.equal("nan nan", tostring(pg.zeros(2, 0):mean(2)):match("nan.*nan"):gsub("%s+", " "))
+  end)
+
   it("over axes give arrays", function()
     assert.equal("5 7 9", flat(a:sum(1)))
     assert.equal("6 15", flat(a:sum(2)))
