@@ -228,8 +228,9 @@ describe("pg.graph", function()
     for i = 3, 1, -1 do data.packed[i] = nil end
     collectgarbage()
     local other = {}
-    for i = 1, 2000 do other[i] = pg.ones(1000 + i) end
+    for i = 1, 2000 do other[i] = pg.ones(1000 + i) end -- would be written where they were
     assert.equal(before, (pg.graph.loglik(data, 1, -1)))
+    assert.equal(2000, #other)
   end)
 
   it("lays graphs out, nodes without edges too, the same each time", function()
