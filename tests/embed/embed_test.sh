@@ -26,15 +26,15 @@ export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" LD_LIBRARY_PATH="$prefix/lib"
 compile() {
     compiler=$1
     shift
-    # shellcheck disable=SC2046
-    $compiler -Wall -Wextra -Werror "$@" $(pkg-config --cflags perigee) -L"$prefix/lib" \
+    # shellcheck disable=SC2046,SC2086
+    $compiler -Wall -Wextra -Werror ${SANITIZE:-} "$@" $(pkg-config --cflags perigee) -L"$prefix/lib" \
         $(pkg-config --libs perigee) -lpthread
 }
 for host in script module threads; do
     check "build $host" compile gcc -std=c11 -D_POSIX_C_SOURCE=200809L -o "$prefix/$host" tests/embed/$host.c
     check "run $host" timeout 60 "$prefix/$host"
 done
-check "build static" sh -c "gcc -std=c11 -o $prefix/static tests/embed/script.c \$(pkg-config --cflags perigee) \
+check "build static" sh -c "gcc -std=c11 ${SANITIZE:-} -o $prefix/static tests/embed/script.c \$(pkg-config --cflags perigee) \
     $prefix/lib/libperigee.a \$(pkg-config --libs lua5.4) -lopenblas -llapacke -lpng16 -ljpeg -lminizip -lz -lm -ldl -lpthread"
 check "run static" timeout 60 "$prefix/static"
 if command -v g++ >/dev/null; then
