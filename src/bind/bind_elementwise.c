@@ -2,6 +2,7 @@
  *
  * Operators and elementwise functions, with NumPy's broadcasting. f32 with f64 gives f64; a Lua
  * number promotes nothing, and numbers alone give a number. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -141,6 +142,7 @@ static void compute(lua_State *L, peri_ew op, struct input in[], int out_arg)
         else
             same = same && same_shape(a, first->ndim, first->shape);
     }
+    assert(first != NULL);
     if (same) {
         ndim = first->ndim;
         shape = first->shape;

@@ -34,8 +34,9 @@ static char **complete(const char *line, int start, int end, void *context)
         list = calloc(n + 1, sizeof *list);
         for (size_t i = 0, k = 0; list != NULL && i < n; i++) {
             lua_rawgeti(L, -1, (lua_Integer)i + 1);
-            if (lua_type(L, -1) == LUA_TSTRING && (list[k] = strdup(lua_tostring(L, -1))) != NULL)
-                k++;
+            char *word = lua_type(L, -1) == LUA_TSTRING ? strdup(lua_tostring(L, -1)) : NULL;
+            if (word != NULL)
+                list[k++] = word;
             lua_pop(L, 1);
         }
     }
