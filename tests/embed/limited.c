@@ -1,10 +1,46 @@
 /* SPDX-License-Identifier: MIT
  *
- * Runs a script that sets its own memory limit: limit(bytes), 0 for none. */
+ * Runs a script that makes its own memory end: limit(bytes) sets the limit of the state, 0 for
+ * none; fail(k, for_good) lets the k-th request for more memory from now on come back empty, and
+ * all after it if for_good, 0 none; fail() ends that and gives how many requests there were. */
 #include <stdio.h>
 
 #include <lauxlib.h>
 #include <perigee.h>
+
+static struct {
+    lua_Alloc inner;
+    void *inner_ud;
+    lua_Integer at, requests; /* at 0: none fails */
+    int for_good;
+} plan;
+
+static void *allocate(void *ud, void *block, size_t old, size_t new)
+{
+    (void)ud;
+    /* Without a block, old is the kind of what is wanted. */
+    if (new > 0 && (block == NULL || new > old)) {
+        const lua_Integer k = ++plan.requests;
+        if (plan.at > 0 && (k == plan.at || (plan.for_good && k > plan.at)))
+            return NULL;
+    }
+    return plan.inner(plan.inner_ud, block, old, new);
+}
+
+static int fail(lua_State *L)
+{
+    if (lua_isnone(L, 1)) {
+        lua_setallocf(L, plan.inner, plan.inner_ud);
+        lua_pushinteger(L, plan.requests);
+        return 1;
+    }
+    plan.at = luaL_checkinteger(L, 1);
+    plan.for_good = lua_toboolean(L, 2);
+    plan.requests = 0;
+    plan.inner = lua_getallocf(L, &plan.inner_ud);
+    lua_setallocf(L, allocate, NULL);
+    return 0;
+}
 
 static int limit(lua_State *L)
 {
@@ -19,6 +55,7 @@ int main(int argc, char **argv)
     if (L == NULL)
         return 2;
     lua_register(L, "limit", limit);
+    lua_register(L, "fail", fail);
     const int status = luaL_dofile(L, argv[1]);
     if (status != LUA_OK)
         fprintf(stderr, "%s\n", lua_tostring(L, -1));
