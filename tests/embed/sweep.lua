@@ -96,7 +96,7 @@ local calls = {
   "rng:integers(1, 9, 40)", "rng:normal(0, 1, 30)", "rng:shuffle(pg.range(1, 90))", "rng:restore(rng:state())",
   "tostring(rng)", "pg.rows(stored)()", "pg.image._range(a)", "pg.image.read(png)", "pg.optim.clip_norm(v:copy(), 1)",
   "pg.graph.export(dot, listed)", "links:save(npz5)", "pg.graph.load(npz5)",
-  "pg.plot.grid({pg.plot.figure{}:line(v), pg.plot.figure{}:hist(v, {bins = 5})}, 2, 1, {width = 99}):pixels()",
+  "pg.plot.grid({pg.plot.figure{}:line(v), pg.plot.figure{}:hist(v)}, 2, 1, {width = 64, height = 99}):pixels()",
   "pg.plot.figure{width = 64, height = 64}:bar({1, 2}, {3, 4}):image(a):pixels()",
   "pg.plot.figure{width = 64, height = 64}:graph(graphs[1].E):pixels()",
   "pg.plot.figure{width = 64, height = 64}:band({1, 2}, {3, 4}, {5, 6}):errorbar({1, 2}, {3, 4}, {5, 6}):pixels()",
