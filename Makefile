@@ -42,7 +42,7 @@ ifneq ($(V),1)
 endif
 say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-4s %s\n')
 
-.PHONY: all run test check bench clean help install fuzz coverage threats lua-suite docs
+.PHONY: all run test check bench clean help install fuzz coverage valgrind threats lua-suite docs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -116,11 +116,17 @@ ASAN := B=$B/asan CC=clang OPT=-O1 \
 check:
 	@vendor/install.sh check
 	@$(MAKE) --no-print-directory build-tests
-	@B=$B tests/check.sh layers format prose luacheck warnings tidy
+	@B=$B tests/check.sh layers format prose luacheck warnings tidy analyzer
 	@$(MAKE) --no-print-directory -s $(ASAN) build-tests
 	@echo "check: the tests under ASan and UBSan"
 	@B=$B/asan SANITIZED=1 tests/run.sh
 	@$(MAKE) --no-print-directory fuzz SECONDS=3
+
+# Half an hour; two matrix tests take most of it.
+valgrind:
+	@vendor/install.sh check
+	@$(MAKE) --no-print-directory build-tests
+	@B=$B tests/check.sh valgrind
 
 bench: all
 	@B=$B tests/bench/run.sh
@@ -198,6 +204,9 @@ help:
 	@sed -n 's/^#   make/make/p' Makefile
 	@echo "make check      the tests under sanitizers, layers, lint"
 	@echo "make fuzz       every reader over mutated files; SECONDS=60 for each"
+	@echo "make valgrind   the C tests under valgrind"
+	@echo "make coverage   lines of src/ that the tests execute"
+	@echo "make threats    which bad inputs have a test, and how many faults were survived"
 	@echo "make bench      side by side with NumPy, scikit-learn and PyTorch where they are installed"
 	@echo "make install    PREFIX=$(PREFIX) DESTDIR="
 	@echo "make clean      takes build and out away"
