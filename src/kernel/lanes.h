@@ -45,8 +45,17 @@ int peri_lanes_bytes(void);
 /* From now on nothing wider is used: so tests see on one machine what others do. */
 void peri_lanes_limit(int bytes);
 
-/* Wanted even at -O2: accumulators live in registers only when these loops are flat. */
+/* Wanted even at -O2: accumulators live in registers only when these loops are flat. With the
+ * checks of the sanitizers in them they are not fast anyway, and flat ones take a minute to
+ * compile. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNROLL
+#endif
+#endif
+#ifndef UNROLL
 #define UNROLL _Pragma("GCC unroll 32")
+#endif
 
 #endif
 
