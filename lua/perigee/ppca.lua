@@ -333,6 +333,7 @@ function accumulator:add(X)
   X = observations("add", X)
   local n, m = X:dims()
   if n == 0 then return self end
+  if m == 0 then args.fail("add", 1, "X: expected features, got shape " .. tostring(X.shape)) end
   if self.S and #self.sum ~= m then
     args.fail("add", 1, string.format("X: expected rows of %d features, got shape %s", #self.sum, tostring(X.shape)))
   end

@@ -272,6 +272,8 @@ describe("pg.ppca.accumulate", function()
     end
     assert.equal("bad argument #1 to 'add' (X: expected rows of 12 features, got shape (2, 3))",
       message(function() acc:add(pg.zeros(2, 3)) end))
+    assert.equal("bad argument #1 to 'add' (X: expected features, got shape (3, 0))",
+      message(function() pg.ppca.accumulate():add(pg.zeros(3, 0)) end))
     assert.equal("bad argument #1 to 'fit' (d: expected an integer in 1..12 for 500 x 12 data, got 13)",
       message(function() acc:fit(13) end))
     assert.equal("fit: at least 2 rows are needed, got 0", message(function() pg.ppca.accumulate():fit(1) end))
