@@ -131,8 +131,9 @@ valgrind:
 bench: all
 	@B=$B tests/bench/run.sh
 
-# Each reader over mutated files for SECONDS; what it finds is kept in $B/fuzz and belongs into
-# tests/fuzz/seeds, from where tests/kernel/test_faults.c reads it ever after.
+# Each reader over mutated files, and array functions over random programs, for SECONDS. What is found
+# is kept in $B/fuzz and belongs into tests/fuzz/seeds, from where tests/kernel/test_faults.c and
+# tests/lua/fuzz_spec.lua read it ever after.
 SECONDS := 60
 fuzzers := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzzed  := $(patsubst %.c,$B/fuzz/obj/%.o,$(wildcard src/format/*.c) vendor/stb.c)
@@ -144,6 +145,13 @@ $B/fuzz/obj/%.o: %.c Makefile
 
 $B/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(fuzzed)
 	$(FUZZ) -fsanitize=address,undefined,fuzzer -o $@ $< $(fuzzed) $(SYSTEM)
+
+# This one runs Lua, so it has the whole library in it.
+whole := $(patsubst %.c,$B/fuzz/obj/%.o,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
+$B/fuzz/obj/%.o: FUZZ += $(LUAI) $(DRAW) -DPERI_VERSION='"$(VERSION)"'
+
+$B/fuzz/fuzz_lua: tests/fuzz/fuzz_lua.c $(whole)
+	$(FUZZ) $(LUAI) -fsanitize=address,undefined,fuzzer -o $@ $< $(whole) $(STATIC)
 
 fuzz:
 	@vendor/install.sh check
@@ -203,7 +211,7 @@ install: all
 help:
 	@sed -n 's/^#   make/make/p' Makefile
 	@echo "make check      the tests under sanitizers, layers, lint"
-	@echo "make fuzz       every reader over mutated files; SECONDS=60 for each"
+	@echo "make fuzz       readers over mutated files, arrays over random programs; SECONDS=60 for each"
 	@echo "make valgrind   the C tests under valgrind"
 	@echo "make coverage   lines of src/ that the tests execute"
 	@echo "make threats    which bad inputs have a test, and how many faults were survived"

@@ -8,6 +8,7 @@ import gzip
 import io
 import os
 import pickle
+import random
 import struct
 import sys
 import zipfile
@@ -122,3 +123,7 @@ put('image', 'p5_16.pgm', b'P5 2 1 65535\n\xff\xff\x80\x00')
 put('image', 'p6.ppm', b'P6\n1 1\n15\n\x0f\x00\x07')
 put('image', 'p2.pgm', b'P2 2 2 9 1 2\n#x\n3 9')
 put('image', 'p3.ppm', b'P3\n1 1\n255\n255 0 9\n')
+
+# Any bytes are a program of fuzz_lua: these are a dozen statements each.
+for i in range(24):
+    put('lua', f'{i:02}', random.Random(i).randbytes(120))
