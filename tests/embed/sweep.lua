@@ -161,7 +161,7 @@ local function sweep(call, run, for_good)
   error(call .. " never succeeds")
 end
 
--- Lets the call fail at each request and under each limit; returns the failures, the refusals and the bytes left behind.
+-- Lets the call fail at each request and under each limit; returns failures, refusals and the bytes left behind.
 local function torment(call, run)
   local held, room, refused = collect(), 0, 0
   local failed = sweep(call, run, false) + sweep(call, run, true)
