@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/reduce.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -528,8 +529,9 @@ static peri_status for_each(const plan *p, const char *data, const peri_view *ou
 {
     if (p->kept > 0)
         return for_many(p, data, out, compute, how, stop);
+    assert(!p->strip); /* the workspace is for strips */
     double result;
-    compute(p, how, data, 1, &result, NULL); /* only strips need the workspace */
+    compute(p, how, data, 1, &result, NULL);
     store(out, 0, 0, 1, &result);
     return p->n >= POLL && peri_stop_requested(stop) ? PERI_ERR_INTERRUPTED : PERI_OK;
 }

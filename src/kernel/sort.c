@@ -83,7 +83,7 @@ typedef uint64_t words4 __attribute__((vector_size(32), aligned(8)));
 
 PERI_AVX2 static void rank_sort_avx2(uint64_t *a, size_t n)
 {
-    words4 word[RANK_MAX / 4], rank[RANK_MAX / 4];
+    words4 word[RANK_MAX / 4], rank[RANK_MAX / 4] = {{0}};
     const size_t blocks = (n + 3) / 4;
     uint64_t *padded = (uint64_t *)word;
     memcpy(padded, a, n * sizeof *a);
