@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/reduce.h"
 
-#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -363,7 +362,7 @@ static void reduce_strip(const plan *p, kind k, const char *base, size_t w, cons
 static void reduce_some(const plan *p, kind k, const char *base, size_t w, const double *c,
                         double *result, strip_work *work)
 {
-    if (p->strip)
+    if (work != NULL)
         reduce_strip(p, k, base, w, c, result, work);
     else
         for (size_t j = 0; j < w; j++) /* w is 1 */
@@ -478,7 +477,7 @@ static void store(const peri_view *out, ptrdiff_t offset, ptrdiff_t stride, size
     }
 }
 
-/* What makes the w results that begin at base. */
+/* What makes the w results that begin at base: a strip of them with a workspace, or one without. */
 typedef void each_strip(const plan *p, const void *how, const char *base, size_t w, double *result,
                         strip_work *work);
 
@@ -500,7 +499,7 @@ static peri_status for_many(const plan *p, const char *data, const peri_view *ou
             const size_t w = strips - j < STRIP ? strips - j : STRIP;
             const ptrdiff_t offset = (in_offset + (ptrdiff_t)j) * (ptrdiff_t)p->width;
             const char *base = p->n > 0 ? data + offset : data; /* which may be NULL */
-            compute(p, how, base, w, result, &work);
+            compute(p, how, base, w, result, p->strip ? &work : NULL);
             store(out, out_offset + (ptrdiff_t)j * strip_out, strip_out, w, result);
             since += w * (p->n + 1);
             if (since >= POLL) {
@@ -529,7 +528,6 @@ static peri_status for_each(const plan *p, const char *data, const peri_view *ou
 {
     if (p->kept > 0)
         return for_many(p, data, out, compute, how, stop);
-    assert(!p->strip); /* the workspace is for strips */
     double result;
     compute(p, how, data, 1, &result, NULL);
     store(out, 0, 0, 1, &result);
@@ -610,7 +608,7 @@ static void compute_position(const plan *p, const void *how, const char *base, s
                              double *result, strip_work *work)
 {
     const bool largest = *(const bool *)how;
-    if (!p->strip) {
+    if (work == NULL) {
         result[0] = position_one(p, largest, base);
         return;
     }
