@@ -86,7 +86,7 @@ analyzer() {
 valgrind_() {
     for test in "$B"/test/test_*; do
         case $test in *.d) continue ;; esac
-        OPENBLAS_NUM_THREADS=1 valgrind -q --error-exitcode=9 --child-silent-after-fork=yes --leak-check=full \
+        SANITIZED=1 OPENBLAS_NUM_THREADS=1 valgrind -q --error-exitcode=9 --child-silent-after-fork=yes --leak-check=full \
             --errors-for-leak-kinds=definite,possible "$test" >"$B/valgrind.log" 2>&1
         status=$?
         case $status:${test##*/} in
