@@ -25,14 +25,19 @@
 
 /* ---- the state --------------------------------------------------------------------------- */
 
+/* When to collect: after so many bytes, set by how long collecting took. */
+typedef struct {
+    size_t budget;
+    double since; /* when it ended the last time, in seconds */
+} peri_pace;
+
 /* One a Lua state, kept in its registry. */
 typedef struct peri_state {
-    peri_stop stop; /* kernels poll it: pass &peri_getstate(L)->stop */
-    size_t fresh;   /* bytes of arrays allocated since the last collection */
-    size_t live;    /* bytes the state held after the last full collection */
-    size_t budget;  /* by how much more there is another */
+    peri_stop stop;        /* kernels poll it: pass &peri_getstate(L)->stop */
+    size_t fresh;          /* bytes of arrays allocated since the last collection */
+    size_t live;           /* bytes the state held after the last full collection */
+    peri_pace young, full; /* bytes of new arrays, and of growth, from which on to collect */
     size_t hidden;  /* bytes of arrays that Lua's own pacing has still to be told to forget */
-    double since;   /* the thread's processor time when it ended, in seconds */
     size_t limit;   /* memory limit in bytes, 0 for none */
     size_t peak;    /* most bytes seen held */
     bool sandboxed; /* see sandbox.h, as for the folders */

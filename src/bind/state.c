@@ -7,12 +7,12 @@
  * which visits all that lives. So array bytes are taken out of Lua's account and added up here, and
  * the state's collector is asked in two steps.
  *
- * After YOUNG_BYTES of new arrays comes a young collection, in generational mode. It visits what is
- * new and not what lives, takes less than a microsecond, and lets a loop of temporaries write into
- * memory that is still in the cache. What lived through two of them waits for a full collection.
- * That is run when the state has grown, since the last, by a budget between 1 MB and 64 MB plus a
- * quarter of what lives; it doubles when collecting takes more than an eighth of the time and
- * halves when it takes less than a 20th.
+ * After half a megabyte of new arrays comes a young collection, in generational mode. It visits
+ * what is new and not what lives, takes less than a microsecond where no large table was written
+ * to, and lets a loop of temporaries write into memory that is still in the cache. What lived
+ * through two of them waits for a full collection, which is run when the state has grown, since the
+ * last, by 1 MB. Either step doubles where its collections take more than their share of the time,
+ * up to 64 MB plus a quarter of what lives, and halves again where they take little.
  */
 #include <limits.h>
 #include <string.h>
@@ -25,7 +25,10 @@
 
 static const char state_key;
 
-enum { YOUNG_BYTES = 512 << 10, LEAST_BUDGET = 1 << 20, MOST_BUDGET = 64 << 20 };
+enum { YOUNG_BUDGET = 512 << 10, FULL_BUDGET = 1 << 20, MOST_BUDGET = 64 << 20 };
+
+/* One part in so many of the time may go into collections. */
+enum { YOUNG_SHARE = 4, FULL_SHARE = 8 };
 
 enum { HUGE_BLOCK = 4 << 20, ALIGNMENT = 64 };
 
@@ -55,7 +58,8 @@ void peri_state_open(lua_State *L)
         peri_state *state = lua_newuserdatauv(L, sizeof *state, 0);
         memset(state, 0, sizeof *state);
         atomic_init(&state->stop.requested, 0);
-        state->budget = LEAST_BUDGET;
+        state->young.budget = YOUNG_BUDGET;
+        state->full.budget = FULL_BUDGET;
         lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
     }
     lua_pop(L, 1);
@@ -69,26 +73,25 @@ static size_t held(lua_State *L)
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void collect_all(lua_State *L, peri_state *state)
+/* Sets the budget by the time that collecting took since `start`, of that since the last time: more
+ * than one part in `share` of it is too much. */
+static void set_pace(peri_pace *pace, double start, int share, size_t least, size_t live)
 {
-    const double start = now(), span = start - state->since;
-    lua_gc(L, LUA_GCCOLLECT);
-    state->since = now();
-    state->live = held(L);
-    const double cost = state->since - start;
-    const size_t most = MOST_BUDGET + state->live / 4;
-    if (8 * cost > span)
-        state->budget *= 2;
-    else if (20 * cost < span)
-        state->budget /= 2;
-    if (state->budget < LEAST_BUDGET)
-        state->budget = LEAST_BUDGET;
-    if (state->budget > most)
-        state->budget = most;
+    const double end = now(), cost = end - start, span = start - pace->since;
+    const size_t most = MOST_BUDGET + live / 4;
+    if (share * cost > span)
+        pace->budget *= 2;
+    else if (2.5 * share * cost < span)
+        pace->budget /= 2;
+    if (pace->budget < least)
+        pace->budget = least;
+    if (pace->budget > most)
+        pace->budget = most;
+    pace->since = end;
 }
 
 /* A young collection where that is worth the trust: Lua 5.4.4 mended the last faults of its
@@ -110,16 +113,22 @@ static void collect(lua_State *L, peri_state *state)
     if (before > state->peak)
         state->peak = before;
     state->fresh = 0;
+    const double start = now();
     collect_young(L);
-    if (held(L) > state->live + state->budget)
-        collect_all(L, state);
+    set_pace(&state->young, start, YOUNG_SHARE, YOUNG_BUDGET, state->live);
+    if (held(L) <= state->live + state->full.budget)
+        return;
+    const double again = now();
+    lua_gc(L, LUA_GCCOLLECT);
+    state->live = held(L);
+    set_pace(&state->full, again, FULL_SHARE, FULL_BUDGET, state->live);
 }
 
 void peri_count_bytes(lua_State *L, size_t bytes)
 {
     enum { STEP = 64 << 10 };
     peri_state *state = peri_getstate(L);
-    if (state->fresh + bytes > YOUNG_BYTES && lua_gc(L, LUA_GCISRUNNING))
+    if (state->fresh + bytes > state->young.budget && lua_gc(L, LUA_GCISRUNNING))
         collect(L, state);
     state->fresh += bytes;
     state->hidden += bytes;
