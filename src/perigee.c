@@ -130,6 +130,18 @@ static const struct peri_embedded *find_script(const char *name)
     return NULL;
 }
 
+/* Adds the keys of the table at 1, up to `most` names in all, and the NULL that ends them. */
+static void add_keys(lua_State *L, const char *names[], int count, int most)
+{
+    lua_pushnil(L);
+    while (count < most && lua_next(L, 1)) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING)
+            names[count++] = lua_tostring(L, -1);
+    }
+    names[count] = NULL;
+}
+
 /* __index of a module that is a table. Upvalue 1: its name. */
 static int no_function(lua_State *L)
 {
@@ -138,14 +150,7 @@ static int no_function(lua_State *L)
         return 0;
     enum { MOST = 64 };
     const char *names[MOST + 1];
-    int count = 0;
-    lua_pushnil(L);
-    while (lua_next(L, 1) && count < MOST) {
-        lua_pop(L, 1);
-        if (lua_type(L, -1) == LUA_TSTRING)
-            names[count++] = lua_tostring(L, -1);
-    }
-    names[count] = NULL;
+    add_keys(L, names, 0, MOST);
     const char *name = lua_tostring(L, 2), *near = peri_nearest(name, names);
     if (near != NULL)
         return peri_raise(L, "pg.%s has no '%s'; did you mean '%s'?", module, name, near);
@@ -211,13 +216,7 @@ static int open_field(lua_State *L)
     int count = 0;
     for (size_t k = 0; k < sizeof modules / sizeof *modules; k++)
         names[count++] = modules[k].name;
-    lua_pushnil(L);
-    while (lua_next(L, 1) && count < MOST) {
-        lua_pop(L, 1);
-        if (lua_type(L, -1) == LUA_TSTRING)
-            names[count++] = lua_tostring(L, -1);
-    }
-    names[count] = NULL;
+    add_keys(L, names, count, MOST);
     const char *near = peri_nearest(name, names);
     if (near != NULL)
         return peri_raise(L, "pg has no '%s'; did you mean '%s'?", name, near);
