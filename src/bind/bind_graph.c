@@ -9,6 +9,7 @@
 
 #include "bind_random.h"
 #include "kernel/graph.h"
+#include "kernel/graph_layout.h"
 
 /* Their addresses are the registry's keys of the metatables. */
 static const char packed_meta, joined_meta;

@@ -65,12 +65,19 @@ peri_status peri_graph_lists(const double *edges, size_t k, size_t n, size_t *st
 /* Every edge of bits (n,W) as a row i, j of out (k,2), numbers from 1, i < j, in order. */
 void peri_graph_unpack(const uint64_t *bits, size_t n, double *out);
 
+/* Degrees (n), how many triangles, from bits (n,W). work n W words. */
+void peri_graph_count(const uint64_t *bits, size_t n, double *degrees, double *triangles,
+                      uint64_t *work);
+
 /* Pairs of a graph of n nodes, rounded up to whole registers; 0 where there are too many to keep,
  * or none. */
 size_t peri_graph_flat(size_t n);
 
 /* Fills s, F = peri_graph_flat(n) numbers, and e, peri_graph_words(F) words, from the rest of g. */
 void peri_graph_flatten(const peri_graph *g, double *s, uint64_t *e);
+
+/* x_i.x_j and e_ij of each pair i < j, row by row; n (n - 1) / 2 of each. */
+void peri_graph_pairs(const peri_graph *g, double *s, double *e);
 
 /* ---- the likelihood ------------------------------------------------------------------------- */
 
@@ -92,25 +99,11 @@ peri_status peri_graph_ascend(const peri_graph *graphs, size_t count, double lr,
  * with one; +inf, -inf where there is no such pair. Takes in what range holds already. */
 peri_status peri_graph_range(const peri_graph *g, double range[4], const peri_stop *stop);
 
-/* x_i.x_j and e_ij of each pair i < j, row by row; n (n - 1) / 2 of each. */
-void peri_graph_pairs(const peri_graph *g, double *s, double *e);
+/* ---- sampling ------------------------------------------------------------------------------- */
 
 /* Draws E (n,n) for features x (n,m): one uniform number a pair i < j, row by row, an edge where
  * it is below p. */
 void peri_graph_draw(const double *x, size_t n, size_t m, double a, double b, peri_rng *rng,
                      double *E);
-
-/* ---- figures of a graph --------------------------------------------------------------------- */
-
-/* Degrees (n), how many triangles, from bits (n,W). work n W words. */
-void peri_graph_count(const uint64_t *bits, size_t n, double *degrees, double *triangles,
-                      uint64_t *work);
-
-/* Positions for drawing, force-directed after Fruchterman & Reingold (1991): nodes repel each
- * other, edges pull, and everything is drawn to the middle, so that a node without edges stays in
- * the picture. pos (n,2) holds where to start, and then the positions within [0, 1]^2.
- * edges (k,2) as peri_graph_unpack gives them; work 4 (n + 8). */
-peri_status peri_graph_layout(size_t n, const double *edges, size_t k, size_t iterations,
-                              double *pos, double *work, const peri_stop *stop);
 
 #endif

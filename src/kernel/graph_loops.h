@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pairs of one row of graph.c by fours, for each level below AVX-512. Included by it alone; see
- * simd.h. */
+ * Pairs of one row of graph_likelihood.c by fours, for each level below AVX-512. Included by it
+ * alone; see simd.h. */
 
 static void SIMD(add_row)(const double *s, const uint64_t *bits, size_t from, size_t to, double a,
                           double b, double *u, double *t, tally *sum)

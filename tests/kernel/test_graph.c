@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "kernel/graph.h"
+#include "kernel/graph_layout.h"
 #include "kernel/pool.h"
 #include "kernel/simd.h"
 
