@@ -31,7 +31,8 @@ SHARED := $(if $(BLAS),-L$(BLAS)) -lopenblas -llapacke $(SYSTEM)
 
 pure  := $(wildcard src/kernel/*.c src/format/*.c)
 draw  := $(wildcard src/draw/*.c)
-bound := src/perigee.c $(wildcard src/bind/*.c) $(filter-out src/host/main.c,$(wildcard src/host/*.c))
+bound := src/perigee.c $(wildcard src/bind/*.c src/host/*.c)
+command := $(wildcard src/host/command/*.c)
 luas  := $(sort $(wildcard lua/perigee/*.lua))
 obj    = $(patsubst %.c,$B/obj/%.o,$(1))
 lib   := $(call obj,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
@@ -49,7 +50,7 @@ say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-4s %s\n')
 all: $B/perigee $B/libperigee.a $B/libperigee.so $B/perigee.so
 
 # The pure rooms see no Lua header.
-$(call obj,$(bound) src/host/main.c): INCLUDE := $(LUAI)
+$(call obj,$(bound) $(command)): INCLUDE := $(LUAI)
 $(call obj,$(draw)): INCLUDE := $(DRAW)
 # Kernels are loops: -O3 where nothing else was asked for.
 $(call obj,$(wildcard src/kernel/*.c)): CFLAGS_ALL += $(if $(filter -O2,$(OPT)),-O3)
@@ -79,9 +80,9 @@ $B/libperigee.a: $(lib)
 	$(say) AR $@
 	ar rcs $@ $^
 
-$B/perigee: $B/obj/src/host/main.o $B/libperigee.a
+$B/perigee: $(call obj,$(command)) $B/libperigee.a
 	$(say) LD $@
-	$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $< -Wl,--whole-archive $B/libperigee.a -Wl,--no-whole-archive $(STATIC)
+	$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $(call obj,$(command)) -Wl,--whole-archive $B/libperigee.a -Wl,--no-whole-archive $(STATIC)
 
 $B/libperigee.so: $(lib)
 	$(say) LD $@

@@ -37,6 +37,9 @@ layers() {
     if grep -nE '#include *"host/' src/bind/*.[ch] src/perigee.c 2>/dev/null; then
         fail "layers: src/bind includes the host"
     fi
+    if grep -nE '#include *"host/command/' src/host/*.[ch] 2>/dev/null; then
+        fail "layers: a service of src/host includes the command"
+    fi
 }
 
 format() {
@@ -62,7 +65,7 @@ warnings() {
 tidy() {
     flags="-std=c11 -D_GNU_SOURCE -DPERI_VERSION=\"0\" -Isrc $(pkg-config --cflags openblas lapacke stb zlib libpng minizip lua5.4 cairo freetype2)"
     # shellcheck disable=SC2086
-    printf '%s\n' src/*.c src/*/*.c |
+    printf '%s\n' src/*.c src/*/*.c src/*/*/*.c |
         xargs -P "${JOBS:-2}" -n 1 sh -c 'clang-tidy --quiet "$0" -- '"$flags"' 2>/dev/null' >"$B/tidy.log"
     grep -E '(warning|error):' "$B/tidy.log" && fail "tidy: see above ($B/tidy.log)"
 }
@@ -73,7 +76,7 @@ tidy() {
 analyzer() {
     flags="-std=c11 -D_GNU_SOURCE -DPERI_VERSION=\"0\" -Isrc $(pkg-config --cflags openblas lapacke stb zlib libpng libjpeg minizip lua5.4 cairo freetype2)"
     # shellcheck disable=SC2086
-    printf '%s\n' src/*.c src/*/*.c vendor/stb.c |
+    printf '%s\n' src/*.c src/*/*.c src/*/*/*.c vendor/stb.c |
         xargs -P "${JOBS:-2}" -n 1 sh -c 'gcc '"$flags"' -O2 -fanalyzer \
             -Wno-analyzer-use-of-uninitialized-value -Wno-analyzer-shift-count-overflow -c "$0" -o /dev/null' >"$B/analyzer.log" 2>&1 ||
         fail "analyzer: $(tail -n 3 "$B/analyzer.log")"

@@ -10,8 +10,8 @@
 #include <lauxlib.h>
 
 #include "bind/bind.h"
+#include "host/call.h"
 #include "host/editor.h"
-#include "host/script.h"
 #include "perigee.h"
 
 /* The registry's key of the completion function. */

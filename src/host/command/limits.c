@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host/limits.h"
+#include "host/command/limits.h"
 
 #include <math.h>
 #include <signal.h>

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Running chunks as the program does: with a traceback, an interrupt and a message. */
-#ifndef PERIGEE_HOST_SCRIPT_H
-#define PERIGEE_HOST_SCRIPT_H
+ * Running chunks as the program does: what goes wrong is written to standard error. */
+#ifndef PERIGEE_HOST_COMMAND_SCRIPT_H
+#define PERIGEE_HOST_COMMAND_SCRIPT_H
 
 #include <lua.h>
-
-/* lua_pcall with a traceback as message handler, and Ctrl-C turned into the error "interrupted!".
- * A second Ctrl-C before the first was heard ends the process. */
-int peri_call(lua_State *L, int nargs, int nresults);
 
 /* Where status is not LUA_OK, writes the message on top of the stack to standard error as
  * "perigee: message" and pops it. Returns status. */

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "script.h"
+#include "host/call.h"
 
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 
 #include <lauxlib.h>
 
 #include "bind/internal.h"
-#include "bind/sandbox.h"
 #include "perigee.h"
 
 /* The state that Ctrl-C goes to. A signal handler has no other way to know it; set only while
@@ -62,31 +59,4 @@ int peri_call(lua_State *L, int nargs, int nresults)
     interrupted_state = before;
     lua_remove(L, base);
     return status;
-}
-
-int peri_report(lua_State *L, int status)
-{
-    if (status != LUA_OK) {
-        const char *message = lua_tostring(L, -1);
-        fprintf(stderr, "perigee: %s\n", message != NULL ? message : "(error without a message)");
-        fflush(stderr);
-        lua_pop(L, 1);
-    }
-    return status;
-}
-
-int peri_do_string(lua_State *L, const char *text, const char *name)
-{
-    int status = luaL_loadbufferx(L, text, strlen(text), name, peri_chunk_mode(L));
-    if (status == LUA_OK)
-        status = peri_call(L, 0, 0);
-    return peri_report(L, status);
-}
-
-int peri_do_file(lua_State *L, const char *path)
-{
-    int status = luaL_loadfilex(L, path, peri_chunk_mode(L));
-    if (status == LUA_OK)
-        status = peri_call(L, 0, 0);
-    return peri_report(L, status);
 }

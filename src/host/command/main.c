@@ -16,8 +16,9 @@
 
 #include "bind/internal.h"
 #include "bind/sandbox.h"
-#include "host/limits.h"
-#include "host/script.h"
+#include "host/call.h"
+#include "host/command/limits.h"
+#include "host/command/script.h"
 #include "perigee.h"
 
 static const char usage[] =

@@ -2,8 +2,8 @@
  *
  * Limits of the program on a script: memory, time, and the sandbox. They are for scripts that one
  * did not write. */
-#ifndef PERIGEE_HOST_LIMITS_H
-#define PERIGEE_HOST_LIMITS_H
+#ifndef PERIGEE_HOST_COMMAND_LIMITS_H
+#define PERIGEE_HOST_COMMAND_LIMITS_H
 
 #include <stdbool.h>
 
