@@ -201,7 +201,7 @@ install: all
 	ln -sf libperigee.so.$(VERSION) $(dest)/lib/libperigee.so.0
 	ln -sf libperigee.so.0 $(dest)/lib/libperigee.so
 	install -m 644 src/perigee.h $(dest)/include/perigee/perigee.h
-	install -m 644 src/kernel/view.h $(dest)/include/perigee/kernel/view.h
+	install -m 644 src/kernel/dtype.h src/kernel/view.h $(dest)/include/perigee/kernel/
 	install -m 755 $B/perigee.so $(luadir)/perigee.so
 	install -d $(dest)/share/perigee/library
 	$B/perigee help --luals $(dest)/share/perigee/library/perigee.d.lua
