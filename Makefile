@@ -1,5 +1,5 @@
-# Perigee. A new module is files in src/, lua/perigee/ and tests/ and a row in src/perigee.c;
-# nothing here names one.
+# Perigee. A new module is files in src/, lua/perigee/ and tests/, and for its C part a row in
+# src/perigee.c; nothing here names one.
 #
 #   make            build/perigee, build/libperigee.a, build/libperigee.so, build/perigee.so
 #   make run        what this machine lacks, then all experiments -> out/index.html
@@ -33,7 +33,7 @@ pure  := $(wildcard src/kernel/*.c src/format/*.c)
 draw  := $(wildcard src/draw/*.c)
 bound := src/perigee.c $(wildcard src/bind/*.c src/host/*.c)
 command := $(wildcard src/host/command/*.c)
-luas  := $(sort $(wildcard lua/perigee/*.lua))
+luas  := $(sort $(wildcard lua/perigee/*.lua lua/perigee/private/*.lua))
 obj    = $(patsubst %.c,$B/obj/%.o,$(1))
 lib   := $(call obj,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
 
@@ -61,13 +61,14 @@ $B/obj/%.o: %.c Makefile
 	$(say) CC $<
 	$(CC) $(CFLAGS_ALL) $(INCLUDE) -DPERI_VERSION='"$(VERSION)"' -c $< -o $@
 
-$B/gen/embedded.c: $(luas) $B/gen/helptext.lua src/embed.sh
+helptext := $B/gen/perigee/private/helptext.lua
+$B/gen/embedded.c: $(luas) $(helptext) src/embed.sh
 	@mkdir -p $(@D)
-	sh src/embed.sh $(luas) $B/gen/helptext.lua > $@
+	sh src/embed.sh $(luas) $(helptext) > $@
 
 # The doc blocks, which the help, the reference and the editors' definitions are made from.
 documented := $(sort $(wildcard src/bind/*.c)) $(luas)
-$B/gen/helptext.lua: $(documented) src/docs.awk
+$(helptext): $(documented) src/docs.awk
 	@mkdir -p $(@D)
 	awk -f src/docs.awk $(documented) > $@
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 struct peri_embedded {
-    const char *name; /* "ppca" for lua/perigee/ppca.lua; the last row has NULL */
+    const char *name; /* "ppca" for lua/perigee/ppca.lua, "private/args"; the last has NULL */
     const char *text;
     size_t length;
 };

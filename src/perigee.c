@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The module table, one row a module, and what makes `pg` of it.
+ * The table of C openers, one row each, and what makes `pg` of it.
  *
  * Array functions are registered at the start. A module is opened when its field of pg is first
  * read: its C opener gives the primitives, and where lua/perigee/NAME.lua exists that chunk is
- * called with (pg, primitives) and returns the module. So start-up compiles no Lua.
+ * called with (pg, primitives) and returns the module. So start-up compiles no Lua. What lies in
+ * lua/perigee/private is ours alone and is read as pg._NAME.
  */
 #include "perigee.h"
 
@@ -16,116 +17,81 @@
 
 const char peri_array_meta, peri_methods_key, peri_pg_key;
 
-/* Openers of array functions, run at the start. */
-int peri_open_create(lua_State *L);
-int peri_open_elementwise(lua_State *L);
-int peri_open_reduce(lua_State *L);
-int peri_open_index(lua_State *L);
-int peri_open_print(lua_State *L);
-int peri_open_info(lua_State *L);
-int peri_open_io(lua_State *L);
-int peri_open_rows(lua_State *L);
-int peri_open_clock(lua_State *L);
-int peri_open_covariance(lua_State *L);
-int peri_open_histogram(lua_State *L);
-int peri_open_quantile(lua_State *L);
-int peri_open_rearrange(lua_State *L);
-int peri_open_sort(lua_State *L);
-int peri_open_matmul(lua_State *L);
+/* A row a C opener. The first kind registers functions of arrays and runs at the start; the others
+ * give the primitives of pg.NAME and pg._NAME when that is read. */
+#define ARRAY_FUNCTIONS(X)                                                                         \
+    X(create)                                                                                      \
+    X(elementwise)                                                                                 \
+    X(index)                                                                                       \
+    X(print)                                                                                       \
+    X(info)                                                                                        \
+    X(io)                                                                                          \
+    X(rows)                                                                                        \
+    X(clock)                                                                                       \
+    X(covariance)                                                                                  \
+    X(histogram)                                                                                   \
+    X(quantile)                                                                                    \
+    X(rearrange)                                                                                   \
+    X(sort)                                                                                        \
+    X(reduce)                                                                                      \
+    X(matmul)
 
-static const lua_CFunction eager[] = {
-    peri_open_create,     peri_open_elementwise, peri_open_index,    peri_open_print,
-    peri_open_info,       peri_open_io,          peri_open_rows,     peri_open_clock,
-    peri_open_covariance, peri_open_histogram,   peri_open_quantile, peri_open_rearrange,
-    peri_open_sort,       peri_open_reduce,      peri_open_matmul,
-};
+#define PUBLIC_MODULES(X)                                                                          \
+    X(cpt)                                                                                         \
+    X(graph)                                                                                       \
+    X(image)                                                                                       \
+    X(linalg)                                                                                      \
+    X(linear)                                                                                      \
+    X(lstm)                                                                                        \
+    X(optim)                                                                                       \
+    X(ppca)                                                                                        \
+    X(random)                                                                                      \
+    X(stats)
 
-/* Openers of modules. */
-int peri_open_lstm(lua_State *L);
-int peri_open_optim(lua_State *L);
-int peri_open_process(lua_State *L);
-int peri_open_repl(lua_State *L);
-int peri_open_system(lua_State *L);
-int peri_open_canvas(lua_State *L);
-int peri_open_image(lua_State *L);
-int peri_open_stats(lua_State *L);
-int peri_open_cpt(lua_State *L);
-int peri_open_graph(lua_State *L);
-int peri_open_random(lua_State *L);
-int peri_open_ppca(lua_State *L);
-int peri_open_linalg(lua_State *L);
-int peri_open_linear(lua_State *L);
+#define PRIVATE_MODULES(X)                                                                         \
+    X(canvas)                                                                                      \
+    X(process)                                                                                     \
+    X(repl)                                                                                        \
+    X(system)
 
-/* name: the field of pg; a leading underscore marks what is ours alone. open: pushes the table of
- * primitives, or NULL. script: whether lua/perigee/NAME.lua exists (its name without underscore).
- * method: whether it is a function that arrays have as a method. */
-static const struct module {
+#define PROTOTYPE(name) int peri_open_##name(lua_State *L);
+ARRAY_FUNCTIONS(PROTOTYPE)
+PUBLIC_MODULES(PROTOTYPE)
+PRIVATE_MODULES(PROTOTYPE)
+
+#define FUNCTION(name) peri_open_##name,
+static const lua_CFunction eager[] = {ARRAY_FUNCTIONS(FUNCTION)};
+
+#define PUBLIC_ROW(name)  {#name, peri_open_##name},
+#define PRIVATE_ROW(name) {"_" #name, peri_open_##name},
+static const struct opener {
     const char *name;
     lua_CFunction open;
-    bool script, method;
-} modules[] = {
-    {"_args", NULL, true, false},
-    {"_chart", NULL, true, false},
-    {"_complete", NULL, true, false},
-    {"_display", NULL, true, false},
-    {"_docs", NULL, true, false},
-    {"_help", NULL, true, false},
-    {"_helptext", NULL, true, false},
-    {"_hints", NULL, true, false},
-    {"_html", NULL, true, false},
-    {"_json", NULL, true, false},
-    {"_junit", NULL, true, false},
-    {"_lexer", NULL, true, false},
-    {"_manifest", NULL, true, false},
-    {"_options", NULL, true, false},
-    {"_page", NULL, true, false},
-    {"_pretty", NULL, true, false},
-    {"_process", peri_open_process, false, false},
-    {"_repl", peri_open_repl, true, false},
-    {"_report", NULL, true, false},
-    {"_runner", NULL, true, false},
-    {"_sweep", NULL, true, false},
-    {"_system", peri_open_system, false, false},
-    {"experiment", NULL, true, false},
-    {"gradcheck", NULL, true, false},
-    {"lstm", peri_open_lstm, true, false},
-    {"optim", peri_open_optim, true, false},
-    {"option", NULL, true, false},
-    {"strict", NULL, true, false},
-    {"_canvas", peri_open_canvas, false, false},
-    {"_plot_axes", NULL, true, false},
-    {"_plot_color", NULL, true, false},
-    {"_plot_legend", NULL, true, false},
-    {"_plot_marks", NULL, true, false},
-    {"_plot_pen", NULL, true, false},
-    {"_plot_space", NULL, true, false},
-    {"_plot_ticks", NULL, true, false},
-    {"image", peri_open_image, true, false},
-    {"plot", NULL, true, false},
-    {"progress", NULL, true, false},
-    {"batches", NULL, true, false},
-    {"einsum", NULL, true, false},
-    {"stats", peri_open_stats, false, false},
-    {"cpt", peri_open_cpt, true, false},
-    {"graph", peri_open_graph, true, false},
-    {"random", peri_open_random, false, false},
-    {"ppca", peri_open_ppca, true, false},
-    {"linalg", peri_open_linalg, false, false},
-    {"linear", peri_open_linear, true, false},
-};
+} openers[] = {PUBLIC_MODULES(PUBLIC_ROW) PRIVATE_MODULES(PRIVATE_ROW){NULL, NULL}};
 
-static const struct module *find_module(const char *name)
+static const struct opener *find_opener(const char *name)
 {
-    for (size_t k = 0; k < sizeof modules / sizeof *modules; k++)
-        if (strcmp(modules[k].name, name) == 0)
-            return &modules[k];
+    for (const struct opener *o = openers; o->name != NULL; o++)
+        if (strcmp(o->name, name) == 0)
+            return o;
     return NULL;
 }
 
+static const char private_folder[] = "private/";
+enum { PRIVATE_LENGTH = sizeof private_folder - 1 };
+
+static bool is_private(const struct peri_embedded *e)
+{
+    return strncmp(e->name, private_folder, PRIVATE_LENGTH) == 0;
+}
+
+/* The Lua part of pg.NAME, or of pg._NAME, whose file lies in the private folder. */
 static const struct peri_embedded *find_script(const char *name)
 {
+    const bool ours = name[0] == '_';
     for (const struct peri_embedded *e = peri_embedded; e->name != NULL; e++)
-        if (strcmp(e->name, name) == 0)
+        if (is_private(e) == ours &&
+            strcmp(e->name + (ours ? PRIVATE_LENGTH : 0), name + (ours ? 1 : 0)) == 0)
             return e;
     return NULL;
 }
@@ -158,34 +124,35 @@ static int no_function(lua_State *L)
 }
 
 /* Gives the module on top, where it is a table that people use, an answer to names it lacks. */
-static void guard_names(lua_State *L, const struct module *m)
+static void guard_names(lua_State *L, const char *name)
 {
-    if (m->name[0] == '_' || lua_type(L, -1) != LUA_TTABLE || luaL_getmetafield(L, -1, "__index"))
+    if (name[0] == '_' || lua_type(L, -1) != LUA_TTABLE || luaL_getmetafield(L, -1, "__index"))
         return;
     if (!lua_getmetatable(L, -1)) {
         lua_createtable(L, 0, 1);
         lua_pushvalue(L, -1);
         lua_setmetatable(L, -3);
     }
-    lua_pushstring(L, m->name);
+    lua_pushstring(L, name);
     lua_pushcclosure(L, no_function, 1);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 }
 
-/* Pushes the module and keeps it in pg, which is at index `pg`. */
-static void open_module(lua_State *L, int pg, const struct module *m)
+/* Pushes the module and keeps it in pg, which is at index `pg`; false where there is none. */
+static bool open_module(lua_State *L, int pg, const char *name)
 {
-    if (m->open != NULL) {
-        lua_pushcfunction(L, m->open);
+    const struct opener *o = find_opener(name);
+    const struct peri_embedded *e = find_script(name);
+    if (o == NULL && e == NULL)
+        return false;
+    if (o != NULL) {
+        lua_pushcfunction(L, o->open);
         lua_call(L, 0, 1);
     } else {
         lua_pushnil(L);
     }
-    if (m->script) {
-        const struct peri_embedded *e = find_script(m->name + (m->name[0] == '_'));
-        if (e == NULL)
-            peri_raise(L, "pg.%s: its Lua source is not in the program", m->name);
+    if (e != NULL) {
         lua_pushfstring(L, "=perigee/%s.lua", e->name);
         if (luaL_loadbufferx(L, e->text, e->length, lua_tostring(L, -1), "t") != LUA_OK)
             lua_error(L);
@@ -195,9 +162,29 @@ static void open_module(lua_State *L, int pg, const struct module *m)
         lua_call(L, 2, 1);
         lua_remove(L, -2);
     }
-    guard_names(L, m);
+    guard_names(L, name);
     lua_pushvalue(L, -1);
-    lua_setfield(L, pg, m->name);
+    lua_setfield(L, pg, name);
+    return true;
+}
+
+/* Pushes the list of all modules, those not opened yet too; only what people use where
+ * `public_only`. */
+static void push_names(lua_State *L, bool public_only)
+{
+    lua_newtable(L);
+    lua_Integer n = 0;
+    for (const struct opener *o = openers; o->name != NULL; o++)
+        if (find_script(o->name) == NULL && !(public_only && o->name[0] == '_')) {
+            lua_pushstring(L, o->name);
+            lua_rawseti(L, -2, ++n);
+        }
+    for (const struct peri_embedded *e = peri_embedded; e->name != NULL; e++)
+        if (!(public_only && is_private(e))) {
+            lua_pushfstring(L, "%s%s", is_private(e) ? "_" : "",
+                            e->name + (is_private(e) ? PRIVATE_LENGTH : 0));
+            lua_rawseti(L, -2, ++n);
+        }
 }
 
 /* __index of pg. */
@@ -206,16 +193,18 @@ static int open_field(lua_State *L)
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
     const char *name = lua_tostring(L, 2);
-    const struct module *m = find_module(name);
-    if (m != NULL) {
-        open_module(L, 1, m);
+    if (open_module(L, 1, name))
         return 1;
-    }
     enum { MOST = 512 };
     const char *names[MOST + 1];
     int count = 0;
-    for (size_t k = 0; k < sizeof modules / sizeof *modules; k++)
-        names[count++] = modules[k].name;
+    push_names(L, true);
+    const lua_Integer n = luaL_len(L, -1);
+    for (lua_Integer k = 1; k <= n && count < MOST; k++) {
+        lua_rawgeti(L, -1, k);
+        names[count++] = lua_tostring(L, -1); /* kept by the list */
+        lua_pop(L, 1);
+    }
     add_keys(L, names, count, MOST);
     const char *near = peri_nearest(name, names);
     if (near != NULL)
@@ -223,29 +212,10 @@ static int open_field(lua_State *L)
     return peri_raise(L, "pg has no '%s'", name);
 }
 
-/* __index of the table of methods: functions that live in a module of their own. */
-static int open_method(lua_State *L)
-{
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return 0;
-    const struct module *m = find_module(lua_tostring(L, 2));
-    if (m == NULL || !m->method)
-        return 0;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key);
-    lua_getfield(L, -1, m->name);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, 1, m->name);
-    return 1;
-}
-
-/* Names in order, for the REPL's completion and the help: pg's own and those not opened yet. */
+/* _modules() -> the names of all modules, for the REPL's completion and the help. */
 static int module_names(lua_State *L)
 {
-    lua_newtable(L);
-    for (size_t k = 0; k < sizeof modules / sizeof *modules; k++) {
-        lua_pushstring(L, modules[k].name);
-        lua_rawseti(L, -2, (lua_Integer)k + 1);
-    }
+    push_names(L, false);
     return 1;
 }
 
@@ -258,10 +228,6 @@ static void make_array_metatable(lua_State *L)
     lua_setfield(L, -2, "__metatable");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
     lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, open_method);
-    lua_setfield(L, -2, "__index");
-    lua_setmetatable(L, -2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &peri_methods_key);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The canvas as a Lua value. Plots are drawn with it by lua/perigee/plot*.lua; nothing else sees
- * it, so its methods trust the types of their arguments to luaL_check*.
+ * The canvas as a Lua value. Plots are drawn with it by lua/perigee/plot.lua and its private parts;
+ * nothing else sees it, so its methods trust the types of their arguments to luaL_check*.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The interactive prompt's C side: lines, completion and calls that Ctrl-C can stop. What a line
- * means is lua/perigee/repl.lua.
+ * means is lua/perigee/private/repl.lua.
  */
 #include <stdlib.h>
 #include <string.h>

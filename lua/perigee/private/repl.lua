@@ -56,8 +56,8 @@ local function shorten(message)
   if head == nil then return message end
   local lines = {}
   for line in trace:gmatch("[^\n]+") do
-    if line:find("in function <perigee/repl.lua") or line:find("%[C%]: in field 'call'") or
-      line:find("perigee/repl.lua:", 1, true) then
+    if line:find("in function <perigee/private/repl.lua") or line:find("%[C%]: in field 'call'") or
+      line:find("perigee/private/repl.lua:", 1, true) then
       break
     end
     lines[#lines + 1] = line

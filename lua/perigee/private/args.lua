@@ -161,7 +161,7 @@ local function finish(name, shift, ok, ...)
   if ok then return ... end
   local message = ...
   if type(message) ~= "string" then error(message, 0) end
-  message = message:gsub("^perigee/args%.lua:%d+: ", "")
+  message = message:gsub("^perigee/private/args%.lua:%d+: ", "")
   message = message:gsub("^primitive: ", function() return name .. ": " end)
   message = message:gsub("^bad argument #(%d+) to '[^']*'", function(n)
     return string.format("bad argument #%d to '%s'", math.tointeger(n) - shift, name)
