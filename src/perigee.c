@@ -9,11 +9,13 @@
  */
 #include "perigee.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bind/bind.h"
 #include "bind/internal.h"
 #include "embedded.h"
+#include "kernel/simd.h"
 
 const char peri_array_meta, peri_methods_key, peri_pg_key;
 
@@ -237,6 +239,9 @@ static int open_perigee(lua_State *L)
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key) == LUA_TTABLE)
         return 1;
     lua_settop(L, 0);
+    if (!peri_isa_is_valid())
+        return luaL_error(L, "PERIGEE_ISA: expected base, avx2 or avx512, got '%s'",
+                          getenv("PERIGEE_ISA"));
     peri_state_open(L);
     make_array_metatable(L);
     lua_createtable(L, 0, 256);

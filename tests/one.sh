@@ -8,13 +8,14 @@ name=$kind.$(basename "$file")
 log=$logs/$name.log
 case $kind in
 c) "$file" >"$log" 2>&1 ;;
+c-*) PERIGEE_ISA=${kind#c-} "$file" >"$log" 2>&1 ;;
 perigee) "$PERIGEE" /usr/bin/busted -o utfTerminal "$file" >"$log" 2>&1 ;;
 lua5.4) LUA_CPATH="$PWD/$B/?.so;;" lua5.4 /usr/bin/busted -o utfTerminal "$file" >"$log" 2>&1 ;;
 sh) sh "$file" >"$log" 2>&1 ;;
 esac
 status=$?
 case $kind in
-c)
+c | c-*)
     passed=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
     failed=$(sed -n 's/^\[  FAILED  \] .*: *\([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
     ;;

@@ -12,10 +12,27 @@ logs=$B/test/log
 rm -rf "$logs"
 mkdir -p "$logs"
 
+case $("$PERIGEE" -e 'print(require "perigee".info().isa)') in
+avx512) below="avx2 base" ;;
+avx2) below=base lacks=avx512 ;;
+*) below= lacks="avx2 avx512" ;;
+esac
+[ -z "${SANITIZED:-}" ] || below=
+for level in ${lacks:-}; do
+    echo "skipped: kernel tests at $level, which this machine lacks"
+done
+
 # Prints "kind file" for each test; $ONLY narrows them.
 list() {
     for t in "$B"/test/test_*; do
-        case "$t" in *.d) ;; *) [ -x "$t" ] && echo "c $t" ;; esac
+        case "$t" in *.d) continue ;; esac
+        [ -x "$t" ] || continue
+        echo "c $t"
+        # Kernels that choose by the level of instructions, at the levels below this CPU's own too.
+        grep -qs 'kernel/\(simd\|lanes\).h' "src/kernel/${t##*/test_}"*.c || continue
+        for level in $below; do
+            echo "c-$level $t"
+        done
     done
     for t in tests/lua/*_spec.lua; do
         [ -f "$t" ] && echo "perigee $t"

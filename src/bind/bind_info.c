@@ -10,6 +10,7 @@
 #include "bind.h"
 #include "internal.h"
 #include "kernel/pool.h"
+#include "kernel/simd.h"
 #include "perigee.h"
 
 /*** pg.memory() -> bytes, peak, limit
@@ -46,7 +47,9 @@ static int threads(lua_State *L)
 }
 
 /*** pg.info() -> table
- * Versions and the machine: perigee, lua, blas, blas_core, zlib, threads.
+ * Versions and the machine: perigee, lua, blas, blas_core, zlib, isa, threads. isa is the level of
+ * instructions in use, base, avx2 or avx512: the best this processor has, capped by the environment
+ * variable PERIGEE_ISA.
  * @return table  of strings, and threads as an integer
  * @example type(pg.info().blas) --> string
  */
@@ -63,6 +66,8 @@ static int info(lua_State *L)
     lua_setfield(L, -2, "blas_core");
     lua_pushstring(L, zlibVersion());
     lua_setfield(L, -2, "zlib");
+    lua_pushstring(L, peri_isa_name(peri_isa()));
+    lua_setfield(L, -2, "isa");
     lua_pushinteger(L, peri_threads(0));
     lua_setfield(L, -2, "threads");
     return 1;

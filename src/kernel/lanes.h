@@ -32,18 +32,18 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined __x86_64__
+#include "kernel/simd.h"
+
+#if PERI_X86
 #include <immintrin.h>
-#define LANES_X86 1
-#else
-#define LANES_X86 0
 #endif
+#define LANES_X86 PERI_X86
 
-/* The widest vectors this machine has, in bytes: 64, 32 or 16. */
-int peri_lanes_bytes(void);
-
-/* From now on nothing wider is used: so tests see on one machine what others do. */
-void peri_lanes_limit(int bytes);
+/* The bytes of a vector at the level in use: 64, 32 or 16. */
+static inline int peri_lanes_bytes(void)
+{
+    return 16 << peri_isa();
+}
 
 /* Wanted even at -O2: accumulators live in registers only when these loops are flat. With the
  * checks of the sanitizers in them they are not fast anyway, and flat ones take a minute to
@@ -66,10 +66,10 @@ void peri_lanes_limit(int bytes);
 #define NAME(f)                NAME_(f, LANES_BITS, LANES_BYTES)
 
 #if LANES_BYTES == 64
-#define KERNEL __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma")))
+#define KERNEL PERI_AVX512
 #define ROWS   6
 #elif LANES_BYTES == 32
-#define KERNEL __attribute__((target("avx2,fma")))
+#define KERNEL PERI_AVX2
 #define ROWS   3
 #else
 #define KERNEL

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "kernel/pool.h"
+#include "kernel/simd.h"
 #include "kernel/tsqr.h"
 
 enum { LANES = 8, SLOTS = 8, MAX_STEPS = 12, PASS_DOUBLES = 1 << 16 };
@@ -178,15 +179,15 @@ INLINE void run_rows(const pass *a, size_t start, size_t end, double *ghi, doubl
         }
 }
 
-#if defined(__x86_64__)
-__attribute__((target("avx512f"))) static void run_rows_512(const pass *a, size_t start, size_t end,
-                                                            double *ghi, double *glo)
+#if PERI_X86
+static PERI_AVX512 void run_rows_512(const pass *a, size_t start, size_t end, double *ghi,
+                                     double *glo)
 {
     run_rows(a, start, end, ghi, glo, true);
 }
 
-__attribute__((target("avx2,fma"))) static void run_rows_256(const pass *a, size_t start,
-                                                             size_t end, double *ghi, double *glo)
+static PERI_AVX2 void run_rows_256(const pass *a, size_t start, size_t end, double *ghi,
+                                   double *glo)
 {
     run_rows(a, start, end, ghi, glo, true);
 }
@@ -199,12 +200,12 @@ static void run_block(void *context, size_t slot)
     double *hi = a->hi + slot * a->p * a->kp, *lo = a->lo + slot * a->p * a->kp;
     memset(hi, 0, a->p * a->kp * sizeof *hi);
     memset(lo, 0, a->p * a->kp * sizeof *lo);
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) {
+#if PERI_X86
+    if (peri_isa() == PERI_ISA_AVX512) {
         run_rows_512(a, start, end, hi, lo);
         return;
     }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    if (peri_isa() >= PERI_ISA_AVX2) {
         run_rows_256(a, start, end, hi, lo);
         return;
     }

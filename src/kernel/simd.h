@@ -13,13 +13,25 @@
 #ifndef PERIGEE_KERNEL_SIMD_H
 #define PERIGEE_KERNEL_SIMD_H
 
+#include <stdbool.h>
+
 enum { PERI_ISA_BASE = 0, PERI_ISA_AVX2 = 1, PERI_ISA_AVX512 = 2 };
 
-/* The level in use: the best this CPU has, or less after peri_isa_limit(). */
+/* The level in use: the best this CPU has, no more than the environment variable PERIGEE_ISA says
+ * (base, avx2 or avx512; read at the first use) and no more than peri_isa_limit(). */
 int peri_isa(void);
 
 /* Uses at most this level from now on; for tests. Returns the level in use. */
 int peri_isa_limit(int level);
+
+/* "base", "avx2" or "avx512". */
+const char *peri_isa_name(int level);
+
+/* Whether PERIGEE_ISA is unset or names a level; where it does not, it caps nothing. */
+bool peri_isa_is_valid(void);
+
+/* Whether the instructions for SHA-256 may be used: not below avx2. */
+bool peri_isa_has_sha(void);
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define PERI_X86           1

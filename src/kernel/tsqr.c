@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "kernel/pool.h"
+#include "kernel/simd.h"
 
 enum {
     PANEL = 8,
@@ -274,15 +275,13 @@ INLINE void factor_panels(const block *b, size_t first, size_t last, size_t stop
     }
 }
 
-#if defined(__x86_64__)
-__attribute__((target("avx512f"))) static void factor_panels_512(const block *b, size_t first,
-                                                                 size_t last, size_t stop)
+#if PERI_X86
+static PERI_AVX512 void factor_panels_512(const block *b, size_t first, size_t last, size_t stop)
 {
     factor_panels(b, first, last, stop, true);
 }
 
-__attribute__((target("avx2,fma"))) static void factor_panels_256(const block *b, size_t first,
-                                                                  size_t last, size_t stop)
+static PERI_AVX2 void factor_panels_256(const block *b, size_t first, size_t last, size_t stop)
 {
     factor_panels(b, first, last, stop, true);
 }
@@ -290,12 +289,12 @@ __attribute__((target("avx2,fma"))) static void factor_panels_256(const block *b
 
 static void factor_panels_any(const block *b, size_t first, size_t last, size_t stop)
 {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) {
+#if PERI_X86
+    if (peri_isa() == PERI_ISA_AVX512) {
         factor_panels_512(b, first, last, stop);
         return;
     }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    if (peri_isa() >= PERI_ISA_AVX2) {
         factor_panels_256(b, first, last, stop);
         return;
     }
@@ -500,9 +499,8 @@ INLINE bool load_block(const wave *w, size_t row, size_t m, double *a, double *m
     return bad;
 }
 
-#if defined(__x86_64__)
-__attribute__((target("avx512f"))) static bool load_block_512(const wave *w, size_t row, size_t m,
-                                                              double *a, double *most)
+#if PERI_X86
+static PERI_AVX512 bool load_block_512(const wave *w, size_t row, size_t m, double *a, double *most)
 {
     return load_block(w, row, m, a, most);
 }
@@ -510,8 +508,8 @@ __attribute__((target("avx512f"))) static bool load_block_512(const wave *w, siz
 
 static bool load_block_any(const wave *w, size_t row, size_t m, double *a, double *most)
 {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f"))
+#if PERI_X86
+    if (peri_isa() == PERI_ISA_AVX512)
         return load_block_512(w, row, m, a, most);
 #endif
     return load_block(w, row, m, a, most);

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "kernel/elementwise.h"
-#include "kernel/simd.h"
+#include "levels.h"
 
 static uint64_t seed = 2463534242u;
 
@@ -266,7 +266,7 @@ static void views(void **state)
     (void)state;
     static const size_t extents[] = {0, 1, 1, 2, 3, 5, 7, 13};
     for (int level = PERI_ISA_AVX512; level >= PERI_ISA_BASE; level--) {
-        if (peri_isa_limit(level) != level)
+        if (!use_level(level))
             continue;
         for (int op = PERI_EW_COPY; op < PERI_EW_COUNT + 2; op++) {
             const peri_ew which = op < PERI_EW_COUNT ? (peri_ew)op : functions[op - PERI_EW_COUNT];

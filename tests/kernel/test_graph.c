@@ -16,7 +16,7 @@
 #include "kernel/graph.h"
 #include "kernel/graph_layout.h"
 #include "kernel/pool.h"
-#include "kernel/simd.h"
+#include "levels.h"
 
 /* A graph of n nodes with m features, every fourth pair or so an edge, in all its forms. */
 typedef struct {
@@ -128,7 +128,7 @@ static void test_likelihood(void **state)
             long double want[6];
             define(&t, at[p][0], at[p][1], want);
             for (int isa = PERI_ISA_BASE; isa <= PERI_ISA_AVX512; isa++) {
-                if (peri_isa_limit(isa) != isa)
+                if (!use_level(isa))
                     continue;
                 peri_graph_sums bits = {0}, lists = {0}, flat = {0};
                 assert_int_equal(
@@ -220,7 +220,7 @@ static void test_extremes(void **state)
     draw(&t, 40, 2, 1.0);
     static const double at[][2] = {{1e3, 1}, {-1e4, 3}, {1e297, -1e297}, {0, 800}, {0, -1e305}};
     for (int isa = PERI_ISA_BASE; isa <= PERI_ISA_AVX512; isa++) {
-        if (peri_isa_limit(isa) != isa)
+        if (!use_level(isa))
             continue;
         for (size_t p = 0; p < 5; p++) {
             long double want[6];

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "kernel/linalg.h"
-#include "kernel/simd.h"
+#include "levels.h"
 
 static uint64_t seed = 4711;
 
@@ -545,7 +545,7 @@ static void norms(void **state)
 static void shorter_registers(void **state)
 {
     for (int level = PERI_ISA_BASE; level < PERI_ISA_AVX512; level++) {
-        if (peri_isa_limit(level) != level)
+        if (!use_level(level))
             continue;
         lu(state);
         cholesky_and_triangles(state);

@@ -15,10 +15,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernel/lanes.h"
 #include "kernel/lstm.h"
 #include "kernel/pool.h"
 #include "kernel/view.h"
+#include "levels.h"
 
 static void check_near(double a, double b, double near, const char *file, int line)
 {
@@ -324,11 +324,12 @@ static void test_shapes(void **state)
         {2, 64, 1, 3, 2, 3, 1},   {5, 16, 2, 1, 3, 8, 1},  {2, 6, 2, 1, 300, 3, 1},
         {19, 300, 2, 6, 3, 2, 1},
     };
-    for (int bytes = 64; bytes >= 16; bytes /= 2) {
-        peri_lanes_limit(bytes);
+    for (int level = PERI_ISA_AVX512; level >= PERI_ISA_BASE; level--) {
+        if (!use_level(level))
+            continue;
         for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
             const size_t *s = shapes[k];
-            if (s[1] == 300 && bytes < 64)
+            if (s[1] == 300 && level < PERI_ISA_AVX512)
                 continue;
             problem q = make(s[0], s[1], s[2], s[3], s[4], s[5], s[6] != 0);
             check_against_plain(&q, PERI_F64);
@@ -336,7 +337,7 @@ static void test_shapes(void **state)
             drop_problem(&q);
         }
     }
-    peri_lanes_limit(64);
+    peri_isa_limit(PERI_ISA_AVX512);
 }
 
 /* Numbers of PyTorch 1.13:
@@ -520,8 +521,9 @@ static void test_stop(void **state)
 static void test_nan_reaches_the_loss(void **state)
 {
     (void)state;
-    for (int bytes = 64; bytes >= 16; bytes /= 2) {
-        peri_lanes_limit(bytes);
+    for (int level = PERI_ISA_AVX512; level >= PERI_ISA_BASE; level--) {
+        if (!use_level(level))
+            continue;
         for (int dtype = PERI_F64; dtype <= PERI_F32; dtype++) {
             problem q = make(2, 9, 2, 1, 3, 3, false);
             q.params[37] = NAN;
@@ -539,7 +541,7 @@ static void test_nan_reaches_the_loss(void **state)
             drop_problem(&q);
         }
     }
-    peri_lanes_limit(64);
+    peri_isa_limit(PERI_ISA_AVX512);
 }
 
 /* Each drawn bit is uniform < sigmoid(logit) of the net run on the bits before it. */

@@ -9,9 +9,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernel/lanes.h"
 #include "kernel/optim.h"
 #include "kernel/view.h"
+#include "levels.h"
 
 static void check_near(double a, double b, double near, const char *file, int line)
 {
@@ -55,8 +55,9 @@ static void step(int kind, int dtype, size_t n, int64_t t, const void *g, void *
 static void test_pytorch(void **state)
 {
     (void)state;
-    for (int bytes = 64; bytes >= 16; bytes /= 2) {
-        peri_lanes_limit(bytes);
+    for (int level = PERI_ISA_AVX512; level >= PERI_ISA_BASE; level--) {
+        if (!use_level(level))
+            continue;
         for (int kind = 0; kind < KINDS; kind++) {
             double p[5], g[5], m[5] = {0}, v[5] = {0};
             float p32[5], g32[5], m32[5] = {0}, v32[5] = {0};
@@ -78,7 +79,7 @@ static void test_pytorch(void **state)
             }
         }
     }
-    peri_lanes_limit(64);
+    peri_isa_limit(PERI_ISA_AVX512);
 }
 
 /* An element's value does not depend on where it stands: the same numbers at each of 40 places. */

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "kernel/reduce.h"
-#include "kernel/simd.h"
+#include "levels.h"
 
 static uint64_t seed = 2463534242u;
 
@@ -184,7 +184,7 @@ static void layouts(void **state)
 {
     (void)state;
     for (int level = PERI_ISA_AVX512; level >= PERI_ISA_BASE; level--) {
-        if (peri_isa_limit(level) != level)
+        if (!use_level(level))
             continue;
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
             for (int axes = 0; axes < 16; axes++) {
@@ -244,7 +244,7 @@ static void same_bits(void **state)
             const ptrdiff_t step[2] = {(ptrdiff_t)kept[1], 1};
             bool first = true;
             for (int level = PERI_ISA_AVX512; level >= PERI_ISA_BASE; level--) {
-                if (peri_isa_limit(level) != level)
+                if (!use_level(level))
                     continue;
                 /* exp and its rounding belong to the level */
                 first = first || all_kinds[op] == PERI_LOGSUMEXP;

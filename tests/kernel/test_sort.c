@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "kernel/simd.h"
 #include "kernel/sort.h"
+#include "levels.h"
 
 static uint64_t seed = 88172645463325252u;
 
@@ -133,7 +133,7 @@ static void test_lanes(void **state)
                                    33, 40, 47, 48, 49, 100, 191, 193, 500, 2000, 17000};
     static const ptrdiff_t steps[] = {1, 3, -2};
     for (int level = PERI_ISA_BASE; level <= PERI_ISA_AVX512; level++) {
-        if (peri_isa_limit(level) != level)
+        if (!use_level(level))
             continue;
         for (int dtype = PERI_F64; dtype <= PERI_F32; dtype++)
             for (int kind = 0; kind < 6; kind++)

@@ -19,7 +19,7 @@ function manifest.machine()
   cpu = cpu or system.cpu()
   return {
     versions = {perigee = info.perigee, lua = info.lua, blas = info.blas, zlib = info.zlib},
-    blas_core = info.blas_core, cpu = cpu,
+    blas_core = info.blas_core, cpu = cpu, isa = info.isa,
   }
 end
 
