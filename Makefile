@@ -26,8 +26,8 @@ LDFLAGS_ALL := -pthread -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 # The program carries Lua, OpenBLAS and LAPACKE in itself; the shared objects do not.
 BLAS   := $(shell pkg-config --variable=libdir openblas 2>/dev/null)
 SYSTEM := -lpng16 -ljpeg -lminizip -lz -lm -ldl
-STATIC := -Wl,-Bstatic -llua5.4 $(if $(BLAS),-L$(BLAS)) -llapacke -lopenblas -Wl,-Bdynamic $(SYSTEM)
-SHARED := $(if $(BLAS),-L$(BLAS)) -lopenblas -llapacke $(SYSTEM)
+STATIC := -Wl,-Bstatic -llua5.4 $(if $(BLAS),-L$(BLAS)) -llapacke -lopenblas -ldeflate -Wl,-Bdynamic $(SYSTEM)
+SHARED := $(if $(BLAS),-L$(BLAS)) -lopenblas -llapacke -ldeflate $(SYSTEM)
 
 pure  := $(wildcard src/kernel/*.c src/format/*.c)
 draw  := $(wildcard src/draw/*.c)
@@ -146,7 +146,7 @@ $B/fuzz/obj/%.o: %.c Makefile
 	$(FUZZ) -fsanitize=address,undefined,fuzzer-no-link -c $< -o $@
 
 $B/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(fuzzed)
-	$(FUZZ) -fsanitize=address,undefined,fuzzer -o $@ $< $(fuzzed) $(SYSTEM)
+	$(FUZZ) -fsanitize=address,undefined,fuzzer -o $@ $< $(fuzzed) -ldeflate $(SYSTEM)
 
 # This one runs Lua, so it has the whole library in it.
 whole := $(patsubst %.c,$B/fuzz/obj/%.o,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o

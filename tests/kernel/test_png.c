@@ -13,7 +13,6 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "format/crc.h"
 #include "format/image.h"
 #include "format/png.h"
 #include "format/table.h"
@@ -160,26 +159,6 @@ static void test_round_trip(void **state)
         PERI_IO_BAD);
 }
 
-/* Against zlib's, for every length around the folding's steps and any start. */
-static void test_crc(void **state)
-{
-    (void)state;
-    unsigned char bytes[5000];
-    uint32_t random = 2385;
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        random = random * 1664525 + 1013904223;
-        bytes[i] = (unsigned char)(random >> 24);
-    }
-    for (size_t n = 0; n < 1200; n++)
-        for (size_t at = 0; at < 3; at++)
-            assert_int_equal(peri_crc((uint32_t)n * 77777, bytes + at, n),
-                             crc32((uLong)(uint32_t)(n * 77777), bytes + at, (uInt)n));
-    assert_int_equal(peri_crc(0, bytes, sizeof bytes), crc32(0, bytes, sizeof bytes));
-    const uint32_t half = peri_crc(0, bytes, 2385);
-    assert_int_equal(peri_crc(half, bytes + 2385, sizeof bytes - 2385),
-                     crc32(0, bytes, sizeof bytes));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,7 +166,6 @@ int main(void)
         cmocka_unit_test(W2_no_pixels),
         cmocka_unit_test(W3_memory_fails_inside_stb_and_zlib),
         cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_crc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
