@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "bind.h"
-#include "bind_io.h"
 #include "format/idx.h"
 #include "format/npy.h"
 #include "internal.h"
+#include "io_errors.h"
+#include "loader.h"
 
 static const char reader_key;
 

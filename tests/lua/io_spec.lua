@@ -530,9 +530,9 @@ print(sorted(z.files), z['é'].dtype.str, z['é'].tolist(), z['a'].tobytes().hex
     assert.matches("^bad argument #1 to 'save' %(path: expected a name that ends in .npy", message(pg.save, "x.doc",
       {1}))
     assert.equal("bad argument #2 to 'save' (value: expected array, got nil)", message(pg.save, "x.npy", nil))
-    assert.equal("bad argument #3 to 'save' (compress: only an .npz can be compressed)",
+    assert.equal("bad argument #3 to 'save' (compress: an option of npz, and this is npy)",
       message(pg.save, "x.npy", {1}, {compress = true}))
-    assert.equal("bad argument #3 to 'save' (columns: only a CSV has names of columns)",
+    assert.equal("bad argument #3 to 'save' (columns: an option of csv, tsv, and this is npy)",
       message(pg.save, "x.npy", {1}, {columns = {"a"}}))
     assert.matches("unknown option 'colums'", message(pg.save, "x.npy", {1}, {colums = {"a"}}))
   end)

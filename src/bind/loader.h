@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading a file: the loader holds the state of every reader, in a userdata that is closed when the
+ * function that made it ends, however it ends. A function peri_load_* pushes what its format holds
+ * and returns how many values that are; the options are at stack index 2. */
+#ifndef PERIGEE_BIND_LOADER_H
+#define PERIGEE_BIND_LOADER_H
+
+#include "bind/bind.h"
+#include "format/csv.h"
+#include "format/element.h"
+#include "format/image.h"
+#include "format/npz.h"
+#include "format/pickle.h"
+#include "format/source.h"
+
+typedef struct {
+    peri_source source;
+    peri_npz npz;
+    peri_pickle pickle;
+    peri_csv csv;
+    peri_image image;
+    unsigned char *text; /* a whole file in memory */
+    size_t text_length, text_taken;
+    /* how to load */
+    const char *path;
+    int dtype; /* -1: as the file suggests */
+    bool exact;
+    uint64_t limit, arrays; /* bytes of arrays allowed, and made so far */
+} peri_loader;
+
+/* The state's own allocator, so that its limit counts what readers and writers take. */
+peri_memory peri_state_memory(lua_State *L);
+
+/* The smaller of 4 GiB and half of the machine's memory, unless the state has a limit. */
+uint64_t peri_default_limit(lua_State *L);
+
+/* Readers' and writers' own memory comes from the state's allocator, which collects nothing when
+ * it runs out; so what is dead goes first where a limit is near. */
+void peri_make_room(lua_State *L);
+
+/* Pushes one, marked to be closed. */
+peri_loader *peri_push_loader(lua_State *L);
+
+/* peri_check_io() with the loader's path. */
+void peri_loader_check(lua_State *L, const peri_loader *l, peri_io status, const peri_fault *fault);
+
+/* Reads to the end, for the checksums; warns of what was left unread. */
+void peri_loader_finish(lua_State *L, peri_loader *l);
+
+/* Pushes an array for what a file describes, in the memory order of the file; peri_turn() makes of
+ * it, on top of the stack, one that has the layout's shape. */
+peri_array *peri_push_for(lua_State *L, peri_loader *l, const peri_layout *layout, int dtype);
+void peri_turn(lua_State *L, const peri_layout *layout);
+
+/* Pushes the array whose elements come next. */
+void peri_push_elements(lua_State *L, peri_loader *l, peri_source *s, const peri_layout *layout);
+
+/* Pushes a function of the JSON module. */
+void peri_push_json(lua_State *L, const char *name);
+
+int peri_load_npy(lua_State *L, peri_loader *l);
+int peri_load_npz(lua_State *L, peri_loader *l);
+int peri_load_pickle(lua_State *L, peri_loader *l);
+int peri_load_idx(lua_State *L, peri_loader *l);
+int peri_load_csv(lua_State *L, peri_loader *l);
+int peri_load_tsv(lua_State *L, peri_loader *l);
+int peri_load_json(lua_State *L, peri_loader *l);
+int peri_load_png(lua_State *L, peri_loader *l);
+int peri_load_jpeg(lua_State *L, peri_loader *l);
+int peri_load_pnm(lua_State *L, peri_loader *l);
+
+#endif
