@@ -82,10 +82,7 @@ static const char *push_path(lua_State *L, const struct filling *f, int depth)
 
 static void put(peri_array *out, size_t at, double value)
 {
-    if (out->dtype == PERI_F32)
-        ((float *)out->data)[at] = (float)value;
-    else
-        ((double *)out->data)[at] = value;
+    peri_write_at(out->dtype, out->data, (ptrdiff_t)at, value);
 }
 
 static void fill(lua_State *L, struct filling *f, int depth)
@@ -188,7 +185,7 @@ peri_array *peri_arg_out(lua_State *L, int arg, int dtype, int ndim, const size_
     if (out->dtype != dtype || out->ndim != ndim ||
         memcmp(out->shape, shape, (size_t)ndim * sizeof *shape) != 0)
         peri_argerror(L, arg, "out: expected array %s %s, got %s", peri_push_shape(L, ndim, shape),
-                      dtype == PERI_F32 ? "f32" : "f64", peri_push_got(L, arg));
+                      peri_dtype_name(dtype), peri_push_got(L, arg));
     lua_pushvalue(L, arg);
     return out;
 }
@@ -304,10 +301,9 @@ int peri_arg_dtype(lua_State *L, int arg, int def)
     if (lua_isnoneornil(L, arg))
         return def;
     const char *name = lua_type(L, arg) == LUA_TSTRING ? lua_tostring(L, arg) : "";
-    if (strcmp(name, "f64") == 0 || strcmp(name, "float64") == 0)
-        return PERI_F64;
-    if (strcmp(name, "f32") == 0 || strcmp(name, "float32") == 0)
-        return PERI_F32;
+    const int dtype = peri_dtype_named(name);
+    if (dtype >= 0)
+        return dtype;
     peri_argerror(L, arg, "dtype: expected \"f64\" or \"f32\", got %s", peri_push_got(L, arg));
     return def;
 }

@@ -29,8 +29,7 @@ static const peri_array *observations(lua_State *L, int *opts, bool *vector)
         }
         n = p->shape[0];
         m += p->ndim == 1 ? 1 : p->shape[1];
-        if (p->dtype == PERI_F64)
-            dtype = PERI_F64;
+        dtype = peri_promote(dtype, p->dtype);
     }
     *vector = !two && part[0]->ndim == 1;
     if (!two && peri_is_contiguous(part[0])) {
@@ -57,8 +56,7 @@ static const peri_array *observations(lua_State *L, int *opts, bool *vector)
 static int finish(lua_State *L, bool vector, const peri_array *out)
 {
     if (vector)
-        lua_pushnumber(L,
-                       out->dtype == PERI_F64 ? *(double *)out->data : (double)*(float *)out->data);
+        lua_pushnumber(L, peri_read(out->dtype, out->data));
     return 1;
 }
 

@@ -236,8 +236,7 @@ static int astype(lua_State *L)
 
 static void push_element(lua_State *L, const peri_array *a, const char *at)
 {
-    lua_pushnumber(L, a->dtype == PERI_F32 ? (lua_Number) * (const float *)at
-                                           : (lua_Number) * (const double *)at);
+    lua_pushnumber(L, peri_read(a->dtype, at));
 }
 
 static void push_nested(lua_State *L, const peri_array *a, int axis, const char *at)

@@ -12,16 +12,12 @@
 
 static void push_at(lua_State *L, const peri_array *a, ptrdiff_t offset)
 {
-    lua_pushnumber(L, a->dtype == PERI_F32 ? (lua_Number)((const float *)a->data)[offset]
-                                           : (lua_Number)((const double *)a->data)[offset]);
+    lua_pushnumber(L, peri_read_at(a->dtype, a->data, offset));
 }
 
 static void put_at(const peri_array *a, ptrdiff_t offset, double value)
 {
-    if (a->dtype == PERI_F32)
-        ((float *)a->data)[offset] = (float)value;
-    else
-        ((double *)a->data)[offset] = value;
+    peri_write_at(a->dtype, a->data, offset, value);
 }
 
 static void *address(const peri_array *a, ptrdiff_t offset)
@@ -369,7 +365,7 @@ static int push_field(lua_State *L, const peri_array *a, enum field field)
         lua_pushinteger(L, (lua_Integer)a->size);
         return 1;
     case F_DTYPE:
-        lua_pushstring(L, a->dtype == PERI_F32 ? "f32" : "f64");
+        lua_pushstring(L, peri_dtype_name(a->dtype));
         return 1;
     case F_T:
         return push_transposed(L, 1, a);

@@ -129,7 +129,7 @@ static matrices meet(lua_State *L, bool square, int *dtype)
 {
     const matrices A = square ? arg_square(L, 1, "A") : arg_matrices(L, 1, "A");
     const peri_array *B = peri_test_array(L, 2);
-    *dtype = B != NULL && A.dtype == PERI_F32 && B->dtype == PERI_F32 ? PERI_F32 : PERI_F64;
+    *dtype = peri_promote(A.dtype, B == NULL ? (int)PERI_F64 : B->dtype);
     if (A.dtype == *dtype)
         return A;
     return stack_of(L, 1, "A", peri_arg_contiguous(L, 1, "A", *dtype, -1));
@@ -629,9 +629,7 @@ static int lstsq(lua_State *L)
 {
     lua_settop(L, 2);
     const peri_array *a = peri_test_array(L, 1), *b = peri_test_array(L, 2);
-    const int dtype = a != NULL && b != NULL && a->dtype == PERI_F32 && b->dtype == PERI_F32
-                          ? PERI_F32
-                          : PERI_F64;
+    const int dtype = a != NULL && b != NULL ? peri_promote(a->dtype, b->dtype) : (int)PERI_F64;
     const double eps = dtype == PERI_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
     size_t p;
     a = peri_arg_contiguous(L, 1, "A", PERI_F64, 2);

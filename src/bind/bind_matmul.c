@@ -75,7 +75,7 @@ static int matmul(lua_State *L)
         peri_copy(&vo, &vc);
     }
     if (ndim == 0 && lua_isnil(L, 3)) {
-        lua_pushnumber(L, dtype == PERI_F32 ? (double)*(float *)out->data : *(double *)out->data);
+        lua_pushnumber(L, peri_read(dtype, out->data));
         return 1;
     }
     lua_settop(L, 4);

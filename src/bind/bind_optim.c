@@ -18,8 +18,7 @@ static peri_array *check_flat(lua_State *L, int arg, const char *name, const per
                       name);
     if (like != NULL && (a->dtype != like->dtype || a->size != like->size))
         peri_argerror(L, arg, "%s: expected %I elements of %s, got %s", name,
-                      (LUAI_UACINT)like->size, like->dtype == PERI_F32 ? "f32" : "f64",
-                      peri_push_got(L, arg));
+                      (LUAI_UACINT)like->size, peri_dtype_name(like->dtype), peri_push_got(L, arg));
     if (like != NULL && peri_overlaps(a, like))
         peri_argerror(L, arg, "%s: shares memory with params", name);
     return a;

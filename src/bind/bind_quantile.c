@@ -59,8 +59,7 @@ static int reduce(lua_State *L, int arg, const double *q, size_t nq, bool list, 
         const peri_view from = peri_view_of(out), there = peri_view_of(given);
         peri_copy(&there, &from);
     } else if (ndim == 0) {
-        lua_pushnumber(L,
-                       out->dtype == PERI_F64 ? *(double *)out->data : (double)*(float *)out->data);
+        lua_pushnumber(L, peri_read(out->dtype, out->data));
     }
     return 1;
 }

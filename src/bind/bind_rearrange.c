@@ -78,8 +78,7 @@ static int concat(lua_State *L)
                           "must agree",
                           (LUAI_UACINT)k, got, peri_push_shape(L, ndim, first->shape), axis + 1);
         }
-        if (a->dtype == PERI_F64)
-            dtype = PERI_F64;
+        dtype = peri_promote(dtype, a->dtype);
         if (__builtin_add_overflow(shape[axis], a->shape[axis], &shape[axis]))
             peri_error(L, "the result would be too large");
     }
@@ -138,8 +137,7 @@ static int stack(lua_State *L)
             peri_argerror(L, 1, "list: element %I has shape %s, element 1 %s: all must agree",
                           (LUAI_UACINT)k, got, peri_push_shape(L, first->ndim, first->shape));
         }
-        if (a->dtype == PERI_F64)
-            dtype = PERI_F64;
+        dtype = peri_promote(dtype, a->dtype);
     }
     const peri_array *out = peri_option_out(L, opts, dtype, ndim, shape);
     const int slot = lua_gettop(L);
@@ -348,8 +346,7 @@ static int take(lua_State *L)
         const peri_view result = peri_view_of(out), there = peri_view_of(given);
         peri_copy(&there, &result);
     } else if (ndim == 0) {
-        lua_pushnumber(L,
-                       a->dtype == PERI_F64 ? *(double *)out->data : (double)*(float *)out->data);
+        lua_pushnumber(L, peri_read(out->dtype, out->data));
     }
     return 1;
 }
@@ -630,7 +627,7 @@ static int trace(lua_State *L)
 static int outer(lua_State *L)
 {
     const peri_array *a = peri_arg_operand(L, 1, "a"), *b = peri_arg_operand(L, 2, "b");
-    const int dtype = a->dtype == PERI_F32 && b->dtype == PERI_F32 ? PERI_F32 : PERI_F64;
+    const int dtype = peri_promote(a->dtype, b->dtype);
     lua_settop(L, 3);
     a = flatten(L, 1);
     b = flatten(L, 2);

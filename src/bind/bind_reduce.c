@@ -128,7 +128,7 @@ static peri_array *push_result(lua_State *L, const struct request *r, int dtype,
         if (out == NULL || out->dtype != dtype || out->ndim != ndim ||
             memcmp(out->shape, kept, (size_t)ndim * sizeof *kept) != 0)
             peri_argerror(L, r->options, "out: expected array %s %s, got %s",
-                          peri_push_shape(L, ndim, kept), dtype == PERI_F32 ? "f32" : "f64",
+                          peri_push_shape(L, ndim, kept), peri_dtype_name(dtype),
                           peri_push_got(L, at));
     } else {
         out = peri_push_array(L, dtype, ndim, kept);
@@ -425,7 +425,7 @@ static peri_array *push_like(lua_State *L, const peri_array **a, int options, in
         if (out == NULL || out->dtype != (*a)->dtype || out->ndim != ndim ||
             memcmp(out->shape, shape, (size_t)ndim * sizeof *shape) != 0)
             peri_argerror(L, options, "out: expected array %s %s, got %s",
-                          peri_push_shape(L, ndim, shape), (*a)->dtype == PERI_F32 ? "f32" : "f64",
+                          peri_push_shape(L, ndim, shape), peri_dtype_name((*a)->dtype),
                           peri_push_got(L, at));
         if (peri_overlaps(*a, out)) {
             *a = peri_push_copy(L, *a, -1);

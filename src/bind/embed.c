@@ -225,8 +225,7 @@ peri_view peri_check_array(lua_State *L, int arg, int dtype, int ndim)
 {
     const peri_array *a = peri_arg_array(L, arg, "a");
     if (dtype >= 0 && a->dtype != dtype)
-        peri_argerror(L, arg, "expected %s, got %s", dtype == PERI_F32 ? "f32" : "f64",
-                      peri_push_got(L, arg));
+        peri_argerror(L, arg, "expected %s, got %s", peri_dtype_name(dtype), peri_push_got(L, arg));
     if (ndim >= 0 && a->ndim != ndim)
         peri_argerror(L, arg, "expected %d axes, got shape %s", ndim,
                       peri_push_shape(L, a->ndim, a->shape));

@@ -215,8 +215,7 @@ const char *peri_push_got(lua_State *L, int idx)
     const peri_array *a = peri_test_array(L, idx);
     if (a != NULL) {
         const char *shape = peri_push_shape(L, a->ndim, a->shape);
-        const char *text =
-            lua_pushfstring(L, "array %s %s", shape, a->dtype == PERI_F32 ? "f32" : "f64");
+        const char *text = lua_pushfstring(L, "array %s %s", shape, peri_dtype_name(a->dtype));
         lua_remove(L, -2);
         return text;
     }

@@ -14,7 +14,7 @@ peri_array *peri_option_out(lua_State *L, int opts, int dtype, int ndim, const s
         (ndim > 0 && memcmp(out->shape, shape, (size_t)ndim * sizeof *shape) != 0)) {
         const char *got = peri_push_got(L, -1);
         peri_argerror(L, opts, "out: expected array %s %s, got %s", peri_push_shape(L, ndim, shape),
-                      dtype == PERI_F32 ? "f32" : "f64", got);
+                      peri_dtype_name(dtype), got);
     }
     return out;
 }

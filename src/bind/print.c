@@ -38,11 +38,6 @@ struct printer {
     bool narrow; /* the last axis is summarised because its row is too wide */
 };
 
-static double element(const peri_array *a, const char *at)
-{
-    return a->dtype == PERI_F32 ? (double)*(const float *)at : *(const double *)at;
-}
-
 /* The k-th index shown of an axis (or SIZE_MAX for the dots), and how many there are. */
 static bool is_cut(const struct layout *l, size_t extent, bool force)
 {
@@ -96,7 +91,7 @@ static void survey(const struct printer *p, int axis, const char *at, int pass, 
     const peri_array *a = p->a;
     struct layout *l = p->layout;
     if (axis == a->ndim) {
-        const double x = element(a, at);
+        const double x = peri_read(a->dtype, at);
         if (pass == 0) {
             if (isfinite(x) && x != 0) {
                 *most = fmax(*most, fabs(x));
@@ -182,7 +177,7 @@ static void print_row(const struct printer *p, const char *at)
         }
         char text[512];
         const int length =
-            format_number(l, element(a, at + step * (ptrdiff_t)i), text, sizeof text);
+            format_number(l, peri_read(a->dtype, at + step * (ptrdiff_t)i), text, sizeof text);
         pad(p->buffer, l->cell - length + (k > 0 ? 2 : 1));
         luaL_addlstring(p->buffer, text, (size_t)length);
     }
@@ -252,8 +247,9 @@ static void push_text(lua_State *L, const peri_array *a, struct layout *l)
         if (a->ndim == 0) {
             char text[512];
             luaL_addchar(&buffer, ' ');
-            luaL_addlstring(&buffer, text,
-                            (size_t)format_number(l, element(a, a->data), text, sizeof text));
+            luaL_addlstring(
+                &buffer, text,
+                (size_t)format_number(l, peri_read(a->dtype, a->data), text, sizeof text));
             luaL_addchar(&buffer, '\n');
         } else if (a->ndim == 1) {
             print_row(&p, a->data);
@@ -271,7 +267,9 @@ static void push_text(lua_State *L, const peri_array *a, struct layout *l)
         luaL_addstring(&buffer, text);
     }
     luaL_addstring(&buffer, a->ndim == 0 ? "scalar" : "");
-    luaL_addstring(&buffer, a->dtype == PERI_F32 ? " f32]" : " f64]");
+    luaL_addchar(&buffer, ' ');
+    luaL_addstring(&buffer, peri_dtype_name(a->dtype));
+    luaL_addchar(&buffer, ']');
     luaL_pushresult(&buffer);
 }
 

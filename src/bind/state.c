@@ -195,7 +195,7 @@ static void refuse(lua_State *L, int dtype, int ndim, const size_t *shape, doubl
                    const char *reason)
 {
     peri_error(L, "array %s %s needs %s bytes: %s", peri_push_shape(L, ndim, shape),
-               dtype == PERI_F32 ? "f32" : "f64", peri_push_number(L, bytes), reason);
+               peri_dtype_name(dtype), peri_push_number(L, bytes), reason);
 }
 
 static size_t header_bytes(int ndim)

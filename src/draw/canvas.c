@@ -315,12 +315,6 @@ static uint32_t byte_of(double v)
     return v >= 255 ? 255 : (uint32_t)(v + 0.5);
 }
 
-static double element(const peri_view *v, ptrdiff_t at)
-{
-    return v->dtype == PERI_F32 ? (double)((const float *)v->data)[at]
-                                : ((const double *)v->data)[at];
-}
-
 /* Each pixel of v as fx x fy words. */
 static void to_words(const peri_view *v, uint32_t *words, size_t stride, size_t fx, size_t fy)
 {
@@ -331,10 +325,10 @@ static void to_words(const peri_view *v, uint32_t *words, size_t stride, size_t 
             const ptrdiff_t at = (ptrdiff_t)i * v->stride[0] + (ptrdiff_t)j * v->stride[1];
             uint32_t p[4] = {0, 0, 0, 255};
             if (parts == 1) {
-                p[0] = p[1] = p[2] = byte_of(element(v, at));
+                p[0] = p[1] = p[2] = byte_of(peri_get(v, at));
             } else {
                 for (size_t k = 0; k < parts; k++)
-                    p[k] = byte_of(element(v, at + (ptrdiff_t)k * v->stride[2]));
+                    p[k] = byte_of(peri_get(v, at + (ptrdiff_t)k * v->stride[2]));
             }
             for (int k = 0; k < 3; k++)
                 p[k] = (p[k] * p[3] + 127) / 255;

@@ -42,14 +42,6 @@ void peri_image_init(peri_image *m, peri_source *source)
     m->source = source;
 }
 
-static void put(int dtype, void *out, size_t at, double v)
-{
-    if (dtype == PERI_F32)
-        ((float *)out)[at] = (float)v;
-    else
-        ((double *)out)[at] = v;
-}
-
 /* Checks the extents against what memory and the limit hold. */
 static peri_io measure(peri_image *m, double width, double height, peri_fault *fault)
 {
@@ -167,7 +159,7 @@ static peri_io pnm_read(peri_image *m, int dtype, void *out, peri_fault *fault)
                 return peri_fail_format(fault, PERI_IO_BAD, s->position - left * width - width,
                                         "a number of the image is larger than", "%u", m->most);
         }
-        put(dtype, out, i, m->most == 255 ? v : v * 255.0 / m->most);
+        peri_write_at(dtype, out, (ptrdiff_t)(i), m->most == 255 ? v : v * 255.0 / m->most);
     }
     /* Text ends in a newline, which is nothing left over. */
     for (size_t count = 1; m->plain && count > 0;) {
@@ -314,7 +306,7 @@ static void png_put_row(const png_codec *c, const peri_image *m, const unsigned 
             double value = c->wide ? v[k] * 255.0 / 65535 : v[k];
             if (c->alpha)
                 value = alpha * value + (1 - alpha) * 255;
-            put(dtype, out, at++, value);
+            peri_write_at(dtype, out, (ptrdiff_t)(at++), value);
         }
     }
 }
@@ -329,9 +321,9 @@ static bool png_put_colours(const png_codec *c, const peri_image *m, const unsig
             return false;
         const png_color colour = c->palette[index];
         const double alpha = index < c->nclear ? c->clear[index] / 255.0 : 1;
-        put(dtype, out, at, alpha * colour.red + (1 - alpha) * 255);
-        put(dtype, out, at + 1, alpha * colour.green + (1 - alpha) * 255);
-        put(dtype, out, at + 2, alpha * colour.blue + (1 - alpha) * 255);
+        peri_write_at(dtype, out, (ptrdiff_t)(at), alpha * colour.red + (1 - alpha) * 255);
+        peri_write_at(dtype, out, (ptrdiff_t)(at + 1), alpha * colour.green + (1 - alpha) * 255);
+        peri_write_at(dtype, out, (ptrdiff_t)(at + 2), alpha * colour.blue + (1 - alpha) * 255);
     }
     return true;
 }
@@ -540,7 +532,7 @@ static bool jpeg_rows(jpeg_codec *c, const peri_image *m, int dtype, void *out)
             return false;
         }
         for (size_t i = 0; i < c->row_size; i++)
-            put(dtype, out, y * c->row_size + i, c->row[i]);
+            peri_write_at(dtype, out, (ptrdiff_t)(y * c->row_size + i), c->row[i]);
     }
     jpeg_finish_decompress(&c->jpeg);
     jpeg_settle(c);

@@ -9,12 +9,6 @@
 #include "format/number.h"
 #include "format/png.h"
 
-static double element(const peri_view *a, ptrdiff_t at)
-{
-    return a->dtype == PERI_F32 ? (double)((const float *)a->data)[at]
-                                : ((const double *)a->data)[at];
-}
-
 static peri_io put_name(peri_writer *w, const char *name, char separator, peri_fault *fault)
 {
     double number;
@@ -44,7 +38,7 @@ peri_io peri_csv_write(peri_writer *w, const peri_view *a, const char *const nam
     for (size_t i = 0; i < rows && status == PERI_IO_OK; i++)
         for (size_t j = 0; j < columns && status == PERI_IO_OK; j++) {
             char text[PERI_NUMBER_ROOM + 1];
-            const double v = element(a, (ptrdiff_t)i * down + (ptrdiff_t)j * right);
+            const double v = peri_get(a, (ptrdiff_t)i * down + (ptrdiff_t)j * right);
             size_t n = a->dtype == PERI_F32 ? peri_number_format_f32((float)v, text)
                                             : peri_number_format(v, text);
             text[n++] = j + 1 < columns ? separator : '\n';
@@ -96,8 +90,8 @@ peri_io peri_png_write(peri_writer *w, const peri_view *a, const peri_memory *me
         for (size_t x = 0; x < width; x++)
             for (size_t c = 0; c < channels; c++)
                 *to++ =
-                    to_byte(element(a, (ptrdiff_t)y * a->stride[0] + (ptrdiff_t)x * a->stride[1] +
-                                           (a->ndim == 3 ? (ptrdiff_t)c * a->stride[2] : 0)));
+                    to_byte(peri_get(a, (ptrdiff_t)y * a->stride[0] + (ptrdiff_t)x * a->stride[1] +
+                                            (a->ndim == 3 ? (ptrdiff_t)c * a->stride[2] : 0)));
     const peri_io status =
         write_encoded(w, pixels, width * channels, width, height, (int)channels, memory, fault);
     peri_give(memory, pixels, n);

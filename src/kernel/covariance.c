@@ -7,12 +7,6 @@
 
 #include <cblas.h>
 
-static double element(const peri_view *X, size_t i)
-{
-    return X->dtype == PERI_F64 ? ((const double *)X->data)[i]
-                                : (double)((const float *)X->data)[i];
-}
-
 /* Compensated column means (Neumaier): a mean's error enters the product squared, but a badly
  * wrong one costs digits. */
 static void column_means(const peri_view *X, double *mean, double *lost)
@@ -22,7 +16,7 @@ static void column_means(const peri_view *X, double *mean, double *lost)
     memset(lost, 0, m * sizeof *lost);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < m; j++) {
-            const double x = element(X, i * m + j), sum = mean[j] + x;
+            const double x = peri_get(X, (ptrdiff_t)(i * m + j)), sum = mean[j] + x;
             lost[j] += fabs(mean[j]) >= fabs(x) ? (mean[j] - sum) + x : (x - sum) + mean[j];
             mean[j] = sum;
         }
@@ -48,7 +42,7 @@ static peri_status cross_products(const peri_view *X, double *work, const peri_s
         const size_t rows = n - start < PERI_COVARIANCE_ROWS ? n - start : PERI_COVARIANCE_ROWS;
         for (size_t i = 0; i < rows; i++)
             for (size_t j = 0; j < m; j++)
-                block[i * m + j] = element(X, (start + i) * m + j) - mean[j];
+                block[i * m + j] = peri_get(X, (ptrdiff_t)((start + i) * m + j)) - mean[j];
         cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)m, (int)rows, 1, block, (int)m, 1,
                     C, (int)m);
         if (peri_stop_requested(stop))
@@ -60,14 +54,6 @@ static peri_status cross_products(const peri_view *X, double *work, const peri_s
     return PERI_OK;
 }
 
-static void put(const peri_view *dst, size_t at, double value)
-{
-    if (dst->dtype == PERI_F64)
-        ((double *)dst->data)[at] = value;
-    else
-        ((float *)dst->data)[at] = (float)value;
-}
-
 peri_status peri_covariance(const peri_view *X, double ddof, const peri_view *dst, double *work,
                             const peri_stop *stop, peri_facts *facts)
 {
@@ -77,7 +63,7 @@ peri_status peri_covariance(const peri_view *X, double ddof, const peri_view *ds
     const size_t m = X->shape[1];
     const double freedom = (double)X->shape[0] - ddof;
     for (size_t k = 0; k < m * m; k++)
-        put(dst, k, work[k] / (freedom > 0 ? freedom : 0));
+        peri_put(dst, (ptrdiff_t)k, work[k] / (freedom > 0 ? freedom : 0));
     return PERI_OK;
 }
 
@@ -96,7 +82,7 @@ peri_status peri_correlation(const peri_view *X, const peri_view *dst, double *w
             double r = work[i * m + j] / sd[i] / sd[j];
             if (i == j && sd[i] > 0 && isfinite(sd[i]))
                 r = 1;
-            put(dst, i * m + j, r > 1 ? 1 : r < -1 ? -1 : r);
+            peri_put(dst, (ptrdiff_t)(i * m + j), r > 1 ? 1 : r < -1 ? -1 : r);
         }
     return PERI_OK;
 }

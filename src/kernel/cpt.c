@@ -91,8 +91,7 @@ peri_status peri_cpt_check_table(const double *table, size_t k, peri_facts *fact
 static inline double element(const peri_view *X, size_t i, size_t k)
 {
     const ptrdiff_t at = (ptrdiff_t)i * X->stride[0] + (ptrdiff_t)k * X->stride[1];
-    return X->dtype == PERI_F32 ? (double)((const float *)X->data)[at]
-                                : ((const double *)X->data)[at];
+    return peri_get(X, at);
 }
 
 static peri_status refuse_pixel(size_t i, size_t k, double got, peri_facts *facts)

@@ -466,35 +466,19 @@ peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *
     return run_rows(op, &w, dtype, stop);
 }
 
-static double element(const peri_view *v, ptrdiff_t offset)
-{
-    return v->dtype == PERI_F32 ? (double)((const float *)v->data)[offset]
-                                : ((const double *)v->data)[offset];
-}
-
 bool peri_elementwise_all_close(const peri_view *a, const peri_view *b, double rtol, double atol,
                                 bool equal_nan)
 {
-    size_t index[PERI_MAX_NDIM] = {0};
-    ptrdiff_t at_a = 0, at_b = 0;
     if (peri_view_size(a) == 0)
         return true;
-    for (;;) {
-        const double x = element(a, at_a), y = element(b, at_b);
+    peri_walk w = peri_walk_begin(a->ndim, a->shape);
+    peri_walk_along(&w, a->stride);
+    peri_walk_along(&w, b->stride);
+    do {
+        const double x = peri_get(a, w.at[0]), y = peri_get(b, w.at[1]);
         if (x != y && !(fabs(x - y) <= atol + rtol * fabs(y) && fabs(y) <= DBL_MAX) &&
             !(equal_nan && x != x && y != y))
             return false;
-        int axis = a->ndim - 1;
-        for (; axis >= 0; axis--) {
-            at_a += a->stride[axis];
-            at_b += b->stride[axis];
-            if (++index[axis] < a->shape[axis])
-                break;
-            at_a -= a->stride[axis] * (ptrdiff_t)a->shape[axis];
-            at_b -= b->stride[axis] * (ptrdiff_t)a->shape[axis];
-            index[axis] = 0;
-        }
-        if (axis < 0)
-            return true;
-    }
+    } while (peri_walk_next(&w));
+    return true;
 }

@@ -4,19 +4,13 @@
 #include <math.h>
 #include <string.h>
 
-static double element(const peri_view *v, size_t i)
-{
-    return v->dtype == PERI_F64 ? ((const double *)v->data)[i]
-                                : (double)((const float *)v->data)[i];
-}
-
 peri_status peri_histogram_range(const peri_view *x, double *lo, double *hi, peri_facts *facts)
 {
     const size_t n = peri_view_size(x);
     *lo = 0;
     *hi = 1;
     for (size_t i = 0; i < n; i++) {
-        const double v = element(x, i);
+        const double v = peri_read_at(x->dtype, x->data, (ptrdiff_t)i);
         if (!isfinite(v)) {
             *facts = (peri_facts){.arg = "x", .nindex = 1, .index = {i}, .got = v};
             return PERI_ERR_NONFINITE;
@@ -50,7 +44,7 @@ void peri_histogram(const peri_view *x, const peri_view *weights, const double *
     const bool divide = uniform && isfinite(scale) && scale > 0;
     memset(counts, 0, nbins * sizeof *counts);
     for (size_t i = 0; i < n; i++) {
-        const double v = element(x, i);
+        const double v = peri_read_at(x->dtype, x->data, (ptrdiff_t)i);
         if (!(v >= lo && v <= hi))
             continue;
         size_t bin;
@@ -72,7 +66,8 @@ void peri_histogram(const peri_view *x, const peri_view *weights, const double *
                     above = mid;
             }
         }
-        counts[bin] += weights != NULL ? element(weights, i) : 1;
+        counts[bin] +=
+            weights != NULL ? peri_read_at(weights->dtype, weights->data, (ptrdiff_t)i) : 1;
     }
 }
 
@@ -90,7 +85,7 @@ peri_status peri_bincount_max(const peri_view *x, double first, double *largest,
     const size_t n = peri_view_size(x);
     *largest = 0;
     for (size_t i = 0; i < n; i++) {
-        const double v = element(x, i);
+        const double v = peri_read_at(x->dtype, x->data, (ptrdiff_t)i);
         if (!(v >= first && v == trunc(v) && v <= 0x1p53)) {
             *facts = (peri_facts){.arg = "x", .nindex = 1, .index = {i}, .got = v};
             return PERI_ERR_VALUE;
@@ -107,5 +102,6 @@ void peri_bincount(const peri_view *x, const peri_view *weights, double first, s
     const size_t n = peri_view_size(x);
     memset(counts, 0, nbins * sizeof *counts);
     for (size_t i = 0; i < n; i++)
-        counts[(size_t)(element(x, i) - first)] += weights != NULL ? element(weights, i) : 1;
+        counts[(size_t)(peri_read_at(x->dtype, x->data, (ptrdiff_t)i) - first)] +=
+            weights != NULL ? peri_read_at(weights->dtype, weights->data, (ptrdiff_t)i) : 1;
 }

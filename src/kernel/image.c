@@ -5,29 +5,17 @@
 
 const double peri_image_nan[3] = {255, 0, 255};
 
-static double at(const peri_view *a, ptrdiff_t offset)
-{
-    return a->dtype == PERI_F32 ? (double)((const float *)a->data)[offset]
-                                : ((const double *)a->data)[offset];
-}
-
 /* Calls visit(context, value) for each element, in row-major order, until it returns false. */
 static void each(const peri_view *a, bool (*visit)(void *, double), void *context)
 {
-    size_t index[PERI_MAX_NDIM] = {0};
-    const size_t size = peri_view_size(a);
-    ptrdiff_t offset = 0;
-    for (size_t k = 0; k < size; k++) {
-        if (!visit(context, at(a, offset)))
+    if (peri_view_size(a) == 0)
+        return;
+    peri_walk w = peri_walk_begin(a->ndim, a->shape);
+    peri_walk_along(&w, a->stride);
+    do
+        if (!visit(context, peri_get(a, w.at[0])))
             return;
-        for (int axis = a->ndim - 1; axis >= 0; axis--) {
-            offset += a->stride[axis];
-            if (++index[axis] < a->shape[axis])
-                break;
-            offset -= a->stride[axis] * (ptrdiff_t)a->shape[axis];
-            index[axis] = 0;
-        }
-    }
+    while (peri_walk_next(&w));
 }
 
 static bool is_number(void *found, double value)
@@ -122,10 +110,8 @@ void peri_image_collage(const peri_view *images, const peri_collage *layout, dou
     for (size_t k = 0; k < n; k++) {
         const ptrdiff_t start = (ptrdiff_t)k * images->stride[0];
         if (layout->range == PERI_RANGE_EACH) {
-            const peri_view one = {
-                images->dtype == PERI_F32 ? (void *)((float *)images->data + start)
-                                          : (void *)((double *)images->data + start),
-                images->dtype, images->ndim - 1, images->shape + 1, images->stride + 1};
+            const peri_view one = {peri_address(images, start), images->dtype, images->ndim - 1,
+                                   images->shape + 1, images->stride + 1};
             peri_image_range(&one, &lo, &hi);
         }
         open_up(&lo, &hi);
@@ -139,8 +125,8 @@ void peri_image_collage(const peri_view *images, const peri_collage *layout, dou
                 double value[3] = {0, 0, 0};
                 bool missing = false;
                 for (size_t c = 0; c < parts; c++) {
-                    const double v =
-                        at(images, pixel + (parts == 1 ? 0 : (ptrdiff_t)c * images->stride[3]));
+                    const double v = peri_get(
+                        images, pixel + (parts == 1 ? 0 : (ptrdiff_t)c * images->stride[3]));
                     missing = missing || isnan(v);
                     value[c] = level(v, lo, hi, layout->invert);
                 }
@@ -160,8 +146,8 @@ void peri_image_color(const peri_view *values, double lo, double hi, const doubl
     open_up(&lo, &hi);
     for (size_t i = 0; i < h; i++) {
         for (size_t j = 0; j < w; j++) {
-            const double v =
-                at(values, (ptrdiff_t)i * values->stride[0] + (ptrdiff_t)j * values->stride[1]);
+            const double v = peri_get(values, (ptrdiff_t)i * values->stride[0] +
+                                                  (ptrdiff_t)j * values->stride[1]);
             const double place = share(v, lo, hi) * (double)k;
             const double *color = missing;
             if (!isnan(place))

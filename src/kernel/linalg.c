@@ -33,7 +33,7 @@ static size_t max_size(size_t a, size_t b)
 
 static double get(int dtype, const void *x, size_t i)
 {
-    return dtype == PERI_F32 ? (double)((const float *)x)[i] : ((const double *)x)[i];
+    return peri_read_at(dtype, x, (ptrdiff_t)i);
 }
 
 static void put(int dtype, void *x, size_t i, double value)

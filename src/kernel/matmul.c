@@ -489,7 +489,7 @@ peri_status peri_matmul_shape(const peri_view *a, const peri_view *b, int *dtype
                               size_t shape[PERI_MAX_NDIM], peri_facts *facts)
 {
     *facts = (peri_facts){0};
-    *dtype = a->dtype == PERI_F32 && b->dtype == PERI_F32 ? PERI_F32 : PERI_F64;
+    *dtype = peri_promote(a->dtype, b->dtype);
     if (a->ndim == 0 || b->ndim == 0) {
         facts->arg = a->ndim == 0 ? "A" : "B";
         facts->wanted = "an array of one or more axes";

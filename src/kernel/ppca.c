@@ -17,8 +17,7 @@ static const double LOG_2PI = 1.8378770664093454836;
 
 static double entry(const peri_rows *X, size_t at)
 {
-    return X->dtype == PERI_F32 ? (double)((const float *)X->data)[at]
-                                : ((const double *)X->data)[at];
+    return peri_read_at(X->dtype, X->data, (ptrdiff_t)at);
 }
 
 /* One row: out (m) = x - shift. Eight sums of 0 * out become NaN where anything is not finite; so

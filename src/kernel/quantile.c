@@ -109,14 +109,6 @@ static size_t collect_ranks(const double *q, size_t nq, size_t n, size_t *rank)
     return count;
 }
 
-static void put(const peri_view *dst, size_t at, double value)
-{
-    if (dst->dtype == PERI_F64)
-        ((double *)dst->data)[at] = value;
-    else
-        ((float *)dst->data)[at] = (float)value;
-}
-
 peri_status peri_quantile(const peri_view *x, const double *q, size_t nq, bool median,
                           const peri_view *dst, void *work, const peri_stop *stop)
 {
@@ -128,8 +120,7 @@ peri_status peri_quantile(const peri_view *x, const double *q, size_t nq, bool m
     for (size_t l = 0; l < lanes; l++) {
         size_t nans = n == 0;
         for (size_t i = 0; i < n; i++) {
-            lane[i] = x->dtype == PERI_F64 ? ((const double *)x->data)[l * n + i]
-                                           : (double)((const float *)x->data)[l * n + i];
+            lane[i] = peri_get(x, (ptrdiff_t)(l * n + i));
             nans += lane[i] != lane[i];
         }
         if (nans == 0)
@@ -142,7 +133,7 @@ peri_status peri_quantile(const peri_view *x, const double *q, size_t nq, bool m
                 value = median && t == 0.5 ? midpoint(lane[i], lane[j])
                                            : interpolate(lane[i], lane[j], t);
             }
-            put(dst, k * lanes + l, value);
+            peri_put(dst, (ptrdiff_t)(k * lanes + l), value);
         }
         done += n;
         if (done >= (size_t)1 << 20) {

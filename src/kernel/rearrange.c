@@ -9,54 +9,12 @@
 
 #include "kernel/copy.h"
 
-/* ---- small helpers ------------------------------------------------------------------------- */
-
-static double get(const peri_view *v, ptrdiff_t offset)
+static peri_walk walk_two(int ndim, const size_t *shape, const ptrdiff_t *a, const ptrdiff_t *b)
 {
-    return v->dtype == PERI_F64 ? ((const double *)v->data)[offset]
-                                : (double)((const float *)v->data)[offset];
-}
-
-static void set(const peri_view *v, ptrdiff_t offset, double x)
-{
-    if (v->dtype == PERI_F64)
-        ((double *)v->data)[offset] = x;
-    else
-        ((float *)v->data)[offset] = (float)x;
-}
-
-static void *at(const peri_view *v, ptrdiff_t offset)
-{
-    return (char *)v->data + offset * (ptrdiff_t)peri_dtype_size(v->dtype);
-}
-
-/* An odometer over `ndim` axes with offsets into up to two arrays of that shape. */
-struct walk {
-    int ndim;
-    const size_t *shape;
-    const ptrdiff_t *sa, *sb;
-    size_t index[PERI_MAX_NDIM];
-    ptrdiff_t a, b;
-};
-
-static struct walk walk_begin(int ndim, const size_t *shape, const ptrdiff_t *sa,
-                              const ptrdiff_t *sb)
-{
-    return (struct walk){.ndim = ndim, .shape = shape, .sa = sa, .sb = sb};
-}
-
-static bool walk_next(struct walk *w)
-{
-    for (int axis = w->ndim - 1; axis >= 0; axis--) {
-        w->a += w->sa[axis];
-        w->b += w->sb[axis];
-        if (++w->index[axis] < w->shape[axis])
-            return true;
-        w->a -= w->sa[axis] * (ptrdiff_t)w->shape[axis];
-        w->b -= w->sb[axis] * (ptrdiff_t)w->shape[axis];
-        w->index[axis] = 0;
-    }
-    return false;
+    peri_walk w = peri_walk_begin(ndim, shape);
+    peri_walk_along(&w, a);
+    peri_walk_along(&w, b);
+    return w;
 }
 
 /* ---- selection ----------------------------------------------------------------------------- */
@@ -65,11 +23,11 @@ peri_status peri_index_read(const peri_view *idx, size_t extent, size_t *out, pe
 {
     if (peri_view_size(idx) == 0)
         return PERI_OK;
-    struct walk w = walk_begin(idx->ndim, idx->shape, idx->stride, idx->stride);
+    peri_walk w = walk_two(idx->ndim, idx->shape, idx->stride, idx->stride);
     size_t k = 0;
     const double n = (double)extent;
     do {
-        double x = get(idx, w.a);
+        double x = peri_get(idx, w.at[0]);
         if (!(x >= -n && x <= n && x != 0 && x == trunc(x))) {
             *facts = (peri_facts){.arg = "idx", .nindex = 1, .index = {k}, .got = x};
             return PERI_ERR_VALUE;
@@ -77,7 +35,7 @@ peri_status peri_index_read(const peri_view *idx, size_t extent, size_t *out, pe
         if (x < 0)
             x += n + 1;
         out[k++] = (size_t)x - 1;
-    } while (walk_next(&w));
+    } while (peri_walk_next(&w));
     return PERI_OK;
 }
 
@@ -105,20 +63,20 @@ void peri_take(const peri_view *a, int axis, const size_t *index, size_t count,
     const size_t block = peri_view_size(&from);
     const size_t width = peri_dtype_size(a->dtype);
     const bool flat = peri_view_is_contiguous(&from) && peri_view_is_contiguous(&to);
-    struct walk w = walk_begin(axis, a->shape, a->stride, dst->stride);
+    peri_walk w = walk_two(axis, a->shape, a->stride, dst->stride);
     do {
         if (block == 1) {
             if (a->dtype == PERI_F64)
-                gather_double(at(a, w.a), a->stride[axis], index, count, at(dst, w.b),
-                              dst->stride[axis]);
+                gather_double(peri_address(a, w.at[0]), a->stride[axis], index, count,
+                              peri_address(dst, w.at[1]), dst->stride[axis]);
             else
-                gather_float(at(a, w.a), a->stride[axis], index, count, at(dst, w.b),
-                             dst->stride[axis]);
+                gather_float(peri_address(a, w.at[0]), a->stride[axis], index, count,
+                             peri_address(dst, w.at[1]), dst->stride[axis]);
             continue;
         }
         for (size_t k = 0; k < count; k++) {
-            void *in = at(a, w.a + (ptrdiff_t)index[k] * a->stride[axis]);
-            void *out = at(dst, w.b + (ptrdiff_t)k * dst->stride[axis]);
+            void *in = peri_address(a, w.at[0] + (ptrdiff_t)index[k] * a->stride[axis]);
+            void *out = peri_address(dst, w.at[1] + (ptrdiff_t)k * dst->stride[axis]);
             if (flat) {
                 memcpy(out, in, block * width);
             } else {
@@ -127,7 +85,7 @@ void peri_take(const peri_view *a, int axis, const size_t *index, size_t count,
                 peri_copy(&target, &source);
             }
         }
-    } while (walk_next(&w));
+    } while (peri_walk_next(&w));
 }
 
 size_t peri_nonzero_count(const peri_view *a)
@@ -135,10 +93,10 @@ size_t peri_nonzero_count(const peri_view *a)
     if (peri_view_size(a) == 0)
         return 0;
     size_t count = 0;
-    struct walk w = walk_begin(a->ndim, a->shape, a->stride, a->stride);
+    peri_walk w = walk_two(a->ndim, a->shape, a->stride, a->stride);
     do
-        count += get(a, w.a) != 0;
-    while (walk_next(&w));
+        count += peri_get(a, w.at[0]) != 0;
+    while (peri_walk_next(&w));
     return count;
 }
 
@@ -147,21 +105,21 @@ void peri_nonzero(const peri_view *a, double base, double *const out[])
     if (peri_view_size(a) == 0)
         return;
     size_t k = 0;
-    struct walk w = walk_begin(a->ndim, a->shape, a->stride, a->stride);
+    peri_walk w = walk_two(a->ndim, a->shape, a->stride, a->stride);
     do {
-        if (get(a, w.a) == 0)
+        if (peri_get(a, w.at[0]) == 0)
             continue;
         for (int axis = 0; axis < a->ndim; axis++)
             out[axis][k] = (double)w.index[axis] + base;
         k++;
-    } while (walk_next(&w));
+    } while (peri_walk_next(&w));
 }
 
 size_t peri_mask_read(const peri_view *mask, size_t *out)
 {
     size_t count = 0;
     for (size_t i = 0; i < mask->shape[0]; i++)
-        if (get(mask, (ptrdiff_t)i * mask->stride[0]) != 0)
+        if (peri_get(mask, (ptrdiff_t)i * mask->stride[0]) != 0)
             out[count++] = i;
     return count;
 }
@@ -172,11 +130,11 @@ void peri_mask_select(const peri_view *a, const peri_view *mask, const peri_view
         return;
     const size_t width = peri_dtype_size(a->dtype);
     ptrdiff_t k = 0;
-    struct walk w = walk_begin(a->ndim, a->shape, a->stride, mask->stride);
+    peri_walk w = walk_two(a->ndim, a->shape, a->stride, mask->stride);
     do
-        if (get(mask, w.b) != 0)
-            memcpy(at(dst, dst->stride[0] * k++), at(a, w.a), width);
-    while (walk_next(&w));
+        if (peri_get(mask, w.at[1]) != 0)
+            memcpy(peri_address(dst, dst->stride[0] * k++), peri_address(a, w.at[0]), width);
+    while (peri_walk_next(&w));
 }
 
 /* ---- rearrangement ------------------------------------------------------------------------- */
@@ -187,7 +145,7 @@ void peri_triangle(const peri_view *a, ptrdiff_t k, bool upper, const peri_view 
         return;
     const int rows = a->ndim - 2, cols = a->ndim - 1;
     const ptrdiff_t n = (ptrdiff_t)a->shape[rows], m = (ptrdiff_t)a->shape[cols];
-    struct walk w = walk_begin(rows, a->shape, a->stride, dst->stride);
+    peri_walk w = walk_two(rows, a->shape, a->stride, dst->stride);
     do {
         for (ptrdiff_t i = 0; i < n; i++) {
             /* the kept columns are j <= i + k, or j >= i + k */
@@ -195,22 +153,23 @@ void peri_triangle(const peri_view *a, ptrdiff_t k, bool upper, const peri_view 
             const ptrdiff_t cut = diagonal < 0 ? 0 : diagonal > m ? m : diagonal;
             const size_t left[1] = {(size_t)cut}, right[1] = {(size_t)(m - cut)};
             const ptrdiff_t *ca = a->stride + cols, *cb = dst->stride + cols;
-            const ptrdiff_t ra = w.a + i * a->stride[rows], rb = w.b + i * dst->stride[rows];
-            const peri_view from[2] = {{at(a, ra), a->dtype, 1, left, ca},
-                                       {at(a, ra + cut * *ca), a->dtype, 1, right, ca}};
-            const peri_view to[2] = {{at(dst, rb), dst->dtype, 1, left, cb},
-                                     {at(dst, rb + cut * *cb), dst->dtype, 1, right, cb}};
+            const ptrdiff_t ra = w.at[0] + i * a->stride[rows],
+                            rb = w.at[1] + i * dst->stride[rows];
+            const peri_view from[2] = {{peri_address(a, ra), a->dtype, 1, left, ca},
+                                       {peri_address(a, ra + cut * *ca), a->dtype, 1, right, ca}};
+            const peri_view to[2] = {{peri_address(dst, rb), dst->dtype, 1, left, cb},
+                                     {peri_address(dst, rb + cut * *cb), dst->dtype, 1, right, cb}};
             peri_copy(&to[upper], &from[upper]);
             peri_fill(&to[!upper], 0);
         }
-    } while (walk_next(&w));
+    } while (peri_walk_next(&w));
 }
 
 void peri_outer(const peri_view *a, const peri_view *b, const peri_view *dst)
 {
     const size_t n = a->shape[0], m = b->shape[0];
     for (size_t i = 0; i < n; i++) {
-        const double x = get(a, (ptrdiff_t)i * a->stride[0]);
+        const double x = peri_get(a, (ptrdiff_t)i * a->stride[0]);
         const ptrdiff_t row = (ptrdiff_t)i * dst->stride[0];
         if (dst->dtype == PERI_F64 && b->dtype == PERI_F64 && b->stride[0] == 1 &&
             dst->stride[1] == 1) {
@@ -222,7 +181,8 @@ void peri_outer(const peri_view *a, const peri_view *b, const peri_view *dst)
         }
         /* the product of two floats is exact in double: one rounding */
         for (size_t j = 0; j < m; j++)
-            set(dst, row + (ptrdiff_t)j * dst->stride[1], x * get(b, (ptrdiff_t)j * b->stride[0]));
+            peri_put(dst, row + (ptrdiff_t)j * dst->stride[1],
+                     x * peri_get(b, (ptrdiff_t)j * b->stride[0]));
     }
 }
 
@@ -232,7 +192,7 @@ double peri_trace(const peri_view *a)
     /* Neumaier's compensated sum */
     double sum = 0, lost = 0;
     for (size_t i = 0; i < n; i++) {
-        const double x = get(a, (ptrdiff_t)i * (a->stride[0] + a->stride[1])), next = sum + x;
+        const double x = peri_get(a, (ptrdiff_t)i * (a->stride[0] + a->stride[1])), next = sum + x;
         lost += fabs(sum) >= fabs(x) ? (sum - next) + x : (x - next) + sum;
         sum = next;
     }
@@ -243,17 +203,17 @@ void peri_diff(const peri_view *a, int axis, const peri_view *dst)
 {
     if (peri_view_size(dst) == 0)
         return;
-    struct walk w = walk_begin(a->ndim, dst->shape, a->stride, dst->stride);
+    peri_walk w = walk_two(a->ndim, dst->shape, a->stride, dst->stride);
     const ptrdiff_t step = a->stride[axis];
     do {
         if (a->dtype == PERI_F64) {
-            const double *x = at(a, w.a);
-            *(double *)at(dst, w.b) = x[step] - x[0];
+            const double *x = peri_address(a, w.at[0]);
+            *(double *)peri_address(dst, w.at[1]) = x[step] - x[0];
         } else {
-            const float *x = at(a, w.a);
-            *(float *)at(dst, w.b) = x[step] - x[0];
+            const float *x = peri_address(a, w.at[0]);
+            *(float *)peri_address(dst, w.at[1]) = x[step] - x[0];
         }
-    } while (walk_next(&w));
+    } while (peri_walk_next(&w));
 }
 
 void peri_tile(const peri_view *a, const peri_view *dst)
@@ -266,11 +226,12 @@ void peri_tile(const peri_view *a, const peri_view *dst)
         times[axis] = dst->shape[axis] / a->shape[axis];
         step[axis] = (ptrdiff_t)a->shape[axis] * dst->stride[axis];
     }
-    struct walk w = walk_begin(a->ndim, times, step, step);
+    peri_walk w = walk_two(a->ndim, times, step, step);
     do {
-        const peri_view to = {at(dst, w.a), dst->dtype, a->ndim, a->shape, dst->stride};
+        const peri_view to = {peri_address(dst, w.at[0]), dst->dtype, a->ndim, a->shape,
+                              dst->stride};
         peri_copy(&to, a);
-    } while (walk_next(&w));
+    } while (peri_walk_next(&w));
 }
 
 void peri_roll(const peri_view *a, int axis, ptrdiff_t shift, const peri_view *dst)
@@ -285,9 +246,10 @@ void peri_roll(const peri_view *a, int axis, ptrdiff_t shift, const peri_view *d
     head[axis] = (size_t)(n - by);
     tail[axis] = (size_t)by;
     const peri_view first = {a->data, a->dtype, a->ndim, head, a->stride};
-    const peri_view last = {at(a, (n - by) * a->stride[axis]), a->dtype, a->ndim, tail, a->stride};
+    const peri_view last = {peri_address(a, (n - by) * a->stride[axis]), a->dtype, a->ndim, tail,
+                            a->stride};
     const peri_view low = {dst->data, dst->dtype, a->ndim, tail, dst->stride};
-    const peri_view high = {at(dst, by * dst->stride[axis]), dst->dtype, a->ndim, head,
+    const peri_view high = {peri_address(dst, by * dst->stride[axis]), dst->dtype, a->ndim, head,
                             dst->stride};
     peri_copy(&high, &first);
     peri_copy(&low, &last);

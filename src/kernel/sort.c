@@ -683,12 +683,6 @@ static bool below(double x, double y)
     return x < y || (y != y && x == x);
 }
 
-static double element(const peri_view *v, ptrdiff_t offset)
-{
-    return v->dtype == PERI_F64 ? ((const double *)v->data)[offset]
-                                : (double)((const float *)v->data)[offset];
-}
-
 /* Values looked for at once, so that their loads overlap. */
 enum { SEARCHES = 8 };
 
@@ -740,7 +734,7 @@ peri_status peri_searchsorted(const peri_view *a, const peri_view *v, bool right
         ptrdiff_t at[SEARCHES];
         size_t place[SEARCHES], count = 0;
         for (; more && count < SEARCHES; count++) {
-            x[count] = element(v, l.a);
+            x[count] = peri_get(v, l.a);
             at[count] = l.b;
             more = lanes_next(&l, v->stride, dst->stride);
         }
@@ -751,7 +745,7 @@ peri_status peri_searchsorted(const peri_view *a, const peri_view *v, bool right
         for (size_t k = 0; k < count; k++) {
             if (x[k] != x[k]) { /* below NaN stands all that is not NaN */
                 for (; !counted && numbers > 0; numbers--) {
-                    const double last = element(a, (ptrdiff_t)(numbers - 1) * step);
+                    const double last = peri_get(a, (ptrdiff_t)(numbers - 1) * step);
                     if (last == last)
                         break;
                 }
@@ -777,8 +771,8 @@ static int compare_rows(const peri_view *x, size_t p, size_t q)
 {
     const size_t m = x->shape[1];
     for (size_t k = 0; k < m; k++) {
-        const double u = element(x, (ptrdiff_t)(p * m + k));
-        const double v = element(x, (ptrdiff_t)(q * m + k));
+        const double u = peri_get(x, (ptrdiff_t)(p * m + k));
+        const double v = peri_get(x, (ptrdiff_t)(q * m + k));
         if (u == v || (u != u && v != v))
             continue;
         return below(u, v) ? -1 : 1;

@@ -148,9 +148,5 @@ void peri_stats_chi2_sf_each(const peri_view *x, double df, const peri_view *dst
 {
     const size_t n = peri_view_size(x);
     for (size_t i = 0; i < n; i++)
-        if (x->dtype == PERI_F64)
-            ((double *)dst->data)[i] = peri_stats_chi2_sf(((const double *)x->data)[i], df);
-        else
-            ((float *)dst->data)[i] =
-                (float)peri_stats_chi2_sf((double)((const float *)x->data)[i], df);
+        peri_put(dst, (ptrdiff_t)i, peri_stats_chi2_sf(peri_get(x, (ptrdiff_t)i), df));
 }

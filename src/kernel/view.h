@@ -51,7 +51,7 @@ static inline bool peri_view_is_contiguous(const peri_view *v)
     return true;
 }
 
-/* The element `offset` elements from data, and one written there. */
+/* The element `offset` elements from data, one written there, and its address. */
 static inline double peri_get(const peri_view *v, ptrdiff_t offset)
 {
     return peri_read_at(v->dtype, v->data, offset);
@@ -60,6 +60,11 @@ static inline double peri_get(const peri_view *v, ptrdiff_t offset)
 static inline void peri_put(const peri_view *v, ptrdiff_t offset, double value)
 {
     peri_write_at(v->dtype, v->data, offset, value);
+}
+
+static inline void *peri_address(const peri_view *v, ptrdiff_t offset)
+{
+    return (char *)v->data + offset * (ptrdiff_t)peri_dtype_size(v->dtype);
 }
 
 /* ---- walking over axes ------------------------------------------------------------------- */
