@@ -3,7 +3,7 @@
 -- pg.lstm: a stack of LSTM layers with a linear output, trained on bits with the mean binary
 -- cross-entropy of its logits. Parameters are one flat array in PyTorch's order, so an optimizer
 -- is one kernel over two arrays and a saved net is an .npz with PyTorch's names. The sums are in
--- kernel/lstm.c; the training loop is here.
+-- kernel/lstm_*.c; the training loop is here.
 local pg, core = ...
 local args = pg._args
 local fail, got = args.fail, args.got

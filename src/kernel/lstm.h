@@ -76,6 +76,16 @@ peri_lstm_part peri_lstm_get_part(const peri_lstm_sizes *net, size_t index);
 size_t peri_lstm_find_bad(int dtype, const void *a, size_t batch, size_t steps, size_t wide,
                           bool bits, const size_t *lengths);
 
+/* What a backward run takes, each NULL for 0, and what it gives, each NULL where it is not wanted.
+ * Beyond a sequence's length dlogits are not read and dx is 0. */
+typedef struct {
+    const void *dlogits;   /* (N,T,O) */
+    const void *dhn, *dcn; /* (L,N,H) */
+    void *grads;           /* (nparams), overwritten */
+    void *dx;              /* (N,T,D) */
+    void *dh0, *dc0;       /* (L,N,H) */
+} peri_lstm_gradients;
+
 /* Bytes of workspace, aligned to 64, for a run; 0 when they overflow. */
 size_t peri_lstm_workspace(const peri_lstm_sizes *net, size_t batch, size_t steps, bool gradient);
 
@@ -84,6 +94,30 @@ size_t peri_lstm_workspace(const peri_lstm_sizes *net, size_t batch, size_t step
 peri_status peri_lstm_run(const peri_lstm_sizes *net, const void *params,
                           const peri_lstm_input *input, const peri_stop *stop,
                           const peri_lstm_output *output, void *work);
+
+/* How many steps and outputs count: what a mean loss is a mean over. */
+double peri_lstm_counted(const peri_lstm_sizes *net, const peri_lstm_input *input);
+
+/* Bytes of what a forward run leaves for a backward one, and of workspace for each, all aligned to
+ * 64; 0 when they overflow. */
+size_t peri_lstm_history(const peri_lstm_sizes *net, size_t batch, size_t steps);
+size_t peri_lstm_forward_workspace(const peri_lstm_sizes *net, size_t batch, size_t steps);
+size_t peri_lstm_backward_workspace(const peri_lstm_sizes *net, size_t batch, size_t steps);
+
+/* The logits and the last state, and in `history` what peri_lstm_backward() needs; y is not read
+ * and `output` asks for no loss. */
+peri_status peri_lstm_forward(const peri_lstm_sizes *net, const void *params,
+                              const peri_lstm_input *input, void *history, const peri_stop *stop,
+                              const peri_lstm_output *output, void *work);
+
+/* From the gradients of a forward run's outputs to those of what went in: the vector-Jacobian
+ * product. input, params and history as they were; the history is read only, so that it serves
+ * any number of calls. x, y, h0 and c0 are not read. peri_lstm_run() composes the two turn by turn.
+ */
+peri_status peri_lstm_backward(const peri_lstm_sizes *net, const void *params,
+                               const peri_lstm_input *input, const void *history,
+                               const peri_stop *stop, const peri_lstm_gradients *gradients,
+                               void *work);
 
 /* Bytes of workspace for peri_lstm_sample(); 0 when they overflow. */
 size_t peri_lstm_sample_workspace(const peri_lstm_sizes *net, size_t count);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The arithmetic of an LSTM on vectors, written over the names of lanes.h and included by lstm.c
- * once an element type and instruction set. It leaves one table of functions, NAME(cell).
+ * The arithmetic of an LSTM on vectors, written over the names of lanes.h and included by
+ * lstm_cell.c once an element type and instruction set. It leaves one table of functions,
+ * NAME(cell).
  *
  * Letters: B rows (sequences) of a block, H hidden units, W = H rounded up to whole vectors, K
  * length of a sum. Columns of a row of gates stand as four planes i, f, g, o of W each. Padding
@@ -255,13 +256,14 @@ static KERNEL __attribute__((noinline)) void NAME(differentiate)(const cell_back
     for (size_t r = 0; r < b->B; r++)
         for (size_t v = 0; v < wide; v++) {
             for (size_t q = 0; q < 4; q++)
-                __builtin_prefetch((REAL *)b->G + r * b->S4 + q * W + next + v * LANES, 1, 2);
+                __builtin_prefetch((const REAL *)b->G + r * b->S4 + q * W + next + v * LANES, 1, 2);
             __builtin_prefetch((const REAL *)b->dH + r * b->S + next + v * LANES, 1, 2);
             __builtin_prefetch((const REAL *)b->tanh_c + r * b->S + next + v * LANES, 0, 2);
             __builtin_prefetch((const REAL *)b->c_before + r * b->S + next + v * LANES, 0, 2);
             const size_t at = r * b->S + j + v * LANES;
-            REAL *const g = (REAL *)b->G + r * b->S4 + j + v * LANES, *const dC =
-                                                                          (REAL *)b->dC + at;
+            const REAL *const g = (const REAL *)b->G + r * b->S4 + j + v * LANES;
+            REAL *const dg = (REAL *)b->dG + r * b->S4 + j + v * LANES;
+            REAL *const dC = (REAL *)b->dC + at;
             const vec in = NAME(load)(g), forget = NAME(load)(g + W);
             const vec new = NAME(load)(g + 2 * W), out = NAME(load)(g + 3 * W);
             const vec tc = NAME(load)((const REAL *)b->tanh_c + at);
@@ -269,10 +271,10 @@ static KERNEL __attribute__((noinline)) void NAME(differentiate)(const cell_back
             const vec dh = NAME(load)((const REAL *)b->dH + at);
             const vec dc = NAME(fma)(dh * out, NAME(fma)(-tc, tc, one), NAME(load)(dC));
             NAME(store)(dC, dc * forget);
-            NAME(store)(g, dc * new *(in * (one - in)));
-            NAME(store)(g + W, dc * before * (forget * (one - forget)));
-            NAME(store)(g + 2 * W, dc * in * NAME(fma)(-new, new, one));
-            NAME(store)(g + 3 * W, dh * tc * (out * (one - out)));
+            NAME(store)(dg, dc * new *(in * (one - in)));
+            NAME(store)(dg + W, dc * before * (forget * (one - forget)));
+            NAME(store)(dg + 2 * W, dc * in * NAME(fma)(-new, new, one));
+            NAME(store)(dg + 3 * W, dh * tc * (out * (one - out)));
         }
 }
 

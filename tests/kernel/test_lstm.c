@@ -340,6 +340,168 @@ static void test_shapes(void **state)
     peri_isa_limit(PERI_ISA_AVX512);
 }
 
+/* ---- forward and backward apart ------------------------------------------------------------ */
+
+/* All that a forward run takes and a backward run gives, in the order of `problem`. */
+enum { PARAMS, X, H0, C0, PLACES };
+
+typedef struct {
+    guarded at[PLACES];
+    size_t size[PLACES];
+} places;
+
+/* A run forward, then one back from the gradients of the mean loss and of u.hn + v.cn. */
+static places differentiate(const problem *q, int dtype, const double *u, const double *v,
+                            int times, result *r)
+{
+    peri_lstm_sizes net = q->net;
+    net.dtype = dtype;
+    const size_t N = q->N, T = q->T, O = net.output, e = peri_dtype_size(dtype);
+    const size_t state = net.layers * N * net.hidden;
+    places d = {.size = {peri_lstm_nparams(&net), N * T * net.input, state, state}};
+    guarded in[] = {convert(q->params, d.size[PARAMS], dtype),
+                    convert(q->x, d.size[X], dtype),
+                    convert(q->h0, state, dtype),
+                    convert(q->c0, state, dtype),
+                    convert(u, state, dtype),
+                    convert(v, state, dtype)};
+    *r = (result){.logits = take(N * T * O * e), .hn = take(state * e), .cn = take(state * e)};
+    const peri_lstm_input input = {N,    T,          in[X].data,  NULL,
+                                   NULL, q->lengths, in[H0].data, in[C0].data};
+    const peri_lstm_output output = {.logits = r->logits.data, .hn = r->hn.data, .cn = r->cn.data};
+    guarded work = take(peri_lstm_forward_workspace(&net, N, T));
+    guarded history = take(peri_lstm_history(&net, N, T));
+    r->status =
+        peri_lstm_forward(&net, in[PARAMS].data, &input, history.data, NULL, &output, work.data);
+    drop(work);
+    /* Beyond its length a sequence's logits have no gradient, whatever stands there. */
+    double *dlogits = malloc(N * T * O * sizeof *dlogits);
+    const double counted = peri_lstm_counted(&net, &input);
+    for (size_t i = 0; i < N * T * O; i++) {
+        const bool counts = q->lengths == NULL || i / O % T < q->lengths[i / O / T];
+        dlogits[i] = counts ? (sigmoid(at(&r->logits, i, dtype)) - q->y[i]) / counted : NAN;
+    }
+    guarded dz = convert(dlogits, N * T * O, dtype);
+    free(dlogits);
+    for (int k = 0; k < PLACES; k++)
+        d.at[k] = take(d.size[k] * e);
+    const peri_lstm_gradients gradients = {dz.data,      in[4].data,   in[5].data,  d.at[0].data,
+                                           d.at[1].data, d.at[2].data, d.at[3].data};
+    for (int k = 0; k < times; k++) {
+        work = take(peri_lstm_backward_workspace(&net, N, T));
+        assert_int_equal(peri_lstm_backward(&net, in[PARAMS].data, &input, history.data, NULL,
+                                            &gradients, work.data),
+                         PERI_OK);
+        drop(work);
+    }
+    drop(dz);
+    drop(history);
+    for (size_t i = 0; i < sizeof in / sizeof *in; i++)
+        drop(in[i]);
+    return d;
+}
+
+static void drop_places(places d, result r)
+{
+    for (int k = 0; k < PLACES; k++)
+        drop(d.at[k]);
+    drop(r.logits);
+    drop(r.hn);
+    drop(r.cn);
+}
+
+/* plain(), with u.hn + v.cn. */
+static double plain_with_state(const problem *q, const double *u, const double *v)
+{
+    double sum = plain(q);
+    for (size_t i = 0; i < q->net.layers * q->N * q->net.hidden; i++)
+        sum += u[i] * q->hn[i] + v[i] * q->cn[i];
+    return sum;
+}
+
+static void check_places(problem *q, int dtype)
+{
+    const size_t state = q->net.layers * q->N * q->net.hidden;
+    double *u = draw(state, 0.4), *v = draw(state, 0.3);
+    result r;
+    const places d = differentiate(q, dtype, u, v, 1, &r);
+    assert_int_equal(r.status, PERI_OK);
+    double **const values[] = {&q->params, &q->x, &q->h0, &q->c0};
+    for (int k = 0; k < PLACES; k++) {
+        double *const at_rest = *values[k], *along = draw(d.size[k], 1), norm = 0, product = 0;
+        for (size_t i = 0; i < d.size[k]; i++)
+            norm += along[i] * along[i];
+        for (size_t i = 0; i < d.size[k]; i++) {
+            along[i] /= sqrt(norm);
+            product += along[i] * at(&d.at[k], i, dtype);
+        }
+        const double step = 2e-3, weight[] = {1, -8, 8, -1}, move[] = {-2, -1, 1, 2};
+        double sum = 0, *moved = malloc(d.size[k] * sizeof *moved);
+        *values[k] = moved;
+        for (int m = 0; m < 4; m++) {
+            for (size_t i = 0; i < d.size[k]; i++)
+                moved[i] = at_rest[i] + move[m] * step * along[i];
+            sum += weight[m] * plain_with_state(q, u, v);
+        }
+        *values[k] = at_rest;
+        assert_near(product, sum / (12 * step), dtype == PERI_F32 ? 3e-6 : 1e-10);
+        free(moved);
+        free(along);
+    }
+    drop_places(d, r);
+    free(u);
+    free(v);
+}
+
+static void test_backward(void **state)
+{
+    (void)state;
+    /* D, H, L, O, N, T; sizes as in test_shapes. */
+    static const size_t shapes[][6] = {
+        {1, 1, 1, 1, 1, 1},  {3, 5, 3, 2, 7, 6},   {7, 33, 1, 5, 40, 3},  {20, 17, 2, 1, 17, 4},
+        {5, 16, 2, 1, 3, 8}, {2, 6, 2, 1, 300, 3}, {19, 300, 2, 6, 3, 2}, {300, 256, 1, 1, 5, 2},
+    };
+    for (int level = PERI_ISA_AVX512; level >= PERI_ISA_BASE; level--) {
+        if (!use_level(level))
+            continue;
+        for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+            const size_t *s = shapes[k];
+            if (s[1] >= 256 && level == PERI_ISA_BASE)
+                continue;
+            problem q = make(s[0], s[1], s[2], s[3], s[4], s[5], true);
+            check_places(&q, PERI_F64);
+            check_places(&q, PERI_F32);
+            drop_problem(&q);
+        }
+    }
+    peri_isa_limit(PERI_ISA_AVX512);
+}
+
+/* The loss's own gradient, to the rounding of its dlogits; the history serves twice. */
+static void test_backward_composes(void **state)
+{
+    (void)state;
+    problem q = make(3, 24, 2, 2, 77, 6, true);
+    const size_t wide = q.net.layers * q.N * q.net.hidden, P = peri_lstm_nparams(&q.net);
+    double *zero = calloc(wide, sizeof *zero);
+    result all = run(&q, PERI_F64, NULL, NULL), once, twice;
+    const places a = differentiate(&q, PERI_F64, zero, zero, 1, &once);
+    const places b = differentiate(&q, PERI_F64, zero, zero, 2, &twice);
+    for (int k = 0; k < PLACES; k++)
+        assert_memory_equal(a.at[k].data, b.at[k].data, 8 * a.size[k]);
+    for (size_t i = 0; i < P; i++)
+        assert_near(at(&a.at[PARAMS], i, PERI_F64), at(&all.grads, i, PERI_F64), 1e-16);
+    /* Gradients of what lies beyond a sequence's length are 0. */
+    for (size_t i = 0; i < a.size[X]; i++)
+        if (i / 3 % q.T >= q.lengths[i / 3 / q.T])
+            assert_true(at(&a.at[X], i, PERI_F64) == 0);
+    drop_places(a, once);
+    drop_places(b, twice);
+    drop_result(all);
+    drop_problem(&q);
+    free(zero);
+}
+
 /* Numbers of PyTorch 1.13:
  *
  *   import torch; torch.set_default_dtype(torch.float64)
@@ -616,6 +778,8 @@ int main(void)
     peri_threads(2);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_backward),
+        cmocka_unit_test(test_backward_composes),
         cmocka_unit_test(test_pytorch),
         cmocka_unit_test(test_cs231n),
         cmocka_unit_test(test_same_bits_on_any_thread_count),
