@@ -101,10 +101,11 @@ static const peri_font *the_font(lua_State *L)
     return box->font;
 }
 
+static const char *const kinds[] = {"png", "svg", "pdf", NULL};
+
 /* new(kind, width, height, dpi): kind is "png", "svg" or "pdf". */
 static int canvas_new(lua_State *L)
 {
-    static const char *const kinds[] = {"png", "svg", "pdf", NULL};
     const peri_canvas_kind kind = (peri_canvas_kind)luaL_checkoption(L, 1, NULL, kinds);
     const lua_Integer width = luaL_checkinteger(L, 2), height = luaL_checkinteger(L, 3);
     const double dpi = luaL_checknumber(L, 4);
@@ -137,6 +138,13 @@ static int canvas_close(lua_State *L)
     box->canvas = NULL;
     peri_canvas_close(canvas);
     return 0;
+}
+
+/* kind() -> "png", "svg" or "pdf" */
+static int canvas_kind(lua_State *L)
+{
+    lua_pushstring(L, kinds[self(L)->kind]);
+    return 1;
 }
 
 /* color(r, g, b [, a]) */
@@ -235,6 +243,16 @@ static int canvas_measure(lua_State *L)
     return 5;
 }
 
+/* has_letter(code) -> whether the font has the letter of this code point */
+static int canvas_has_letter(lua_State *L)
+{
+    const canvas_box *box = self(L);
+    const lua_Integer code = luaL_checkinteger(L, 2);
+    lua_pushboolean(L, code >= 0 && code <= 0x10FFFF &&
+                           peri_canvas_has_letter(box->canvas, (unsigned long)code));
+    return 1;
+}
+
 /* text(text, size, x, y [, angle]) */
 static int canvas_text(lua_State *L)
 {
@@ -264,13 +282,21 @@ static int canvas_image(lua_State *L)
     return 0;
 }
 
-/* map(ax, bx, ay, by, xlog, ylog): from data to pixels, for the three below */
+/* map(ax, bx, x0, ay, by, y0, xlog, ylog): from data to pixels, for the three below; map(): they
+ * are given pixels */
 static int canvas_map(lua_State *L)
 {
     canvas_box *box = self(L);
-    box->map =
-        (peri_canvas_map){luaL_checknumber(L, 2), luaL_checknumber(L, 3), luaL_checknumber(L, 4),
-                          luaL_checknumber(L, 5), lua_toboolean(L, 6),    lua_toboolean(L, 7)};
+    box->map = (peri_canvas_map){.bx = 1, .by = 1};
+    if (lua_gettop(L) > 1)
+        box->map = (peri_canvas_map){.ax = luaL_checknumber(L, 2),
+                                     .bx = luaL_checknumber(L, 3),
+                                     .x0 = luaL_checknumber(L, 4),
+                                     .ay = luaL_checknumber(L, 5),
+                                     .by = luaL_checknumber(L, 6),
+                                     .y0 = luaL_checknumber(L, 7),
+                                     .xlog = lua_toboolean(L, 8),
+                                     .ylog = lua_toboolean(L, 9)};
     return 0;
 }
 
@@ -392,7 +418,8 @@ static int canvas_document(lua_State *L)
 int peri_open_canvas(lua_State *L);
 int peri_open_canvas(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"color", canvas_color},   {"pen", canvas_pen},
+    static const luaL_Reg methods[] = {{"kind", canvas_kind},     {"has_letter", canvas_has_letter},
+                                       {"color", canvas_color},   {"pen", canvas_pen},
                                        {"move", canvas_move},     {"line", canvas_line},
                                        {"rect", canvas_rect},     {"circle", canvas_circle},
                                        {"join", canvas_join},     {"fill", canvas_fill},

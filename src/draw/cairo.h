@@ -35,7 +35,8 @@
     f(cairo_ft_font_face_create_for_ft_face)
 
 #define PERI_FREETYPE_FUNCTIONS(f)                                                                 \
-    f(FT_Init_FreeType) f(FT_Done_FreeType) f(FT_New_Face) f(FT_Done_Face)
+    f(FT_Init_FreeType) f(FT_Done_FreeType) f(FT_New_Face) f(FT_Done_Face) \
+    f(FT_Get_Char_Index)
 
 /* clang-format on */
 struct peri_drawing {

@@ -105,6 +105,7 @@ peri_canvas_status peri_canvas_open(peri_canvas_kind kind, size_t width, size_t 
     if (kind == PERI_CANVAS_PDF)
         cairo->cairo_scale(c->to, points, points);
     cairo->cairo_set_font_face(c->to, font->face);
+    c->letters = font->letters;
     cairo_font_options_t *options = cairo->cairo_font_options_create();
     cairo->cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
     cairo->cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
@@ -277,6 +278,11 @@ peri_canvas_status peri_canvas_measure(peri_canvas *c, const char *text, size_t 
     *box = (peri_text_box){e.x_advance * by, e.x_bearing * by, e.y_bearing * by,
                            (e.x_bearing + e.width) * by, (e.y_bearing + e.height) * by};
     return PERI_CANVAS_OK;
+}
+
+bool peri_canvas_has_letter(const peri_canvas *c, unsigned long code)
+{
+    return c->cairo->FT_Get_Char_Index(c->letters, code) != 0;
 }
 
 peri_canvas_status peri_canvas_text(peri_canvas *c, const char *text, size_t length, double size,

@@ -100,6 +100,9 @@ typedef struct {
 peri_canvas_status peri_canvas_measure(peri_canvas *canvas, const char *text, size_t length,
                                        double size, peri_text_box *box);
 
+/* Whether the font has the letter of this code point; one that it lacks is drawn as a box. */
+bool peri_canvas_has_letter(const peri_canvas *canvas, unsigned long code);
+
 /* Draws it from (x, y), the start of the baseline, turned by `angle` radians counterclockwise. */
 peri_canvas_status peri_canvas_text(peri_canvas *canvas, const char *text, size_t length,
                                     double size, double x, double y, double angle);
@@ -113,10 +116,12 @@ peri_canvas_status peri_canvas_image(peri_canvas *canvas, const peri_view *pixel
 
 /* ---- whole arrays ------------------------------------------------------------------------- */
 
-/* From data to pixels: ax + bx * x, with log10(x) for x where log is set; likewise y. */
+/* From data to pixels: ax + bx * (x - x0), with log10(x) for x where log is set; likewise y. Taking
+ * x0 away first keeps the digits of a small change of a large number. */
 typedef struct {
     double ax, bx, ay, by;
     bool xlog, ylog;
+    double x0, y0;
 } peri_canvas_map;
 
 /* Strokes through the n points with the pen; one that is not finite after the map breaks the

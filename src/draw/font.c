@@ -83,6 +83,7 @@ peri_canvas_status peri_font_open(const char *path, peri_font **out, peri_canvas
         free(font);
         return PERI_CANVAS_NO_MEMORY;
     }
+    font->letters = face->face;
     *out = font;
     return PERI_CANVAS_OK;
 }

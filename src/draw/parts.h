@@ -15,6 +15,7 @@
 struct peri_font {
     const struct peri_drawing *cairo;
     cairo_font_face_t *face;
+    FT_Face letters; /* lives as long as face */
 };
 
 typedef struct {
@@ -28,6 +29,7 @@ struct peri_canvas {
     double fine; /* pixels of a rasterised part in one pixel of the canvas */
     cairo_surface_t *surface;
     cairo_t *to;
+    FT_Face letters; /* of the font in use */
     const peri_stop *stop;
     double color[4], pen;
     double dash[8];
@@ -52,12 +54,12 @@ static inline double peri_bounded(double x)
 
 static inline double peri_map_x(const peri_canvas_map *m, double x)
 {
-    return m->ax + m->bx * (m->xlog ? log10(x) : x);
+    return m->ax + m->bx * ((m->xlog ? log10(x) : x) - m->x0);
 }
 
 static inline double peri_map_y(const peri_canvas_map *m, double y)
 {
-    return m->ay + m->by * (m->ylog ? log10(y) : y);
+    return m->ay + m->by * ((m->ylog ? log10(y) : y) - m->y0);
 }
 
 /* Fills in the fault and returns the status. */

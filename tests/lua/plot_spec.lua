@@ -119,7 +119,7 @@ local function check_texts(name, figure, width, height)
     local what = ("%s: %s %q"):format(name, box.what, box.text)
     assert.is_true(box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height,
       what .. " leaves the canvas")
-    if outside[box.what] and not figure.space then
+    if outside[box.what] and not figure.solid then
       assert.is_false(meets(box, area), what .. " lies in the plot area")
     end
     for j = i + 1, #boxes do
@@ -215,11 +215,14 @@ describe("ticks", function()
   it("share a power of ten", function()
     local set = ticks.linear(0, 2.5e6, 5)
     assert.same({"0.0", "0.5", "1.0", "1.5", "2.0", "2.5"}, set.labels)
-    assert.equal(6, set.power)
+    assert.equal("×10⁶", set.note)
     assert.equal("10⁻¹²", ticks.power(-12))
     set = ticks.linear(1e6, 1e6 + 0.02, 2)
-    assert.equal(0, set.power)
-    assert.same({"1000000.00", "1000000.01", "1000000.02"}, set.labels)
+    assert.equal("+10⁶", set.note)
+    assert.same({"0.00", "0.01", "0.02"}, set.labels)
+    set = ticks.linear(-1234567.5003, -1234567.5, 3)
+    assert.equal("×10⁻⁴ −1234567.5", set.note)
+    assert.same({"−3", "−2", "−1", "0"}, set.labels)
   end)
 
   it("are decades on a log axis, and 1, 2, 5 where there are few", function()
@@ -372,9 +375,9 @@ describe("a figure refuses", function()
 
   it("space and plane in one", function()
     local space = pg.plot.figure {}:scatter3({1}, {1}, {1})
-    refuses("line: a figure with scatter3 takes nothing else", space.line, space, {1}, {1})
+    refuses("line: a figure with line3, scatter3, surface, wireframe takes nothing else", space.line, space, {1}, {1})
     local plane = pg.plot.figure {}:line({1}, {1})
-    refuses("scatter3: a figure with scatter3 takes nothing else", plane.scatter3, plane, {1}, {1}, {1})
+    refuses("scatter3: a figure with marks in the plane takes nothing else", plane.scatter3, plane, {1}, {1}, {1})
     local log = pg.plot.figure {xscale = "log"}
     refuses("scatter3: axes in space are linear", log.scatter3, log, {1}, {1}, {1})
   end)

@@ -4,7 +4,8 @@
 -- its place, and the drawing of frame, ticks, titles, legend and colour bar.
 
 local pg = ...
-local ticks, legend, color = pg._plot_ticks, pg._plot_legend, pg._plot_color
+local ticks, legend, color, read = pg._plot_ticks, pg._plot_legend, pg._plot_color, pg._plot_read
+local ipairs, math, setmetatable = ipairs, math, setmetatable
 
 local axes = {}
 
@@ -20,17 +21,16 @@ function axis:place(v)
     if v <= 0 then return 0 / 0 end
     v = math.log(v, 10)
   end
-  return self.a + self.b * v
+  return self.a + self.b * (v - self.origin)
 end
 
--- Gives the axis its pixels: lo lies at `from`, hi at `to`.
+-- Gives the axis its pixels: lo lies at `from`, hi at `to`. Counted from lo, so that no digit of a small change
+-- of a large number is lost.
 function axis:span(from, to)
   local lo, hi = self.lo, self.hi
   if self.log then lo, hi = math.log(lo, 10), math.log(hi, 10) end
   if self.reversed then from, to = to, from end
-  self.b = (to - from) / (hi - lo)
-  self.a = from - self.b * lo
-  self.from, self.to = from, to
+  self.origin, self.a, self.b = lo, from, (to - from) / (hi - lo)
 end
 
 local HUGE = 1e300
@@ -39,19 +39,17 @@ local HUGE = 1e300
 local function widened(lo, hi, log, sticky_lo, sticky_hi)
   if not lo then return log and 1 or 0, log and 10 or 1 end
   lo, hi = math.max(-HUGE, math.min(HUGE, lo)), math.max(-HUGE, math.min(HUGE, hi))
+  if log then lo, hi = math.max(1 / HUGE, lo), math.max(1 / HUGE, hi) end
+  local wide, high = read.widened(lo, hi, log)
+  if wide ~= lo then
+    if sticky_lo == lo then return lo, high end
+    return wide, high
+  end
   if log then
-    lo, hi = math.max(1 / HUGE, lo), math.max(1 / HUGE, hi)
     local a, b = math.log(lo, 10), math.log(hi, 10)
-    if b - a < 1e-9 then return lo / 3, hi * 3 end
     local margin = 0.04 * (b - a)
     return lo == sticky_lo and lo or 10.0 ^ (a - margin),
       hi == sticky_hi and hi or 10.0 ^ (b + margin)
-  end
-  local size = math.max(math.abs(lo), math.abs(hi))
-  if hi - lo <= 1e-11 * size then
-    local margin = size == 0 and 1 or 0.1 * size
-    if sticky_lo == lo then return lo, hi + margin end
-    return lo - margin, hi + margin
   end
   local margin = 0.04 * (hi - lo)
   return lo == sticky_lo and lo or lo - margin, hi == sticky_hi and hi or hi + margin
@@ -81,7 +79,7 @@ local function new_axis(fig, name)
   end
   lo, hi = math.max(-HUGE, math.min(HUGE, lo)), math.max(-HUGE, math.min(HUGE, hi))
   -- no shorter than doubles can count through
-  local least = math.max(1e-12 * math.max(math.abs(lo), math.abs(hi)), 1 / HUGE)
+  local least = math.max(2e-15 * math.max(math.abs(lo), math.abs(hi)), 1 / HUGE)
   if log and hi / lo < 1 + 1e-9 then
     lo, hi = lo / (1 + 1e-9), hi * (1 + 1e-9)
   elseif not log and hi - lo < least then
@@ -116,6 +114,19 @@ local function measure_y(view)
   return widest(pen, view.yticks.labels, size) + 3 * u + 3.5 * u
 end
 
+-- Leaves of given ticks every second, third, ... label, until they stand `apart` pixels from one another.
+local function thin_out(view, set, apart)
+  local least = math.huge
+  for i = 2, #set.values do
+    least = math.min(least, math.abs(view.x:place(set.values[i]) - view.x:place(set.values[i - 1])))
+  end
+  local every = math.ceil(apart / math.max(least, 1e-9) - 1e-9)
+  if every < 2 or #set.values < 2 then return end
+  local labels = {}
+  for i, label in ipairs(set.labels) do labels[i] = (i - 1) % every == 0 and label or "" end
+  set.labels = labels
+end
+
 local function measure_x(view)
   local pen, size = view.pen, view.sizes.tick
   view.x:span(view.area.left, view.area.right)
@@ -123,8 +134,8 @@ local function measure_x(view)
   local most = math.max(1, math.min(10, width // (2.2 * size)))
   view.xticks = find_ticks(view.x, most, function(label) return pen:width(label, size) end, 0.7 * size)
   -- categories that do not fit beside one another are written upwards
+  local set = view.xticks
   if view.x.spec and not view.upright then
-    local set = view.xticks
     for i = 2, #set.values do
       local room = math.abs(view.x:place(set.values[i]) - view.x:place(set.values[i - 1]))
       local need = (pen:width(set.labels[i], size) + pen:width(set.labels[i - 1], size)) / 2 + 0.4 * size
@@ -132,8 +143,8 @@ local function measure_x(view)
     end
   end
   if view.upright then
-    local room = 0.35 * (view.rect.bottom - view.rect.top)
-    for i, label in ipairs(view.xticks.labels) do view.xticks.labels[i] = pen:cut(label, size, room) end
+    set.labels = pen:cut_apart(set.labels, size, 0.4 * (view.rect.bottom - view.rect.top))
+    thin_out(view, set, 1.15 * size)
   end
 end
 
@@ -161,18 +172,13 @@ local function colorbar(pen, s, scale, area)
   local u = pen.unit
   local height = area.bottom - area.top
   local bar = setmetatable({lo = scale.lo, hi = scale.hi, log = scale.log}, axis)
-  if bar.hi - bar.lo <= 1e-12 * math.max(math.abs(bar.lo), math.abs(bar.hi)) then
-    bar.lo, bar.hi = widened(bar.lo, bar.hi, bar.log)
-  end
   bar:span(area.bottom, area.top)
   local most = math.max(1, math.min(8, height // (2.2 * s.tick)))
   bar.ticks = find_ticks(bar, most, function() return s.tick end, 0.4 * s.tick)
   bar.map, bar.text, bar.size = scale.map, {}, s.label
   if scale.label then bar.text, bar.size = pen:lines(scale.label, s.label, height, 1) end
   local text = widest(pen, bar.ticks.labels, s.tick)
-  if bar.ticks.power ~= 0 then
-    text = math.max(text, pen:width("×" .. ticks.power(bar.ticks.power), s.tick) - 8 * u)
-  end
+  text = math.max(text, pen:width(bar.ticks.note, s.tick) - 8 * u)
   return bar, 23.5 * u + text + (#bar.text > 0 and 1.5 * bar.size or 0)
 end
 
@@ -223,11 +229,11 @@ local function layout(view)
         if at - half < rect.left + 2 * u then area.left = area.left + (rect.left + 2 * u - at + half) end
       end
       if view.upright then tick_room = 8 * u + widest(view.pen, view.xticks.labels, s.tick) end
-      if #view.xlabel == 0 then x_room = view.xticks.power ~= 0 and 3 * u + 1.1 * s.tick or 0 end
+      if #view.xlabel == 0 then x_room = view.xticks.note ~= "" and 3 * u + 1.1 * s.tick or 0 end
       area.bottom = rect.bottom - view.pad - under - tick_room - x_room
       measure_x(view)
     end
-    local powered = view.yticks.power ~= 0 or (view.bar and view.bar.ticks.power ~= 0)
+    local powered = view.yticks.note ~= "" or (view.bar and view.bar.ticks.note ~= "")
     area.top = top + (powered and 1.15 * s.tick + 2 * u or 0)
   end
   view.tick_room = tick_room
@@ -242,7 +248,7 @@ local function equalize(view)
   local width, height = area.right - area.left, area.bottom - area.top
   local wide, high = x.hi - x.lo, y.hi - y.lo
   local shrink = view.fig.given_limits.x or view.fig.given_limits.y
-  for _, layer in ipairs(view.fig.layers) do shrink = shrink or layer.kind == "picture" end
+  for _, layer in ipairs(view.fig.layers) do shrink = shrink or layer.opaque end
   if shrink then
     local by = math.min(width / wide, height / high)
     local dx, dy = math.floor((width - wide * by) / 2 + 0.5), math.floor((height - high * by) / 2 + 0.5)
@@ -263,7 +269,7 @@ end
 local function draw_grid(view)
   local pen, area = view.pen, view.area
   for _, layer in ipairs(view.fig.layers) do
-    if layer.kind == "picture" then return end
+    if layer.opaque then return end
   end
   pen:color(faint)
   if not view.x.spec then
@@ -317,8 +323,8 @@ local function draw_frame(view)
   for i, v in ipairs(view.yticks.values) do
     pen:text("tick", view.yticks.labels[i], s.tick, area.left - long - 3 * u, view.y:place(v), "right", "middle")
   end
-  if view.yticks.power ~= 0 then
-    pen:text("power", "×" .. ticks.power(view.yticks.power), s.tick, area.left, area.top - 4 * u, "left", "baseline")
+  if view.yticks.note ~= "" then
+    pen:text("power", view.yticks.note, s.tick, area.left, area.top - 4 * u, "left", "baseline")
   end
 end
 
@@ -336,8 +342,8 @@ local function draw_titles(view)
   end
   local bottom = area.bottom + view.tick_room
   local power_width = 0
-  if view.xticks.power ~= 0 then
-    local text = "×" .. ticks.power(view.xticks.power)
+  if view.xticks.note ~= "" then
+    local text = view.xticks.note
     power_width = pen:width(text, s.tick) + 6 * u
     pen:text("power", text, s.tick, area.right, area.bottom + view.tick_room + 3 * u, "right", "top")
   end
@@ -374,8 +380,8 @@ local function draw_colorbar(pen, s, bar, area)
   for i, v in ipairs(bar.ticks.values) do
     pen:text("tick", bar.ticks.labels[i], s.tick, x, bar:place(v), "left", "middle")
   end
-  if bar.ticks.power ~= 0 then
-    pen:text("power", "×" .. ticks.power(bar.ticks.power), s.tick, left, area.top - 4 * u, "left", "baseline")
+  if bar.ticks.note ~= "" then
+    pen:text("power", bar.ticks.note, s.tick, left, area.top - 4 * u, "left", "baseline")
   end
   x = x + widest(pen, bar.ticks.labels, s.tick) + 0.3 * bar.size
   for _, line in ipairs(bar.text) do
@@ -432,21 +438,27 @@ local function arrange(view)
   local box = legend.measure(pen, entries, s.legend)
   local wanted = fig.legend_place
   local inside = wanted ~= "right" and wanted ~= "below"
+  local high = view.rect.bottom - view.rect.top - 2 * view.pad
   if inside then
     local x, y, hidden = legend.find(box, view.area, covered(view), 5 * u, wanted ~= "auto" and wanted or nil)
-    if hidden == 0 or (wanted ~= "auto" and x) then
+    local room = view.area.bottom - view.area.top - 10 * u
+    if x and box.height <= room and (hidden == 0 or wanted ~= "auto") then
       view.legend, view.legend_x, view.legend_y, view.framed = box, x, y, true
       return
     end
   end
   view.framed = false
-  if wanted == "right" or (wanted ~= "below" and not view.scale and box.width <= 0.3 * width) then
-    if box.width > 0.45 * width then box = legend.measure(pen, entries, s.legend, 0.45 * width) end
+  if wanted == "right"
+    or (wanted ~= "below" and not view.scale and box.width <= 0.3 * width and box.height <= high) then
+    if box.width > 0.45 * width or box.height > high then
+      box = legend.fit(pen, entries, s.legend, 0.45 * width, high)
+    end
     view.beside = box
     again()
-    view.legend, view.legend_x, view.legend_y = box, view.rect.right - view.pad - box.width, view.area.top
+    local top = math.max(view.rect.top + view.pad, math.min(view.area.top, view.rect.bottom - view.pad - box.height))
+    view.legend, view.legend_x, view.legend_y = box, view.rect.right - view.pad - box.width, top
   else
-    box = legend.measure(pen, entries, s.legend, width - 2 * view.pad)
+    box = legend.fit(pen, entries, s.legend, width - 2 * view.pad, 0.55 * high)
     view.below = box
     again()
     view.legend = box
@@ -460,7 +472,7 @@ function axes.draw(fig, pen, rect, sizes)
   local view = {fig = fig, pen = pen, canvas = pen.canvas, rect = rect, sizes = sizes, pad = 6 * pen.unit}
   for _, layer in ipairs(fig.layers) do
     if layer.scale and layer.scale.shown then view.scale = view.scale or layer.scale end
-    view.boxed = view.boxed or layer.kind == "picture"
+    view.boxed = view.boxed or layer.opaque
   end
   arrange(view)
   local area = view.area

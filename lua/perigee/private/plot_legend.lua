@@ -4,27 +4,57 @@
 
 local pg = ...
 local color = pg._plot_color
+local ipairs, math, table = ipairs, math, table
 
 local legend = {}
 
 -- How large the legend is: entries below one another, or, with a width given, side by side in
--- rows of at most that width.
+-- rows of at most that width, in columns where there are more than two rows.
 function legend.measure(pen, entries, size, room)
   local box = {entries = {}, size = size, sample = 1.9 * size, gap = 0.5 * size, line = 1.4 * size, pad = 0.45 * size}
-  local x, y, widest = 0, 0, 0
+  local most = (room or math.huge) - 2 * box.pad
+  local between = 1.2 * size
+  local widths, column = {}, 0
   for k, entry in ipairs(entries) do
     local text = entry.label
-    local limit = (room or math.huge) - box.sample - box.gap - 2 * box.pad
-    if limit < math.huge then text = pen:cut(text, size, math.max(limit, size)) end
-    local width = box.sample + box.gap + pen:width(text, size)
-    if room and k > 1 and x + width > room - 2 * box.pad then x, y = 0, y + box.line end
-    box.entries[k] = {layer = entry, text = text, x = x, y = y}
-    widest = math.max(widest, x + width)
-    if room then x = x + width + 1.2 * size else y = y + box.line end
+    if room then text = pen:cut(text, size, math.max(most - box.sample - box.gap, size)) end
+    box.entries[k] = {layer = entry, text = text, bare = entry.more}
+    widths[k] = (entry.more and 0 or box.sample + box.gap) + pen:width(text, size)
+    column = math.max(column, widths[k])
   end
-  box.width = widest + 2 * box.pad
-  box.height = y + (room and box.line or 0) + 2 * box.pad
+  local function flow(step)
+    local x, y, widest = 0, 0, 0
+    for k, entry in ipairs(box.entries) do
+      if room and k > 1 and x + widths[k] > most then x, y = 0, y + box.line end
+      entry.x, entry.y = x, y
+      widest = math.max(widest, x + widths[k])
+      if room then x = x + (step or widths[k]) + between else y = y + box.line end
+    end
+    box.width = widest + 2 * box.pad
+    box.height = y + (room and box.line or 0) + 2 * box.pad
+    return y
+  end
+  if flow() > 1.5 * box.line and room then flow(column) end
   return box
+end
+
+-- The legend within width and height: in smaller letters where it must be, and, where even these do not
+-- hold all, with as many entries as fit and how many more there are.
+function legend.fit(pen, entries, size, width, height)
+  local box
+  for _, smaller in ipairs({1, 0.85, 0.7}) do
+    box = legend.measure(pen, entries, size * smaller, width)
+    if box.height <= height then return box end
+  end
+  local lo, hi = 0, #entries - 1
+  while lo < hi do
+    local some = {table.unpack(entries, 1, (lo + hi + 1) // 2)}
+    some[#some + 1] = {label = ("… and %d more"):format(#entries - #some), more = true}
+    if legend.measure(pen, some, size * 0.7, width).height <= height then lo = #some - 1 else hi = #some - 2 end
+  end
+  local some = {table.unpack(entries, 1, lo)}
+  some[#some + 1] = {label = ("… and %d more"):format(#entries - lo), more = true}
+  return legend.measure(pen, some, size * 0.7, width)
 end
 
 function legend.draw(pen, box, x, y, framed)
@@ -41,9 +71,10 @@ function legend.draw(pen, box, x, y, framed)
   end
   for _, entry in ipairs(box.entries) do
     local left, middle = x + box.pad + entry.x, y + box.pad + entry.y + box.line / 2
-    entry.layer:sample(pen, left, middle, box.sample, 0.75 * box.size)
+    if not entry.bare then entry.layer:sample(pen, left, middle, box.sample, 0.75 * box.size) end
     pen:color(color.parse("#222222"))
-    pen:text("legend", entry.text, box.size, left + box.sample + box.gap, middle, "left", "middle")
+    pen:text("legend", entry.text, box.size, left + (entry.bare and 0 or box.sample + box.gap), middle, "left",
+      "middle")
   end
   pen.legend = {left = x, top = y, right = x + box.width, bottom = y + box.height}
 end

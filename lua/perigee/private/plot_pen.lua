@@ -3,6 +3,8 @@
 -- The pen a figure is drawn with: a canvas, lengths in points of 1/72 inch, text that is placed by
 -- its box, kept inside a width, and remembered so that tests can see that nothing overlaps.
 
+local ipairs, math, setmetatable, table, utf8, warn = ipairs, math, setmetatable, table, utf8, warn
+
 local pen = {}
 pen.__index = pen
 
@@ -72,26 +74,79 @@ function pen:place(text, size, x, y, halign, valign, angle)
   return box, bx, by
 end
 
+-- Letters that the font lacks and that a warning has named.
+local named = {}
+
+-- Warns, once for each letter, that the font lacks it.
+function pen:check_letters(text)
+  if not text:find("[\x80-\xFF]") then return end
+  local lacking = {}
+  for letter in text:gmatch(utf8.charpattern) do
+    local code = #letter > 1 and utf8.len(letter) and utf8.codepoint(letter)
+    if code and not named[letter] and not self.canvas:has_letter(code) then
+      named[letter] = true
+      lacking[#lacking + 1] = ("%s (U+%04X)"):format(letter, code)
+    end
+  end
+  if #lacking > 0 then
+    warn("plot: the font has no letter for ", table.concat(lacking, ", "),
+      "; it is drawn as a box. PERIGEE_FONT=FILE draws with another font")
+  end
+end
+
 -- what: the role of the text ("title", "tick", ...), for those who look at boxes.
 function pen:text(what, text, size, x, y, halign, valign, angle)
   if text == "" then return end
   local box, bx, by = self:place(text, size, x, y, halign, valign, angle)
   box.what = what
   self.boxes[#self.boxes + 1] = box
+  self:check_letters(text)
   self.canvas:text(text, size, bx, by, angle or 0)
   return box
+end
+
+-- Where the letters of a text begin, each less one.
+local function letters(text)
+  local ends = {}
+  for at in text:gmatch("()[\0-\x7F\xC2-\xF4][\x80-\xBF]*") do ends[#ends + 1] = at - 1 end
+  return ends
 end
 
 -- text cut to `room` pixels, with an ellipsis where something is lost.
 function pen:cut(text, size, room)
   if self:width(text, size) <= room then return text end
-  local ends = {}
-  for at in text:gmatch("()[\0-\x7F\xC2-\xF4][\x80-\xBF]*") do ends[#ends + 1] = at - 1 end
+  local ends = letters(text)
   for k = #ends, 1, -1 do
     local last = text:sub(1, ends[k]):gsub("%s+$", "") .. "…"
     if self:width(last, size) <= room then return last end
   end
   return ""
+end
+
+-- The same, of the middle, so that the end stays.
+function pen:cut_middle(text, size, room)
+  if self:width(text, size) <= room then return text end
+  local ends = letters(text)
+  ends[#ends + 1] = #text
+  for keep = #ends - 2, 2, -1 do
+    local head = keep // 2
+    local now = text:sub(1, ends[head + 1]) .. "…" .. text:sub(ends[#ends - (keep - head)] + 1)
+    if self:width(now, size) <= room then return now end
+  end
+  return self:cut(text, size, room)
+end
+
+-- Texts cut to `room` pixels so that those which differ still do, where that is possible.
+function pen:cut_apart(texts, size, room)
+  local out, seen, same = {}, {}, false
+  for i, text in ipairs(texts) do
+    out[i] = self:cut(text, size, room)
+    same = same or (seen[out[i]] ~= nil and seen[out[i]] ~= text)
+    seen[out[i]] = text
+  end
+  if not same then return out end
+  for i, text in ipairs(texts) do out[i] = self:cut_middle(text, size, room) end
+  return out
 end
 
 -- The lines of text in a column of `room` pixels, at most `most` of them: broken at spaces, then

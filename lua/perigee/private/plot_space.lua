@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
 --
--- Points in space: an orthographic view of the box between three axes, from azimuth and elevation
--- in degrees (as matplotlib counts them), points sorted by depth, those behind fainter.
+-- Figures in space: an orthographic view of the box between three axes, from azimuth and elevation
+-- in degrees (as matplotlib counts them); what the marks draw is sorted by depth, those behind first.
 --
 -- With d the direction to the viewer, the faces that d points away from are the walls; ticks stand
 -- on the edges of the floor that are nearest, and on the upright edge that is leftmost.
 
 local pg = ...
-local ticks, legend, marks, axes = pg._plot_ticks, pg._plot_legend, pg._plot_marks, pg._plot_axes
+local ticks, legend, axes, read = pg._plot_ticks, pg._plot_legend, pg._plot_axes, pg._plot_read
+local ipairs, math, setmetatable, table = ipairs, math, setmetatable, table
 
 local space = {}
 
@@ -17,16 +18,18 @@ local proportions = {1, 1, 0.8}
 -- Limits of each axis over all layers.
 local function limits(fig)
   local lo, hi = {}, {}
+  local all = {}
+  for _, layer in ipairs(fig.layers) do all[#all + 1] = layer:extents() end
   for k, name in ipairs(names) do
     local a, b
-    for _, layer in ipairs(fig.layers) do
-      local c, d = pg._canvas.extent(layer[name], nil, false, false)
-      if c then a, b = math.min(a or c, c), math.max(b or d, d) end
-    end
+    for _, e in ipairs(all) do a, b = math.min(a or e[k][1], e[k][1]), math.max(b or e[k][2], e[k][2]) end
     if not a then a, b = 0, 1 end
-    local margin = 0.03 * (b - a)
-    if b - a <= 1e-11 * math.max(math.abs(a), math.abs(b)) then margin = a == 0 and 1 or 0.1 * math.abs(a) end
-    lo[k], hi[k] = a - margin, b + margin
+    local wide, high = read.widened(a, b)
+    if wide == a then
+      local margin = 0.03 * (b - a)
+      wide, high = a - margin, b + margin
+    end
+    lo[k], hi[k] = wide, high
     local given = fig.given_limits[name]
     if given then lo[k], hi[k] = given[1] or lo[k], given[2] or hi[k] end
     if lo[k] >= hi[k] then lo[k], hi[k] = math.min(lo[k], hi[k]) - 0.5, math.max(lo[k], hi[k]) + 0.5 end
@@ -111,9 +114,7 @@ local function dress(self, edge)
     reach = math.max(reach, 6.5 * u + 2 * half)
   end
   local name = self.fig[names[k] .. "label"] or ""
-  if edge.ticks.power ~= 0 then
-    name = (name == "" and "" or name .. " ") .. "(×" .. ticks.power(edge.ticks.power) .. ")"
-  end
+  if edge.ticks.note ~= "" then name = (name == "" and "" or name .. " ") .. "(" .. edge.ticks.note .. ")" end
   edge.name = nil
   if name ~= "" then
     local angle = math.atan(-(y1 - y0), x1 - x0)
@@ -265,61 +266,70 @@ local function draw_edges(self)
   end
 end
 
--- The screen coordinates and depth (n) of a layer's points.
-local function project_all(self, layer)
+-- ---- what marks ask -------------------------------------------------------------------------
+
+-- Where a point lies in the box, in shares of its sides as they are seen.
+function view:shares(x, y, z)
+  local out = {}
+  for k, v in ipairs({x, y, z}) do out[k] = self:share(k, v) * proportions[k] end
+  return out
+end
+
+-- Of arrays of coordinates (of one shape) the places on the canvas and the depths, each flat.
+function view:project_all(x, y, z)
   local u, v, depth = 0, 0, 0
-  for k, name in ipairs(names) do
+  for k, a in ipairs({x, y, z}) do
     local by = proportions[k] / (self.hi[k] - self.lo[k])
-    local c = (layer[name] - (self.lo[k] + self.hi[k]) / 2) * by
+    local c = (a:reshape(a.size) - (self.lo[k] + self.hi[k]) / 2) * by
     u, v, depth = u + c * self.right[k], v + c * self.up[k], depth + c * self.ahead[k]
   end
   return u * self.scale + self.x, v * -self.scale + self.y, depth
 end
 
-local function colors_of(layer)
-  local n = #layer.x
-  if layer.values or layer.colors then return marks.colors_of(layer) end
-  local c = layer.color
-  return pg.ones(n, 4) * pg.array({c[1], c[2], c[3], (c[4] or 1) * layer.alpha})
+-- How strong the colour is of what lies at a depth (number or array): 1 nearest, 0.4 farthest.
+function view:nearness(depth)
+  local lo, hi = self.depths[1], self.depths[2]
+  if not (lo and hi > lo) then return depth * 0 + 1 end
+  return (depth - lo) / (hi - lo) * 0.6 + 0.4
 end
 
--- All points of the layers given, far ones first; they share mark and size.
-local function draw_points(self, layers)
-  local us, vs, depths, colors, sizes = {}, {}, {}, {}, {}
+-- The least and the greatest depth of all layers.
+local function depths_of(self, layers)
+  local lo, hi
   for _, layer in ipairs(layers) do
-    if #layer.x > 0 then
-      us[#us + 1], vs[#vs + 1], depths[#depths + 1] = project_all(self, layer)
-      colors[#colors + 1] = colors_of(layer)
-      if type(layer.size) ~= "number" then sizes[#sizes + 1] = layer.size end
+    if layer.x.size > 0 then
+      local _, _, depth = self:project_all(layer.x, layer.y, layer.z)
+      local a, b = pg._canvas.extent(depth, nil, false, false)
+      if a then lo, hi = math.min(lo or a, a), math.max(hi or b, b) end
     end
   end
-  if #us == 0 then return end
-  local u, v, depth, rgba = pg.concat(us), pg.concat(vs), pg.concat(depths), pg.concat(colors, 1)
-  local order = pg.argsort(depth)
-  rgba = rgba:take(order, 1)
-  local lo, hi = pg._canvas.extent(depth, nil, false, false)
-  if layers[1].shade and lo and hi > lo then
-    local near = (depth:take(order) - lo) / (hi - lo)
-    rgba:slice({}, 4):assign(rgba:slice({}, 4) * (near * 0.6 + 0.4))
-  end
-  local canvas, unit = self.pen.canvas, self.pen.unit
-  local radius = layers[1].size
-  if type(radius) == "number" then
-    radius = radius / 2 * unit
-  else
-    radius = pg.concat(sizes):take(order) * (unit / 2)
-  end
-  canvas:map(0, 1, 0, 1)
-  canvas:points(u:take(order), v:take(order), layers[1].marker, radius, rgba)
+  return {lo, hi}
 end
 
--- Draws the figure of scatter3 layers into rect.
+local function draw_layers(self, layers)
+  self.depths = depths_of(self, layers)
+  self.only = #layers > 0 and layers[1].__index or nil
+  for _, layer in ipairs(layers) do
+    if layer.__index ~= self.only then self.only = nil end
+  end
+  local items = {}
+  for _, layer in ipairs(layers) do layer:draw(self, items) end
+  for k, item in ipairs(items) do item.order = k end
+  table.sort(items, function(a, b)
+    if a.depth ~= b.depth then return a.depth < b.depth end
+    return a.order < b.order
+  end)
+  for _, item in ipairs(items) do item.draw(self.pen.canvas) end
+end
+
+-- Draws the figure into rect.
 function space.draw(fig, pen, rect, sizes)
   local u = pen.unit
   local self = setmetatable({fig = fig, pen = pen, sizes = sizes, rect = rect}, view)
   self.lo, self.hi = limits(fig)
-  local first = fig.layers[1] or {azim = -60, elev = 30}
-  self.right, self.up, self.ahead = camera(first.azim, first.elev)
+  local azim, elev = -60, 25
+  for _, layer in ipairs(fig.layers) do azim, elev = layer.azim or azim, layer.elev or elev end
+  self.right, self.up, self.ahead = camera(azim, elev)
   self.near, self.far = {}, {}
   for k = 1, 3 do
     self.near[k] = self.ahead[k] >= 0 and 1 or 0
@@ -337,8 +347,8 @@ function space.draw(fig, pen, rect, sizes)
   local box, left, top
   if #entries > 0 then
     box = legend.measure(pen, entries, sizes.legend)
-    if box.width > 0.3 * (area.right - area.left) then
-      box = legend.measure(pen, entries, sizes.legend, area.right - area.left)
+    if box.width > 0.3 * (area.right - area.left) or box.height > area.bottom - area.top then
+      box = legend.fit(pen, entries, sizes.legend, area.right - area.left, 0.5 * (area.bottom - area.top))
       left, top = (area.left + area.right - box.width) / 2, area.bottom - box.height
       area.bottom = top - 4 * u
     else
@@ -356,16 +366,7 @@ function space.draw(fig, pen, rect, sizes)
   draw_walls(self)
   thin(self)
   draw_edges(self)
-  local alike = true
-  for _, layer in ipairs(fig.layers) do
-    alike = alike and layer.marker == first.marker and (layer.size == first.size
-      or (type(layer.size) ~= "number" and type(first.size) ~= "number"))
-  end
-  if alike and #fig.layers > 0 then
-    draw_points(self, fig.layers)
-  else
-    for _, layer in ipairs(fig.layers) do draw_points(self, {layer}) end
-  end
+  draw_layers(self, fig.layers)
   if bar then axes.draw_bar(pen, sizes, bar, area) end
   pen:color(axes.colors.ink)
   local y = rect.top + pad

@@ -2,8 +2,10 @@
 --
 -- Where ticks stand on an axis from lo to hi, and what is written at them.
 --
--- A set of ticks is {values =, labels =, minor = values without labels, power = k}: labels are of
--- values / 10^k, and k stands once at the end of the axis where it is not 0.
+-- A set of ticks is {values =, labels =, minor = values without labels, note =}: where labels are not of the
+-- values themselves but of (value - offset) / 10^k, the note, which stands once at the end of the axis, says so.
+
+local ipairs, math, tostring, type = ipairs, math, tostring, type
 
 local ticks = {}
 
@@ -34,31 +36,65 @@ local function times(v, m, k)
   return v * m * 10.0 ^ k
 end
 
+local function empty()
+  return {values = {}, labels = {}, minor = {}, note = ""}
+end
+
+-- A number in few letters: 10⁹, 1.5·10⁹, or all its digits.
+local function short(v)
+  local digits, exponent = ("%.14e"):format(v):match("^(.-)e(.*)$")
+  digits = digits:gsub("%.?0+$", "")
+  local k = math.tointeger(exponent)
+  if #digits > 5 or k < 5 then return ("%.15g"):format(v) end
+  return (digits == "1" and "" or digits .. "·") .. ticks.power(k)
+end
+
+-- What ticks first..last (in steps of m * 10^k) have in common: a multiple of a power of ten, in units of
+-- 10^k, among or just below them, so that what is left of each has few digits.
+local function common(first, last, m)
+  local unit = 1
+  while unit <= (last - first) * m do unit = unit * 10 end
+  if last < 0 then return -(-first * m // unit * unit) end
+  return last * m // unit * unit
+end
+
 -- At most `most` steps on a linear axis, of integers alone where `whole`.
 function ticks.linear(lo, hi, most, whole)
   local m, k = nice_step(lo, hi, most)
   if whole and k < 0 then m, k = 1, 0 end
   local step = times(1, m, k)
-  local out = {values = {}, labels = {}, minor = {}, power = 0}
+  local out = empty()
   local first, last = math.ceil(lo / step - 1e-6), math.floor(hi / step + 1e-6)
-  if math.type(first) ~= "integer" or math.type(last) ~= "integer" then return out end
+  local countable = math.type(first) == "integer" and math.type(last) == "integer" and math.max(-first, last) < 2 ^ 52
+  if not countable then return out end
   local largest = math.max(math.abs(first), math.abs(last)) * step
+  local power, offset = 0, 0
   if largest >= 1e5 or (largest > 0 and largest < 1e-3) then
-    out.power = math.floor(math.log(largest, 10) + 1e-9)
-    -- a small change of a large number reads better in full
-    if out.power - k > 6 and out.power > 0 and largest < 1e15 then out.power = 0 end
+    power = math.floor(math.log(largest, 10) + 1e-9)
   end
-  local decimals = math.min(15, math.max(0, out.power - k))
+  -- a small change of a large number: what all have in common is said once
+  local leading = largest > 0 and math.floor(math.log(largest, 10) + 1e-9) or 0
+  if last > first and leading - k > 6 then
+    offset = common(first, last, m)
+    local rest = math.max(math.abs(first * m - offset), math.abs(last * m - offset)) * 10.0 ^ k
+    power = rest > 0 and (rest >= 1e5 or rest < 1e-3) and math.floor(math.log(rest, 10) + 1e-9) or 0
+  end
+  local decimals = math.min(15, math.max(0, power - k))
   for i = first, last do
     out.values[#out.values + 1] = times(i, m, k)
-    out.labels[#out.labels + 1] = minus(("%." .. decimals .. "f"):format(times(i, m, k - out.power)))
+    out.labels[#out.labels + 1] = minus(("%." .. decimals .. "f"):format(times(i * m - offset, 1, k - power)))
+  end
+  if power ~= 0 then out.note = "×" .. ticks.power(power) end
+  if offset ~= 0 then
+    local v = times(offset, 1, k)
+    out.note = out.note .. (out.note == "" and "" or " ") .. (v < 0 and "−" or "+") .. short(math.abs(v))
   end
   return out
 end
 
 -- Powers of ten, one in `every`; between neighbours the minor ticks of 2..9 when all are there.
 local function decades(lo, hi, every)
-  local out = {values = {}, labels = {}, minor = {}, power = 0}
+  local out = empty()
   local first, last = math.ceil(math.log(lo, 10) - 1e-9), math.floor(math.log(hi, 10) + 1e-9)
   for k = first, last do
     if k % every == 0 then
@@ -81,7 +117,7 @@ end
 
 -- A part of a logarithmic axis with few powers of ten: 1, 2 and 5 times them, else linear steps.
 local function within_decade(lo, hi, most)
-  local out = {values = {}, labels = {}, minor = {}, power = 0}
+  local out = empty()
   for k = math.floor(math.log(lo, 10)), math.ceil(math.log(hi, 10)) do
     for m = 1, 9 do
       local v = times(1, m, k)
@@ -129,14 +165,14 @@ function ticks.fit(lo, hi, log, most, place, extent, gap, whole)
     end
     if fits then return set end
   end
-  return {values = {}, labels = {}, minor = {}, power = 0}
+  return empty()
 end
 
 -- Ticks the user gave: {v1, v2, ...} or {{v1, ...}, {text1, ...}}.
 function ticks.given(spec, lo, hi)
   local values, labels = spec, nil
   if type(spec[1]) == "table" then values, labels = spec[1], spec[2] end
-  local out = {values = {}, labels = {}, minor = {}, power = 0}
+  local out = empty()
   for i, v in ipairs(values) do
     if v >= lo and v <= hi then
       out.values[#out.values + 1] = v
