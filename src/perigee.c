@@ -13,11 +13,8 @@
 #include <string.h>
 
 #include "bind/bind.h"
-#include "bind/internal.h"
 #include "embedded.h"
 #include "kernel/simd.h"
-
-const char peri_array_meta, peri_methods_key, peri_pg_key;
 
 /* A row a C opener. The first kind registers functions of arrays and runs at the start; the others
  * give the primitives of pg.NAME and pg._NAME when that is read. */
@@ -271,38 +268,4 @@ int luaopen_perigee(lua_State *L)
 const char *peri_version(void)
 {
     return PERI_VERSION;
-}
-
-/* Sets each function in the tables at the registry's keys (the second may be NULL). */
-static void set_in(lua_State *L, const void *key, const void *other, const luaL_Reg *functions)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, key);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, other != NULL ? other : key);
-    for (; functions->name != NULL; functions++) {
-        lua_pushstring(L, functions->name);
-        lua_pushlightuserdata(L, (void *)(uintptr_t)&peri_upvalues);
-        lua_pushlightuserdata(L, peri_getstate(L));
-        peri_push_array_meta(L);
-        lua_pushcclosure(L, functions->func, PERI_UPVALUES);
-        lua_pushvalue(L, -2);
-        lua_pushvalue(L, -2);
-        lua_rawset(L, -6);
-        lua_rawset(L, -3);
-    }
-    lua_pop(L, 2);
-}
-
-void peri_functions(lua_State *L, const luaL_Reg *functions)
-{
-    set_in(L, &peri_pg_key, NULL, functions);
-}
-
-void peri_array_functions(lua_State *L, const luaL_Reg *functions)
-{
-    set_in(L, &peri_pg_key, &peri_methods_key, functions);
-}
-
-void peri_array_metamethods(lua_State *L, const luaL_Reg *functions)
-{
-    set_in(L, &peri_array_meta, NULL, functions);
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What must hold beside the tests. check.sh STEP... runs those steps; each prints what it found and
 # fails where something was.
-#   layers    the pure rooms know no Lua, and nothing points up
+#   layers    the pure rooms know no Lua, nothing points up, and no files include each other in a circle
 #   format    clang-format and the blank marks of .editorconfig
 #   luacheck  Lua files
 #   warnings  gcc and clang without a warning
@@ -37,9 +37,27 @@ layers() {
     if grep -nE '#include *"host/' src/bind/*.[ch] src/perigee.c 2>/dev/null; then
         fail "layers: src/bind includes the host"
     fi
+    circles
     if grep -nE '#include *"host/command/' src/host/*.[ch] 2>/dev/null; then
         fail "layers: a service of src/host includes the command"
     fi
+}
+
+# Prints "a b" for each file a of src/ that includes b; a header and its source are one.
+includes() {
+    find src -name '*.[ch]' | xargs grep -oE '^#include "[a-z0-9_/]+\.h"' |
+        sed -E 's|^src/(.*)/([^/]*)\.[ch]:#include "(.*)\.h"|\1/\2 \3 \1/\3|; s|^src/([^/]*)\.[ch]:#include "(.*)\.h"|\1 \2 \2|' |
+        while read -r from to beside; do
+            [ -f "src/$to.h" ] || to=$beside # it was written as it lies beside
+            [ "$from" = "$to" ] || echo "$from $to"
+        done
+}
+
+circles() {
+    includes | tsort 2>&1 >/dev/null | sed -n 's/^tsort: //p' >"$B/circles.log"
+    [ -s "$B/circles.log" ] || return 0
+    cat "$B/circles.log"
+    fail "layers: these files include each other in a circle"
 }
 
 format() {

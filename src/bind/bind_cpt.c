@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "bind_random.h"
+#include "bind/bind_random.h"
 #include "kernel/cpt.h"
 
 /* Its address is the registry's key of the metatable of the compact form. */

@@ -4,17 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "bind.h"
-#include "internal.h"
+#include "bind/bind.h"
+#include "bind/nested.h"
 #include "kernel/copy.h"
-
-peri_array *peri_push_copy(lua_State *L, const peri_array *a, int dtype)
-{
-    peri_array *out = peri_push_array(L, dtype < 0 ? a->dtype : dtype, a->ndim, a->shape);
-    const peri_view to = peri_view_of(out), from = peri_view_of(a);
-    peri_copy(&to, &from);
-    return out;
-}
 
 /*** pg.array(t [, dtype]) -> array
  * A new array from nested tables of numbers (or of arrays), a number, or another array.

@@ -6,8 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "bind.h"
-#include "internal.h"
+#include "bind/bind.h"
 #include "kernel/copy.h"
 #include "kernel/elementwise.h"
 

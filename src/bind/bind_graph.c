@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "bind_random.h"
+#include "bind/bind_random.h"
 #include "kernel/graph.h"
 #include "kernel/graph_layout.h"
 

@@ -6,8 +6,8 @@
  * Indices count from 1, negative ones from the end; ranges are inclusive and clip as string.sub. */
 #include <string.h>
 
-#include "bind.h"
-#include "internal.h"
+#include "bind/bind.h"
+#include "bind/nested.h"
 #include "kernel/copy.h"
 
 static void push_at(lua_State *L, const peri_array *a, ptrdiff_t offset)

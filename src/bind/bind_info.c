@@ -7,8 +7,9 @@
 #include <lualib.h>
 #include <zlib.h>
 
-#include "bind.h"
-#include "internal.h"
+#include "bind/bind.h"
+#include "bind/embed.h"
+#include "bind/pace.h"
 #include "kernel/pool.h"
 #include "kernel/simd.h"
 #include "perigee.h"

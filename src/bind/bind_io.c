@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "bind/internal.h"
 #include "bind/loader.h"
 #include "bind/ordered.h"
 #include "bind/saver.h"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "bind.h"
+#include "bind/bind.h"
 #include "kernel/lstm.h"
 
 static const char *const NET = "perigee.lstm";

@@ -3,7 +3,7 @@
  * The primitives of lua/perigee/optim.lua. */
 #include <math.h>
 
-#include "bind.h"
+#include "bind/bind.h"
 #include "kernel/optim.h"
 
 /* The array at arg, contiguous as it is: it is written in place. With `like`, of its dtype and

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "bind.h"
+#include "bind/bind.h"
 #include "kernel/ppca.h"
 
 static peri_rows arg_rows(lua_State *L, int arg)

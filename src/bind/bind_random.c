@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * pg.random: generators as objects. The streams are NumPy's (kernel/random.h). */
-#include "bind_random.h"
+#include "bind/bind_random.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #ifndef PERIGEE_BIND_RANDOM_H
 #define PERIGEE_BIND_RANDOM_H
 
-#include "bind.h"
+#include "bind/bind.h"
 #include "kernel/random.h"
 
 /* The generator at arg, of either kind, else an error that names it. */

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "bind.h"
-#include "internal.h"
+#include "bind/bind.h"
 #include "kernel/copy.h"
 #include "kernel/elementwise.h"
 #include "kernel/reduce.h"

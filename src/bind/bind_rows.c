@@ -4,12 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "bind.h"
+#include "bind/bind.h"
+#include "bind/io_errors.h"
+#include "bind/loader.h"
 #include "format/idx.h"
 #include "format/npy.h"
-#include "internal.h"
-#include "io_errors.h"
-#include "loader.h"
 
 static const char reader_key;
 

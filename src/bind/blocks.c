@@ -4,7 +4,7 @@
  * falls on it empties it. All lists together hold MOST_BYTES, or a single block of up to twice
  * that; beyond, lists give way in turn.
  */
-#include "blocks.h"
+#include "bind/blocks.h"
 
 #include <stdint.h>
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind.h"
-#include "blocks.h"
-#include "internal.h"
+#include "bind/bind.h"
+#include "bind/blocks.h"
+#include "bind/embed.h"
 #include "perigee.h"
 
 /* ---- memory limit ------------------------------------------------------------------------ */

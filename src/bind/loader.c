@@ -8,9 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bind/internal.h"
+#include "bind/embed.h"
 #include "bind/io_errors.h"
 #include "bind/ordered.h"
+#include "bind/pace.h"
 #include "format/idx.h"
 #include "format/npy.h"
 

@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include "bind/internal.h"
 #include "bind/loader.h"
 #include "bind/ordered.h"
 

@@ -5,8 +5,6 @@
 
 #include <lualib.h>
 
-#include "bind/internal.h"
-
 static const char none_key, names_key;
 
 void peri_push_none(lua_State *L)

@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+#include <lauxlib.h>
+
+#include "bind/alloc.h"
+#include "bind/args.h"
+#include "bind/errors.h"
+#include "bind/options.h"
+#include "bind/say.h"
+
 peri_array *peri_option_out(lua_State *L, int opts, int dtype, int ndim, const size_t *shape)
 {
     if (peri_option_push(L, opts, "out") == LUA_TNIL) {
@@ -74,12 +82,4 @@ int peri_arg_axes(lua_State *L, int arg, int ndim, bool reduced[PERI_MAX_NDIM], 
     lua_replace(L, arg);
     lua_remove(L, list);
     return count;
-}
-
-const char *peri_push_number(lua_State *L, double x)
-{
-    lua_Integer integer;
-    if (lua_numbertointeger(x, &integer) && (double)integer == x)
-        return lua_pushfstring(L, "%I", (LUAI_UACINT)integer);
-    return lua_pushfstring(L, "%f", x);
 }

@@ -4,7 +4,7 @@
 #ifndef PERIGEE_BIND_OUT_H
 #define PERIGEE_BIND_OUT_H
 
-#include "bind/bind.h"
+#include "bind/array.h"
 
 /* The option out= of the table at opts (which may be nil): pushes it, an array of that dtype and
  * shape, else a new array. */
@@ -23,8 +23,5 @@ int peri_arg_optional_axis(lua_State *L, int arg, int ndim, int def, int *opts);
  * absent. *all: whether it was. *opts is where the options are. */
 int peri_arg_axes(lua_State *L, int arg, int ndim, bool reduced[PERI_MAX_NDIM], bool *all,
                   int *opts);
-
-/* Pushes the number as users write it: 3, not 3.0. */
-const char *peri_push_number(lua_State *L, double x);
 
 #endif

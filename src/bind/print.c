@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind.h"
-#include "internal.h"
+#include "bind/bind.h"
 #include "kernel/copy.h"
 
 enum { EDGE = 3, LEAST_DIGITS = 3 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sandbox.h"
+#include "bind/sandbox.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-#include "bind.h"
-#include "internal.h"
+#include "bind/errors.h"
+#include "bind/state.h"
 
 /* ---- which files ------------------------------------------------------------------------- */
 

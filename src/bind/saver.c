@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind/internal.h"
 #include "bind/io_errors.h"
 #include "bind/loader.h"
 #include "bind/ordered.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the files of the pickle reader share among themselves. pickle.c knows the opcodes,
+ * What the files of the pickle reader share among themselves. pickle_opcodes.c knows the opcodes,
  * pickle_machine.c what they work on, pickle_names.c the names that may be asked for,
  * pickle_numpy.c what is built with them. */
 #ifndef PERIGEE_FORMAT_PICKLE_MACHINE_H

@@ -5,7 +5,7 @@
 
 #include <lauxlib.h>
 
-#include "bind/internal.h"
+#include "bind/state.h"
 #include "perigee.h"
 
 /* The state that Ctrl-C goes to. A signal handler has no other way to know it; set only while

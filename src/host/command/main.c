@@ -14,7 +14,7 @@
 #include <lua.h>
 #include <lualib.h>
 
-#include "bind/internal.h"
+#include "bind/embed.h"
 #include "bind/sandbox.h"
 #include "host/call.h"
 #include "host/command/limits.h"

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading arguments. See bind.h for how they are counted. */
+#ifndef PERIGEE_BIND_ARGS_H
+#define PERIGEE_BIND_ARGS_H
+
+#include <lua.h>
+
+#include "bind/array.h"
+
+/* The array at arg, else an error that names the argument. Any dtype, any strides. */
+peri_array *peri_arg_array(lua_State *L, int arg, const char *name);
+
+/* The array at arg (or a nested table of numbers, converted), of this dtype and number of axes
+ * (-1: any), contiguous. Where the argument is not so already, a copy replaces it in its stack
+ * slot, so it stays alive as long as the slot does. */
+peri_array *peri_arg_contiguous(lua_State *L, int arg, const char *name, int dtype, int ndim);
+
+/* As peri_arg_contiguous for a number or an array: whatever can stand in an expression. */
+peri_array *peri_arg_operand(lua_State *L, int arg, const char *name);
+
+/* The optional output at arg: where it is nil or absent a new array is pushed; else it must be an
+ * array of that dtype and shape. The result is on top of the stack either way. */
+peri_array *peri_arg_out(lua_State *L, int arg, int dtype, int ndim, const size_t *shape);
+
+/* An integer within [lo, hi], from an integer or a float with an exact integer value. */
+lua_Integer peri_arg_integer(lua_State *L, int arg, const char *name, lua_Integer lo,
+                             lua_Integer hi);
+double peri_arg_number(lua_State *L, int arg, const char *name);
+
+/* Raises where the table at arg has a field dtype: a habit from languages with named arguments, and
+ * what follows would be f64 in silence. */
+void peri_refuse_dtype_inside(lua_State *L, int arg, const char *name);
+
+/* The shape written from arg on: integers n, m, ... or one table of them. Returns ndim. With no
+ * argument there, 0. *next is the index of the first argument after the shape. */
+int peri_arg_shape(lua_State *L, int arg, size_t shape[PERI_MAX_NDIM], int *next);
+
+/* An axis counted from 1, or from the end if negative. Returns it counted from 0. */
+int peri_arg_axis(lua_State *L, int arg, const char *name, int ndim);
+
+/* "f64", "f32", "float64" or "float32"; absent: def. */
+int peri_arg_dtype(lua_State *L, int arg, int def);
+
+/* The path of a file to read, or to make: without a NUL byte inside, and within the sandbox where
+ * there is one. */
+const char *peri_arg_path(lua_State *L, int arg);
+const char *peri_arg_target(lua_State *L, int arg);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The part of perigee.h that the program needs beside it. */
+#ifndef PERIGEE_BIND_EMBED_H
+#define PERIGEE_BIND_EMBED_H
+
+#include "bind/state.h"
+
+/* The state without touching Lua's stack, so from a signal handler too; NULL when neither
+ * peri_listen nor peri_watch was called. */
+peri_state *peri_state_of(lua_State *L);
+
+size_t peri_memory_limit(lua_State *L);
+
+/* Makes kernels see peri_interrupt; peri_watch does so for Lua code as well. */
+void peri_listen(lua_State *L);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * When to collect: how the memory of arrays weighs with Lua's collector. */
+#ifndef PERIGEE_BIND_PACE_H
+#define PERIGEE_BIND_PACE_H
+
+#include <stddef.h>
+
+#include <lua.h>
+
+/* Adds bytes of array memory to the account, and collects when it is due. */
+void peri_count_bytes(lua_State *L, size_t bytes);
+
+/* Bytes the Lua state holds, arrays included; remembers the peak. */
+size_t peri_bytes_held(lua_State *L);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What Perigee keeps for a Lua state, and how a function of ours finds it. */
+#ifndef PERIGEE_BIND_STATE_H
+#define PERIGEE_BIND_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <lua.h>
+
+#include "kernel/stop.h"
+
+/* The least bytes of new arrays, and of growth, after which to collect. */
+enum { PERI_YOUNG_BUDGET = 512 << 10, PERI_FULL_BUDGET = 1 << 20 };
+
+/* When to collect, see pace.h: after so many bytes, set by how long collecting took. */
+typedef struct {
+    size_t budget;
+    double since; /* when it ended the last time, in seconds */
+} peri_pace;
+
+/* One a Lua state, kept in its registry. */
+typedef struct peri_state {
+    peri_stop stop;        /* kernels poll it: pass &peri_getstate(L)->stop */
+    size_t fresh;          /* bytes of arrays allocated since the last collection */
+    size_t live;           /* bytes the state held after the last full collection */
+    peri_pace young, full; /* bytes of new arrays, and of growth, from which on to collect */
+    size_t hidden;  /* bytes of arrays that Lua's own pacing has still to be told to forget */
+    size_t limit;   /* memory limit in bytes, 0 for none */
+    size_t peak;    /* most bytes seen held */
+    bool sandboxed; /* see sandbox.h, as for the folders */
+    const char *read_folder, *write_folder;
+} peri_state;
+
+peri_state *peri_getstate(lua_State *L);
+
+/* Makes the state's record; safe to call twice. */
+void peri_state_open(lua_State *L);
+
+/* Functions registered by peri_functions and its like carry these as upvalues, so that a call on
+ * small arrays need not look them up in the registry: the light userdata &peri_upvalues, by which
+ * they are known, the state, and the array metatable. */
+enum { PERI_UPVALUE_KEY = 1, PERI_UPVALUE_STATE, PERI_UPVALUE_META, PERI_UPVALUES = 3 };
+extern const char peri_upvalues;
+
+static inline bool peri_has_upvalues(lua_State *L)
+{
+    /* Before 5.4.4 Lua must not be asked outside a C function, where hosts call as well. */
+    return LUA_VERSION_RELEASE_NUM >= 50404 &&
+           lua_touserdata(L, lua_upvalueindex(PERI_UPVALUE_KEY)) == (const void *)&peri_upvalues;
+}
+
+#endif
