@@ -108,9 +108,15 @@ INLINE vec NAME(load_part)(const REAL *p, size_t count)
 {
     if (count >= LANES)
         return NAME(load)(p);
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_maskz_loadu_ps((__mmask16)((1U << count) - 1), p);
+#elif LANES_BYTES == 64
+    return _mm512_maskz_loadu_pd((__mmask8)((1U << count) - 1), p);
+#else
     REAL part[LANES] = {0};
     memcpy(part, p, count * sizeof *p);
     return NAME(load)(part);
+#endif
 }
 
 INLINE void NAME(store_part)(REAL *p, vec v, size_t count)
@@ -119,9 +125,15 @@ INLINE void NAME(store_part)(REAL *p, vec v, size_t count)
         NAME(store)(p, v);
         return;
     }
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    _mm512_mask_storeu_ps(p, (__mmask16)((1U << count) - 1), v);
+#elif LANES_BYTES == 64
+    _mm512_mask_storeu_pd(p, (__mmask8)((1U << count) - 1), v);
+#else
     REAL part[LANES];
     NAME(store)(part, v);
     memcpy(p, part, count * sizeof *p);
+#endif
 }
 
 INLINE vec NAME(splat)(REAL x)
