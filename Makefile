@@ -55,11 +55,16 @@ $(call obj,$(draw)): INCLUDE := $(DRAW)
 # Kernels are loops: -O3 where nothing else was asked for.
 $(call obj,$(wildcard src/kernel/*.c)): CFLAGS_ALL += $(if $(filter -O2,$(OPT)),-O3)
 $B/obj/vendor/%.o: CFLAGS_ALL += -w
+# A kernel's file for one level of instructions (kernel/simd.h) is compiled for it as a whole.
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+%_avx2.o: LEVEL := -mavx2 -mfma
+%_avx512.o: LEVEL := -mavx2 -mfma -mavx512f -mavx512dq -mavx512bw -mavx512vl
+endif
 
 $B/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(CC) $(CFLAGS_ALL) $(INCLUDE) -DPERI_VERSION='"$(VERSION)"' -c $< -o $@
+	$(CC) $(CFLAGS_ALL) $(LEVEL) $(INCLUDE) -DPERI_VERSION='"$(VERSION)"' -c $< -o $@
 
 helptext := $B/gen/perigee/private/helptext.lua
 $B/gen/embedded.c: $(luas) $(helptext) src/embed.sh
@@ -119,6 +124,9 @@ check:
 	@vendor/install.sh check
 	@$(MAKE) --no-print-directory build-tests
 	@B=$B tests/check.sh layers format prose luacheck warnings tidy analyzer
+	@$(MAKE) --no-print-directory -s B=$B/clang CC=clang build-tests
+	@echo "check: the tests of a build by clang"
+	@B=$B/clang tests/run.sh
 	@$(MAKE) --no-print-directory -s $(ASAN) build-tests
 	@echo "check: the tests under ASan and UBSan"
 	@B=$B/asan SANITIZED=1 tests/run.sh
@@ -143,7 +151,7 @@ FUZZ    := clang -g -O1 -std=c11 -D_GNU_SOURCE -Isrc $(PACK) -w -MMD -MP -fno-sa
 
 $B/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(FUZZ) -fsanitize=address,undefined,fuzzer-no-link -c $< -o $@
+	$(FUZZ) $(LEVEL) -fsanitize=address,undefined,fuzzer-no-link -c $< -o $@
 
 $B/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(fuzzed)
 	$(FUZZ) -fsanitize=address,undefined,fuzzer -o $@ $< $(fuzzed) -ldeflate $(SYSTEM)

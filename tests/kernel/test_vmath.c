@@ -173,6 +173,64 @@ static void at_each_level(void (*check)(void))
     peri_isa_limit(PERI_ISA_AVX512);
 }
 
+/* Whole powers of 2 and 10 have whole logarithms, and 10^k is the number written 1e<k>, at every
+ * place of a register. */
+static void check_whole_powers(void)
+{
+    for (int k = -307; k <= 308; k++) {
+        char text[8];
+        double x[9], y[9], ten[9], exponent[9];
+        (void)snprintf(text, sizeof text, "1e%d", k);
+        for (int i = 0; i < 9; i++) {
+            x[i] = strtod(text, NULL);
+            ten[i] = 10;
+            exponent[i] = k;
+        }
+        peri_vmath_f64(PERI_VM_LOG10, 9, x, y);
+        for (int i = 0; i < 9; i++)
+            if (y[i] != k)
+                fail_msg("level %d: log10(%s) = %a", peri_isa(), text, y[i]);
+        peri_vmath2_f64(PERI_VM2_POW, 9, ten, exponent, y);
+        for (int i = 0; i < 9; i++) /* the C library itself is one unit off at two of them */
+            if (y[i] != pow(10, k))
+                fail_msg("level %d: 10^%d = %a, should be %a", peri_isa(), k, y[i], x[i]);
+    }
+    for (int k = -1074; k <= 1023; k++) {
+        double x[9], y[9];
+        for (int i = 0; i < 9; i++)
+            x[i] = ldexp(1, k);
+        peri_vmath_f64(PERI_VM_LOG2, 9, x, y);
+        for (int i = 0; i < 9; i++)
+            if (y[i] != k)
+                fail_msg("level %d: log2(2^%d) = %a", peri_isa(), k, y[i]);
+    }
+    for (int k = -37; k <= 38; k++) {
+        char text[8];
+        float x[17], y[17], ten[17], exponent[17];
+        (void)snprintf(text, sizeof text, "1e%d", k);
+        for (int i = 0; i < 17; i++) {
+            x[i] = strtof(text, NULL);
+            ten[i] = 10;
+            exponent[i] = (float)k;
+        }
+        peri_vmath_f32(PERI_VM_LOG10, 17, x, y);
+        for (int i = 0; i < 17; i++)
+            if (y[i] != (float)k)
+                fail_msg("level %d: f32 log10(%s) = %a", peri_isa(), text, (double)y[i]);
+        peri_vmath2_f32(PERI_VM2_POW, 17, ten, exponent, y);
+        for (int i = 0; i < 17; i++)
+            if (y[i] != x[i])
+                fail_msg("level %d: f32 10^%d = %a, should be %a", peri_isa(), k, (double)y[i],
+                         (double)x[i]);
+    }
+}
+
+static void whole_powers(void **state)
+{
+    (void)state;
+    at_each_level(check_whole_powers);
+}
+
 static void check_golden(void)
 {
     for (size_t k = 0; k < GOLDEN; k++) {
@@ -616,9 +674,10 @@ static void numpy_sets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(goldens),    cmocka_unit_test(specials),      cmocka_unit_test(sweeps),
-        cmocka_unit_test(roots),      cmocka_unit_test(two_arguments), cmocka_unit_test(positions),
-        cmocka_unit_test(numpy_sets),
+        cmocka_unit_test(goldens),   cmocka_unit_test(whole_powers),
+        cmocka_unit_test(specials),  cmocka_unit_test(sweeps),
+        cmocka_unit_test(roots),     cmocka_unit_test(two_arguments),
+        cmocka_unit_test(positions), cmocka_unit_test(numpy_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
