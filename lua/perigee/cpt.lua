@@ -69,12 +69,14 @@ end
 --   the first is named
 -- @example pg.cpt.new{{0.25, 0.75}}:conditional{} --> 0.75
 function cpt.new(tables)
-  local handle = args.call("cpt.new", 0, core.check, tables)
+  local handle = core.check(tables)
   return model(#handle, {tables = handle, handle = handle})
 end
 
+local collectors = {["cpt.estimate"] = core.collect, ["cpt.load"] = args.named(core.collect, "cpt.load")}
+
 local function collect(name, X, alpha, counts)
-  local handle, stored, images, observations = args.call(name, 0, core.collect, X, alpha, counts)
+  local handle, stored, images, observations = collectors[name](X, alpha, counts)
   local _, d = X:dims()
   return model(d, {handle = handle, stored = count(stored), images = images, observations = count(observations),
     alpha = alpha})
@@ -109,7 +111,7 @@ function methods:sample(n, rng)
   self_of("sample", self)
   args.integer("sample", 1, "n", n, 0)
   args.rng("sample", 2, rng)
-  return args.call("sample", 1, core.sample, self.handle, n, rng)
+  return core.sample(self.handle, n, rng)
 end
 
 --- cpt:logprob(X) -> array | number
@@ -119,9 +121,9 @@ function methods:logprob(X)
   self_of("logprob", self)
   if type(X) == "table" then X = pg.array(X) end
   args.array("logprob", 1, "X", X)
-  if X.ndim == 1 then return args.call("logprob", 1, core.logprob, self.handle, X:reshape(1, -1))[1] end
+  if X.ndim == 1 then return core.logprob(self.handle, X:reshape(1, -1))[1] end
   if X.ndim > 2 then X = X:reshape(X.shape[1], -1) end
-  return args.call("logprob", 1, core.logprob, self.handle, X)
+  return core.logprob(self.handle, X)
 end
 
 --- cpt:loglik(X) -> number
@@ -141,7 +143,7 @@ function methods:support(opts)
   self_of("support", self)
   opts = args.options("support", 1, opts, {max = 1000000})
   local max = args.integer("support", 1, "max", opts.max, 1, 2147483647)
-  local X, p = args.call("support", 1, core.support, self.handle, max)
+  local X, p = core.support(self.handle, max)
   if not X then
     error(string.format("support: more than %d images have positive probability; raise opts.max to list them", max), 2)
   end
@@ -153,14 +155,14 @@ end
 -- @param prefix  sequence or array of fewer than d pixels, 0 or 1
 function methods:conditional(prefix)
   self_of("conditional", self)
-  return args.call("conditional", 1, core.conditional, self.handle, prefix)
+  return core.conditional(self.handle, prefix)
 end
 
 --- cpt:entropy() -> number
 -- The entropy of an image in nats; over d, that of a pixel: the floor of any model's mean loss.
 function methods:entropy()
   self_of("entropy", self)
-  return args.call("entropy", 1, core.entropy, self.handle)
+  return core.entropy(self.handle)
 end
 
 --- cpt:save(path)

@@ -13,6 +13,8 @@ local args = pg._args
 
 local graph = {}
 
+local draw = args.named(core.draw, "sample", -2) -- its X is in opts, argument 3
+
 local data_meta = {__name = "graph data"}
 
 function data_meta:__tostring()
@@ -37,11 +39,9 @@ local function pack(name, g, place)
   if E == nil and edges == nil then
     args.fail(name, 1, place .. ": expected E, n x n, or edges, k x 2, beside X; there is neither")
   end
-  local ok, packed, pairs, count = pcall(core.pack, X, E, edges)
-  if ok then return packed, pairs, count end
-  if type(packed) ~= "string" then error(packed, 0) end
-  local why = packed:match("^bad argument #%d+ to '[^']*' %((.*)%)$") or packed
-  args.fail(name, 1, (place == "g" and "" or place .. ": ") .. why)
+  local packer = args.named(core.pack, name, args.only(1), place == "g" and "" or place .. ": ")
+  local packed, pairs, count = packer(X, E, edges) -- not a tail call: errors name the line that called here
+  return packed, pairs, count
 end
 
 -- Graphs as packed data: one graph, a list of them, or data.
@@ -325,7 +325,7 @@ function methods:sample(count, rng, opts)
   local list = {}
   for i = 1, count do
     local X = opts.X or rng:uniform(-1, 1, n, m)
-    list[i] = {X = X, E = args.call("sample", -2, core.draw, X, self.a, self.b, rng)} -- X is in opts, argument 3
+    list[i] = {X = X, E = draw(X, self.a, self.b, rng)}
   end
   return list
 end
@@ -455,11 +455,11 @@ local function edges_of(name, g)
   local X, E, list = parts_of(g)
   if args.is_array(g) then E = g end
   if E ~= nil then
-    edges = args.call(name, 0, core.edges, E)
+    edges = args.named(core.edges, name)(E)
     n = #E
   elseif X ~= nil and list ~= nil then
     n = #X
-    edges = args.call(name, 0, core.check_edges, list, n)
+    edges = args.named(core.check_edges, name)(list, n)
   else
     args.fail(name, 1, "E: expected an array, n x n, or a graph {X = ..., E = ...}, got " .. args.got(g))
   end

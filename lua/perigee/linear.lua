@@ -106,17 +106,6 @@ local function total_squares(Y, constant)
   return pg.where(tss:gt((most * 4.5e-16):square() * #Y), tss, 0)
 end
 
--- Raises a primitive's error as the user's: the column of ones before X is not counted.
-local function blame(name, message, constant)
-  message = tostring(message):gsub("bad argument #(%d) to '[^']*'", "bad argument #%1 to '" .. name .. "'")
-  if constant then
-    message = message:gsub("element %((%d+), (%d+)%) of X", function(i, j)
-      return string.format("element (%s, %d) of X", i, math.tointeger(j) - 1)
-    end)
-  end
-  error(message:gsub("^.-: bad argument", "bad argument"), 3)
-end
-
 --- pg.linear.fit(X, y [, opts]) -> m
 -- Fits y = X w (+ intercept) + noise by maximum likelihood, which is least squares. Solved by blocked QR and
 -- refined with double-double residuals. Where columns of X depend on each other, or are more than its rows, w
@@ -137,8 +126,7 @@ function linear.fit(X, y, opts)
   X, Y, single = observations("fit", X, y)
   if #X == 0 then args.fail("fit", 1, "X: no observations, shape " .. tostring(X.shape)) end
   local Z = opts.intercept and with_constant(X) or X
-  local ok, W, rss, s, root, residuals, rank, corrections = pcall(core.fit, Z, Y)
-  if not ok then blame("fit", W, opts.intercept) end
+  local W, rss, s, root, residuals, rank, corrections = core.fit(Z, Y, opts.intercept and 1 or 0)
   return make{W = W, rss = rss, s = s, root = root, rank = rank, m = #X, constant = opts.intercept, single = single,
     tss = total_squares(Y:astype("f64"), opts.intercept), corrections = corrections, known = #Z >= Z.shape[2],
     residuals = single and residuals:reshape(#X) or residuals}
@@ -270,8 +258,7 @@ function accumulator:add(X, y)
     args.fail("add", 1, string.format("X: %d columns and y of %d, after %d and %d before", n - extra, p,
       self.n - extra, #self.state - self.n))
   end
-  local ok, message = pcall(core.add, Z, Y, self.state)
-  if not ok then blame("add", message, self.constant) end
+  core.add(Z, Y, self.state, self.constant and 1 or 0)
   self.m = self.m + #X
   return self
 end

@@ -415,8 +415,7 @@ static int canvas_document(lua_State *L)
     return 1;
 }
 
-int peri_open_canvas(lua_State *L);
-int peri_open_canvas(lua_State *L)
+PERI_OPENER(canvas)
 {
     static const luaL_Reg methods[] = {{"kind", canvas_kind},     {"has_letter", canvas_has_letter},
                                        {"color", canvas_color},   {"pen", canvas_pen},

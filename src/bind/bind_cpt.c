@@ -292,14 +292,18 @@ static int support(lua_State *L)
     return 2;
 }
 
-int peri_open_cpt(lua_State *L);
-
-int peri_open_cpt(lua_State *L)
+PERI_OPENER(cpt)
 {
-    static const luaL_Reg functions[] = {
-        {"check", check},     {"collect", collect}, {"images", images},
-        {"sample", sample},   {"logprob", logprob}, {"conditional", conditional},
-        {"entropy", entropy}, {"support", support}, {NULL, NULL},
+    static const peri_primitive functions[] = {
+        {"check", check, "cpt.new", PERI_FUNCTION},
+        {"collect", collect, "cpt.estimate", PERI_FUNCTION},
+        {"images", images, NULL, PERI_METHOD},
+        {"sample", sample, NULL, PERI_METHOD},
+        {"logprob", logprob, NULL, PERI_METHOD},
+        {"conditional", conditional, NULL, PERI_METHOD},
+        {"entropy", entropy, NULL, PERI_METHOD},
+        {"support", support, NULL, PERI_METHOD},
+        {NULL, NULL, NULL, 0},
     };
     lua_createtable(L, 0, 2);
     lua_pushliteral(L, "cpt tree");
@@ -307,6 +311,6 @@ int peri_open_cpt(lua_State *L)
     lua_pushliteral(L, "cpt tree");
     lua_setfield(L, -2, "__metatable");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &compact_meta);
-    luaL_newlib(L, functions);
+    peri_primitives(L, functions);
     return 1;
 }

@@ -347,9 +347,7 @@ static void new_kind(lua_State *L, const char *name, const char *key)
     lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
 
-int peri_open_graph(lua_State *L);
-
-int peri_open_graph(lua_State *L)
+PERI_OPENER(graph)
 {
     static const luaL_Reg functions[] = {
         {"pack", pack},   {"join", join},   {"loglik", loglik},   {"ascend", ascend},
@@ -359,6 +357,7 @@ int peri_open_graph(lua_State *L)
     };
     new_kind(L, "packed graph", &packed_meta);
     new_kind(L, "joined graphs", &joined_meta);
-    luaL_newlib(L, functions);
+    lua_newtable(L);
+    peri_set_functions(L, functions, PERI_FUNCTION);
     return 1;
 }

@@ -123,8 +123,7 @@ static int png(lua_State *L)
     return 1;
 }
 
-int peri_open_image(lua_State *L);
-int peri_open_image(lua_State *L)
+PERI_OPENER(image)
 {
     static const luaL_Reg functions[] = {{"collage", collage}, {"range", range}, {"color", color},
                                          {"resize", resize},   {"png", png},     {NULL, NULL}};
@@ -132,6 +131,7 @@ int peri_open_image(lua_State *L)
     lua_pushcfunction(L, png_close);
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
-    luaL_newlib(L, functions);
+    lua_newtable(L);
+    peri_set_functions(L, functions, PERI_FUNCTION);
     return 1;
 }

@@ -79,25 +79,15 @@ static int info(lua_State *L)
  * the library's Lua files need it where debug is not to be had. */
 static int user_level(lua_State *L)
 {
-    lua_Debug ar;
-    for (int level = 1; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "S", &ar);
-        if (strcmp(ar.what, "C") != 0 && strncmp(ar.source, "=perigee/", 9) != 0) {
-            lua_pushinteger(L, level);
-            return 1;
-        }
-    }
-    lua_pushinteger(L, 0);
+    lua_pushinteger(L, peri_user_level(L, 1));
     return 1;
 }
 
 PERI_OPENER(info)
 {
-    static const luaL_Reg functions[] = {{"_user_level", user_level},
-                                         {"memory", memory},
-                                         {"threads", threads},
-                                         {"info", info},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"_user_level", user_level}, {"_named", peri_named}, {"memory", memory},
+        {"threads", threads},        {"info", info},         {NULL, NULL}};
     peri_functions(L, functions);
     return 0;
 }

@@ -677,6 +677,6 @@ PERI_OPENER(linalg)
                                          {"solve_triangular", solve_triangular},
                                          {"lstsq", lstsq},
                                          {NULL, NULL}};
-    luaL_newlib(L, functions);
+    peri_module(L, "linalg", functions);
     return 1;
 }

@@ -17,21 +17,25 @@ static void push_result(lua_State *L, peri_lstsq_result *r, size_t n, size_t p, 
     r->root = peri_push_array(L, PERI_F64, 2, square)->data;
 }
 
-static void check(lua_State *L, peri_status status, peri_facts *facts)
+/* `ones`: columns that stand before those of the user's X. */
+static void check(lua_State *L, peri_status status, peri_facts *facts, size_t ones)
 {
     const int arg = facts->arg != NULL && facts->arg[0] == 'y' ? 2 : 1;
     if (arg == 2 && facts->nindex == 2 && facts->index[1] == 0)
         facts->nindex = 1;
+    if (arg == 1 && facts->nindex == 2)
+        facts->index[1] -= ones;
     peri_check(L, arg, status, facts);
 }
 
-/* (X, Y) -> w (n,p), rss (p), s, root (n,n), residuals (m,p), rank, corrections */
+/* (X, Y, ones) -> w (n,p), rss (p), s, root (n,n), residuals (m,p), rank, corrections */
 static int fit(lua_State *L)
 {
-    lua_settop(L, 2);
+    lua_settop(L, 3);
     const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
     const peri_array *Y = peri_arg_contiguous(L, 2, "y", PERI_F64, 2);
     const size_t m = X->shape[0], n = X->shape[1], p = Y->shape[1];
+    const size_t ones = (size_t)peri_arg_integer(L, 3, "ones", 0, 1);
     void *work = peri_push_scratch(L, peri_lstsq_work(m, n, p));
     peri_lstsq_result r = {0};
     peri_facts facts;
@@ -40,18 +44,19 @@ static int fit(lua_State *L)
     check(L,
           peri_lstsq(m, n, p, X->data, Y->data, DBL_EPSILON, &r, work, &peri_getstate(L)->stop,
                      &facts),
-          &facts);
+          &facts, ones);
     lua_pushinteger(L, (lua_Integer)r.rank);
     lua_pushinteger(L, r.steps);
     return 7;
 }
 
-/* (X, Y, state): state (n+p,n+p) takes the rows in. */
+/* (X, Y, state, ones): state (n+p,n+p) takes the rows in. */
 static int add(lua_State *L)
 {
-    lua_settop(L, 3);
+    lua_settop(L, 4);
     const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
     const peri_array *Y = peri_arg_contiguous(L, 2, "y", PERI_F64, 2);
+    const size_t ones = (size_t)peri_arg_integer(L, 4, "ones", 0, 1);
     const peri_array *state = peri_arg_contiguous(L, 3, "state", PERI_F64, 2);
     const size_t m = X->shape[0], n = X->shape[1], p = Y->shape[1];
     void *work = peri_push_scratch(L, peri_lstsq_add_work(m, n, p));
@@ -59,7 +64,7 @@ static int add(lua_State *L)
     check(L,
           peri_lstsq_add(m, n, p, X->data, Y->data, state->data, work, &peri_getstate(L)->stop,
                          &facts),
-          &facts);
+          &facts, ones);
     return 0;
 }
 
@@ -74,15 +79,17 @@ static int finish(lua_State *L)
     peri_lstsq_result r = {0};
     peri_facts facts;
     push_result(L, &r, n, p, n);
-    check(L, peri_lstsq_finish(m, n, p, state->data, &r, work, &facts), &facts);
+    check(L, peri_lstsq_finish(m, n, p, state->data, &r, work, &facts), &facts, 0);
     lua_pushinteger(L, (lua_Integer)r.rank);
     return 5;
 }
 
 PERI_OPENER(linear)
 {
-    static const luaL_Reg functions[] = {
-        {"fit", fit}, {"add", add}, {"finish", finish}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    static const peri_primitive functions[] = {{"fit", fit, NULL, PERI_FUNCTION},
+                                               {"add", add, NULL, PERI_FUNCTION},
+                                               {"finish", finish, "fit", PERI_FUNCTION},
+                                               {NULL, NULL, NULL, 0}};
+    peri_primitives(L, functions);
     return 1;
 }

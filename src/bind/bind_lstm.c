@@ -308,6 +308,7 @@ PERI_OPENER(lstm)
         lua_setfield(L, -2, "__metatable");
         lua_pop(L, 1);
     }
-    luaL_newlib(L, functions);
+    lua_newtable(L);
+    peri_set_functions(L, functions, PERI_FUNCTION);
     return 1;
 }

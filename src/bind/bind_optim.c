@@ -76,8 +76,11 @@ static int optim_clip_norm(lua_State *L)
 
 PERI_OPENER(optim)
 {
-    static const luaL_Reg functions[] = {
-        {"adam", optim_adam}, {"sgd", optim_sgd}, {"clip_norm", optim_clip_norm}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    static const peri_primitive functions[] = {
+        {"adam", optim_adam, "step", PERI_METHOD},
+        {"sgd", optim_sgd, "step", PERI_METHOD},
+        {"clip_norm", optim_clip_norm, "optim.clip_norm", PERI_FUNCTION},
+        {NULL, NULL, NULL, 0}};
+    peri_primitives(L, functions);
     return 1;
 }

@@ -239,6 +239,7 @@ PERI_OPENER(ppca)
         {"em", em},
         {NULL, NULL},
     };
-    luaL_newlib(L, functions);
+    lua_newtable(L);
+    peri_set_functions(L, functions, PERI_FUNCTION);
     return 1;
 }

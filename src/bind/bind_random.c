@@ -684,8 +684,8 @@ static void make_meta(lua_State *L, const char *key, const luaL_Reg *own)
     lua_pushcfunction(L, tostring);
     lua_setfield(L, -2, "__tostring");
     lua_newtable(L);
-    luaL_setfuncs(L, common, 0);
-    luaL_setfuncs(L, own, 0);
+    peri_set_functions(L, common, PERI_METHOD);
+    peri_set_functions(L, own, PERI_METHOD);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, missing);
     lua_setfield(L, -2, "__index");
@@ -694,16 +694,11 @@ static void make_meta(lua_State *L, const char *key, const luaL_Reg *own)
     lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
 
-int peri_open_random(lua_State *L);
-
-int peri_open_random(lua_State *L)
+PERI_OPENER(random)
 {
+    static const luaL_Reg functions[] = {{"new", new}, {"legacy", legacy}, {NULL, NULL}};
     make_meta(L, &new_meta, of_new);
     make_meta(L, &legacy_meta, of_legacy);
-    lua_createtable(L, 0, 2);
-    lua_pushcfunction(L, new);
-    lua_setfield(L, -2, "new");
-    lua_pushcfunction(L, legacy);
-    lua_setfield(L, -2, "legacy");
+    peri_module(L, "random", functions);
     return 1;
 }

@@ -33,6 +33,6 @@ static int chi2_sf(lua_State *L)
 PERI_OPENER(stats)
 {
     static const luaL_Reg functions[] = {{"chi2_sf", chi2_sf}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    peri_module(L, "stats", functions);
     return 1;
 }

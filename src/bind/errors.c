@@ -2,9 +2,9 @@
  *
  * The one place that turns facts into sentences.
  *
- * Lua's own luaL_argerror finds names like "perigee.sum" or "?"; here a function is called by its
- * name in the documentation, whatever local it was kept in, and a method's arguments are counted
- * without self.
+ * Lua's own luaL_argerror finds names like "perigee.sum" or "?"; here a function is called by the
+ * name it was registered with, whatever local it was kept in, and a method's arguments are counted
+ * without self. The position is that of the user's code, also where it called through lua/perigee.
  */
 #include "bind/errors.h"
 
@@ -20,56 +20,76 @@
 #include "bind/say.h"
 #include "bind/state.h"
 
-/* With table and function on top, pushes the function's name in the table, or nothing. Looks one
- * level into tables of tables, so that "linalg.solve" is found. */
-static bool find_name(lua_State *L, int table, int function, const char *prefix, int depth)
-{
-    table = lua_absindex(L, table);
-    lua_pushnil(L);
-    while (lua_next(L, table)) {
-        if (lua_type(L, -2) == LUA_TSTRING && lua_rawequal(L, -1, function)) {
-            lua_pop(L, 1);
-            lua_pushfstring(L, "%s%s", prefix, lua_tostring(L, -1));
-            lua_remove(L, -2);
-            return true;
-        }
-        if (depth > 0 && lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1)) {
-            lua_pushfstring(L, "%s%s.", prefix, lua_tostring(L, -2));
-            const char *inner = lua_tostring(L, -1);
-            if (find_name(L, -2, function, inner, depth - 1)) {
-                lua_replace(L, -4);
-                lua_pop(L, 2);
-                return true;
-            }
-            lua_pop(L, 1);
-        }
-        lua_pop(L, 1);
-    }
-    return false;
-}
+/* How the running C function is called and counted. Pushes its name. */
+typedef struct {
+    const char *name;
+    const char *place; /* what precedes the message */
+    bool metamethod;   /* then it has no name worth telling */
+    bool method;       /* called with a colon */
+    int shift;
+} caller;
 
-/* Pushes the running C function's name as users know it. */
-static const char *push_name(lua_State *L, lua_Debug *ar)
+static caller push_caller(lua_State *L)
 {
-    lua_getinfo(L, "nf", ar);
-    const int function = lua_gettop(L);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key);
-    if (lua_istable(L, -1) && find_name(L, -1, function, "", 1))
-        return lua_tostring(L, -1);
-    return lua_pushstring(L, ar->name != NULL ? ar->name : "?");
+    lua_Debug ar;
+    if (!lua_getstack(L, 0, &ar))
+        return (caller){lua_pushstring(L, "?"), "", true, false, 0};
+    lua_getinfo(L, "n", &ar);
+    const char *how = ar.namewhat != NULL ? ar.namewhat : "";
+    caller c = {.place = "",
+                .metamethod = strcmp(how, "metamethod") == 0,
+                .method = strcmp(how, "method") == 0};
+    if (peri_has_upvalues(L)) {
+        if (lua_type(L, lua_upvalueindex(PERI_UPVALUE_PLACE)) == LUA_TSTRING)
+            c.place = lua_tostring(L, lua_upvalueindex(PERI_UPVALUE_PLACE));
+        lua_pushvalue(L, lua_upvalueindex(PERI_UPVALUE_NAME));
+        c.shift = (int)lua_tointeger(L, lua_upvalueindex(PERI_UPVALUE_SHIFT));
+    } else {
+        lua_pushstring(L, ar.name != NULL ? ar.name : "?");
+        c.shift = c.method ? PERI_METHOD : PERI_FUNCTION;
+    }
+    c.name = lua_tostring(L, -1);
+    return c;
 }
 
 const char *peri_push_name(lua_State *L)
 {
-    lua_Debug ar;
     luaL_checkstack(L, 12, "error");
-    return lua_getstack(L, 0, &ar) ? push_name(L, &ar) : lua_pushstring(L, "?");
+    return push_caller(L).name;
+}
+
+int peri_user_level(lua_State *L, int level)
+{
+    lua_Debug ar;
+    for (; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "S", &ar);
+        if (strcmp(ar.what, "C") != 0 && strncmp(ar.source, "=perigee/", 9) != 0)
+            return level;
+    }
+    return 0;
+}
+
+/* Pushes "file:line: " of the script that called; where that was through lua/perigee, of the line
+ * that called there. */
+static void push_where(lua_State *L)
+{
+    lua_Debug ar;
+    int level = 1;
+    if (lua_getstack(L, level, &ar)) {
+        lua_getinfo(L, "S", &ar);
+        if (strncmp(ar.source, "=perigee/", 9) == 0)
+            level = peri_user_level(L, level);
+    }
+    if (level > 0)
+        luaL_where(L, level);
+    else
+        lua_pushliteral(L, "");
 }
 
 /* Raises the message on top of the stack with the position of the calling Lua code before it. */
 PERI_NORETURN static void throw(lua_State * L)
 {
-    luaL_where(L, 1);
+    push_where(L);
     lua_insert(L, -2);
     lua_concat(L, 2);
     lua_error(L);
@@ -90,19 +110,16 @@ int peri_argerror(lua_State *L, int arg, const char *format, ...)
 {
     PUSH_MESSAGE(L, format);
     const char *message = lua_tostring(L, -1);
-    lua_Debug ar;
-    if (!lua_getstack(L, 0, &ar))
-        throw(L);
-    const char *name = push_name(L, &ar);
-    const char *how = ar.namewhat != NULL ? ar.namewhat : "";
-    if (strcmp(how, "method") == 0)
-        arg--; /* self is not counted */
-    if (strcmp(how, "metamethod") == 0)
+    const caller c = push_caller(L);
+    arg = c.shift >= PERI_ONLY ? c.shift - PERI_ONLY : arg - c.shift;
+    if (c.metamethod)
         lua_pushstring(L, message);
-    else if (arg == 0)
-        lua_pushfstring(L, "bad self in call to '%s' (%s)", name, message);
+    else if (arg == 0 && c.method)
+        lua_pushfstring(L, "bad self in call to '%s' (%s%s)", c.name, c.place, message);
     else
-        lua_pushfstring(L, "bad argument #%d to '%s' (%s)", arg, name, message);
+        /* a.sum(), without the colon, has no self: what stands first is its first argument */
+        lua_pushfstring(L, "bad argument #%d to '%s' (%s%s)", arg > 0 ? arg : 1, c.name, c.place,
+                        message);
     throw(L);
 }
 
@@ -110,14 +127,11 @@ int peri_error(lua_State *L, const char *format, ...)
 {
     PUSH_MESSAGE(L, format);
     const char *message = lua_tostring(L, -1);
-    lua_Debug ar;
-    if (!lua_getstack(L, 0, &ar))
-        throw(L);
-    const char *name = push_name(L, &ar);
-    if (ar.namewhat != NULL && strcmp(ar.namewhat, "metamethod") == 0)
+    const caller c = push_caller(L);
+    if (c.metamethod)
         lua_pushstring(L, message);
     else
-        lua_pushfstring(L, "%s: %s", name, message);
+        lua_pushfstring(L, "%s: %s%s", c.name, c.place, message);
     throw(L);
 }
 

@@ -29,4 +29,7 @@ void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *fac
 /* Pushes the name of the running C function as users know it. */
 const char *peri_push_name(lua_State *L);
 
+/* The first level from `level` on that is a script's, neither C nor of lua/perigee; 0: none. */
+int peri_user_level(lua_State *L, int level);
+
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Functions as users know them: what opens a module, and what pg and arrays get from it. */
+ * Functions as users know them. Each is a closure that knows its name in the manual and how its
+ * arguments are counted, so that an error names it right, wherever it was kept and however it is
+ * called. */
 #ifndef PERIGEE_BIND_REGISTER_H
 #define PERIGEE_BIND_REGISTER_H
 
@@ -11,6 +13,10 @@
     int peri_open_##name(lua_State *L);                                                            \
     int peri_open_##name(lua_State *L)
 
+/* How many arguments stand before the first that users count: none, or self. A primitive behind a
+ * function of Lua may have more, or fewer. PERI_ONLY + n: whatever is wrong is argument n. */
+enum { PERI_FUNCTION = 0, PERI_METHOD = 1, PERI_ONLY = 1 << 16 };
+
 /* Array functions: each is both pg.name and a:name. */
 void peri_array_functions(lua_State *L, const luaL_Reg *functions);
 
@@ -19,6 +25,29 @@ void peri_array_metamethods(lua_State *L, const luaL_Reg *functions);
 
 /* Functions of pg alone, such as zeros. */
 void peri_functions(lua_State *L, const luaL_Reg *functions);
+
+/* Pushes a table of functions that are called pg.MODULE.name. */
+void peri_module(lua_State *L, const char *module, const luaL_Reg *functions);
+
+/* A primitive behind a function written in Lua: its key in the table of primitives, and how errors
+ * are to speak of it; `user` NULL is the key. */
+typedef struct {
+    const char *key;
+    lua_CFunction function;
+    const char *user;
+    int shift;
+} peri_primitive;
+
+/* Pushes a table of primitives; the last row has a NULL for its key. */
+void peri_primitives(lua_State *L, const peri_primitive *rows);
+
+/* Sets functions in the table on top of the stack: methods of a handle (PERI_METHOD), say. */
+void peri_set_functions(lua_State *L, const luaL_Reg *functions, int shift);
+
+/* named(f, name, shift [, place]) -> a closure of the registered function f that errors call by
+ * that name, with place before the message. For lua/perigee, where one primitive is behind several
+ * functions. */
+int peri_named(lua_State *L);
 
 /* Its address is the registry's key of the module table pg. */
 extern const char peri_pg_key;

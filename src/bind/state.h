@@ -38,10 +38,19 @@ peri_state *peri_getstate(lua_State *L);
 /* Makes the state's record; safe to call twice. */
 void peri_state_open(lua_State *L);
 
-/* Functions registered by peri_functions and its like carry these as upvalues, so that a call on
- * small arrays need not look them up in the registry: the light userdata &peri_upvalues, by which
- * they are known, the state, and the array metatable. */
-enum { PERI_UPVALUE_KEY = 1, PERI_UPVALUE_STATE, PERI_UPVALUE_META, PERI_UPVALUES = 3 };
+/* Functions registered by register.h carry these as upvalues, so that a call on small arrays need
+ * not look them up in the registry, and an error can say whose it is: the light userdata
+ * &peri_upvalues, by which they are known, the state, the array metatable, the name that users
+ * know, how their arguments are counted, and what precedes the message of an error, or nil. */
+enum {
+    PERI_UPVALUE_KEY = 1,
+    PERI_UPVALUE_STATE,
+    PERI_UPVALUE_META,
+    PERI_UPVALUE_NAME,
+    PERI_UPVALUE_SHIFT,
+    PERI_UPVALUE_PLACE,
+    PERI_UPVALUES = PERI_UPVALUE_PLACE
+};
 extern const char peri_upvalues;
 
 static inline bool peri_has_upvalues(lua_State *L)

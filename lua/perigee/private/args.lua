@@ -148,32 +148,11 @@ function args.callback(name, arg, what, v)
   return v
 end
 
-local function same(...)
-  return ...
-end
-
--- Not a tail call, so that the primitive has a name by which the message speaks of it.
-local function invoke(primitive, ...)
-  return same(primitive(...))
-end
-
-local function finish(name, shift, ok, ...)
-  if ok then return ... end
-  local message = ...
-  if type(message) ~= "string" then error(message, 0) end
-  message = message:gsub("^perigee/private/args%.lua:%d+: ", "")
-  message = message:gsub("^primitive: ", function() return name .. ": " end)
-  message = message:gsub("^bad argument #(%d+) to '[^']*'", function(n)
-    return string.format("bad argument #%d to '%s'", math.tointeger(n) - shift, name)
-  end)
-  error(message, pg._user_level())
-end
-
--- Calls a primitive written in C for the user's function of that name, so that an error names it and
--- points to the user's line. `shift` is how many arguments the primitive has before the user's.
-function args.call(name, shift, primitive, ...)
-  return finish(name, shift, pcall(invoke, primitive, ...))
-end
+-- A primitive written in C as the user's function of that name, of whose errors it then speaks. `shift` is
+-- how many arguments the primitive has before the user's first; args.only(n): any fault is that argument's.
+-- args.named(primitive, name [, shift [, place]]); place stands before the message, "graph 3: ".
+args.named = pg._named
+function args.only(n) return 0x10000 + n end
 
 -- A generator of pg.random; whatever draws takes one right after what it must know.
 function args.rng(name, arg, v)
