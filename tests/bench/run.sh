@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh [NAME...]: the pairs bench_NAME.{lua,py} side by side; see README.md.
+# run.sh [NAME...]: the pairs bench_NAME.{lua,py} side by side; see README.md. ISA=avx2 or base caps
+# the level of instructions of both sides.
 set -u
 cd "$(dirname "$0")/../.."
 B=${B:-build}
@@ -9,9 +10,23 @@ PYTHON=${PYTHON:-/usr/bin/python3}
 ROUNDS=${ROUNDS:-5}
 CORE=${CORE:-$(($(getconf _NPROCESSORS_ONLN) - 1))}
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+case ${ISA:-} in
+"" | avx512) ;;
+base)
+    export NPY_DISABLE_CPU_FEATURES="SSE41 POPCNT SSE42 AVX F16C FMA3 AVX2 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
+    export OPENBLAS_CORETYPE=Prescott ATEN_CPU_CAPABILITY=default
+    ;;
+avx2)
+    export NPY_DISABLE_CPU_FEATURES="AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
+    export OPENBLAS_CORETYPE=Haswell ATEN_CPU_CAPABILITY=avx2
+    ;;
+*) echo "run.sh: ISA=$ISA: expected base, avx2 or avx512" && exit 2 ;;
+esac
+export PERIGEE_ISA="${ISA:-}" PYTHONWARNINGS="${PYTHONWARNINGS:-ignore}"
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 [ $# -gt 0 ] || set -- $(ls tests/bench/bench_*.lua | sed 's|.*/bench_||; s|\.lua$||')
+: >"$out/below"
 
 pin() {
     if command -v taskset >/dev/null; then taskset -c "$CORE" "$@"; else "$@"; fi
@@ -35,7 +50,7 @@ for name; do
         fi
         round=$((round + 1))
     done
-    awk -F '\t' -v name="$name" '
+    awk -F '\t' -v name="$name" -v below="$out/below" '
         function median(key,    n, i, j, v, a) {
             n = count[key]
             for (i = 1; i <= n; i++) a[i] = value[key, i]
@@ -64,6 +79,16 @@ for name; do
                 k = order[c]; o = "ours" SUBSEP k; p = "peer" SUBSEP k
                 r = (o in count) && (p in count) ? sprintf("%.2f", median(p) / median(o)) : "-"
                 printf "%-34s %12s %12s %10s\n", k, text(o, unit[k]), text(p, unit[k]), r
+                if (r != "-" && unit[k] == "" && r < 0.95) print r, name ": " k >>below
             }
         }' "$out/$name.ours" "$out/$name.peer"
 done
+
+# Last, every row where the peer is faster.
+if [ -s "$out/below" ]; then
+    echo
+    echo "below 0.95: $(grep -c . "$out/below") rows"
+    sort -n "$out/below"
+else
+    echo "no row below 0.95"
+fi
