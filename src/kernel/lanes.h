@@ -9,9 +9,10 @@
  *     #include "kernel/lstm_cell.h"
  *
  * It gives REAL, LANES (elements a vector), NAME(f) (f with a suffix of its own), KERNEL (to stand
- * before a function), and with `vec` for a vector: load store load_part store_part splat fma lower
- * upper reciprocal root sum exp_parts sigmoid tangent. + - * / work on vectors as they are. ROWS is
- * how many rows of four accumulators fit the registers.
+ * before a function), and with `vec` for a vector: load store load_part store_part keep splat fma
+ * lower upper reciprocal root sum exp_parts sigmoid tangent, and for comparisons, with `flags` for
+ * their answers: unordered equal differ none some spoil; for doubles also widen widen_part. + - * /
+ * work on vectors as they are. ROWS is how many rows of four accumulators fit the registers.
  */
 #undef REAL
 #undef LANES
@@ -24,6 +25,7 @@
 #undef ROWS
 #undef INTEGER
 #undef vec
+#undef flags
 
 #ifndef PERIGEE_KERNEL_LANES_H
 #define PERIGEE_KERNEL_LANES_H
@@ -103,18 +105,36 @@ INLINE void NAME(store)(REAL *p, vec v)
     memcpy(p, &v, sizeof v);
 }
 
+#if LANES_BYTES == 32 && PERI_X86
+/* Ones in the first `count` lanes. */
+INLINE __m256i NAME(ones)(size_t count)
+{
+#if LANES_BITS == 32
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+#else
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)count), _mm256_setr_epi64x(0, 1, 2, 3));
+#endif
+}
+#endif
+
 /* The first `count` elements, 1..LANES; the others are 0 or stay as they are in memory. */
 INLINE vec NAME(load_part)(const REAL *p, size_t count)
 {
     if (count >= LANES)
         return NAME(load)(p);
 #if LANES_BYTES == 64 && LANES_BITS == 32
-    return _mm512_maskz_loadu_ps((__mmask16)((1U << count) - 1), p);
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1u), p);
 #elif LANES_BYTES == 64
-    return _mm512_maskz_loadu_pd((__mmask8)((1U << count) - 1), p);
+    return _mm512_maskz_loadu_pd((__mmask8)((1u << count) - 1u), p);
+#elif LANES_BYTES == 32 && LANES_BITS == 32
+    return _mm256_maskload_ps(p, NAME(ones)(count));
+#elif LANES_BYTES == 32
+    return _mm256_maskload_pd(p, NAME(ones)(count));
 #else
     REAL part[LANES] = {0};
-    memcpy(part, p, count * sizeof *p);
+    for (size_t i = 0; i < count; i++)
+        part[i] = p[i];
     return NAME(load)(part);
 #endif
 }
@@ -126,15 +146,69 @@ INLINE void NAME(store_part)(REAL *p, vec v, size_t count)
         return;
     }
 #if LANES_BYTES == 64 && LANES_BITS == 32
-    _mm512_mask_storeu_ps(p, (__mmask16)((1U << count) - 1), v);
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1u), v);
 #elif LANES_BYTES == 64
-    _mm512_mask_storeu_pd(p, (__mmask8)((1U << count) - 1), v);
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << count) - 1u), v);
+#elif LANES_BYTES == 32 && LANES_BITS == 32
+    _mm256_maskstore_ps(p, NAME(ones)(count), v);
+#elif LANES_BYTES == 32
+    _mm256_maskstore_pd(p, NAME(ones)(count), v);
 #else
     REAL part[LANES];
     NAME(store)(part, v);
-    memcpy(p, part, count * sizeof *p);
+    for (size_t i = 0; i < count; i++)
+        p[i] = part[i];
 #endif
 }
+
+/* The first `count` lanes of x, 1..LANES, and the others of y. */
+INLINE vec NAME(keep)(vec x, size_t count, vec y)
+{
+    if (count >= LANES)
+        return x;
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_mask_mov_ps(y, (__mmask16)((1u << count) - 1u), x);
+#elif LANES_BYTES == 64
+    return _mm512_mask_mov_pd(y, (__mmask8)((1u << count) - 1u), x);
+#elif LANES_BYTES == 32 && LANES_BITS == 32
+    return _mm256_blendv_ps(y, x, _mm256_castsi256_ps(NAME(ones)(count)));
+#elif LANES_BYTES == 32
+    return _mm256_blendv_pd(y, x, _mm256_castsi256_pd(NAME(ones)(count)));
+#else
+    for (size_t i = count; i < LANES; i++)
+        x[i] = y[i];
+    return x;
+#endif
+}
+
+#if LANES_BITS == 64
+/* LANES floats as doubles, or the first `count` of them and zeros. */
+INLINE vec NAME(widen)(const float *p)
+{
+#if LANES_BYTES == 64
+    return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+#elif LANES_BYTES == 32
+    return _mm256_cvtps_pd(_mm_loadu_ps(p));
+#else
+    const vec v = {(double)p[0], (double)p[1]};
+    return v;
+#endif
+}
+
+INLINE vec NAME(widen_part)(const float *p, size_t count)
+{
+#if LANES_BYTES == 64
+    return _mm512_maskz_cvtps_pd((__mmask8)((1u << count) - 1u),
+                                 _mm256_maskz_loadu_ps((__mmask8)((1u << count) - 1u), p));
+#elif LANES_BYTES == 32
+    return _mm256_cvtps_pd(_mm_maskload_ps(
+        p, _mm_cmpgt_epi32(_mm_set1_epi32((int)count), _mm_setr_epi32(0, 1, 2, 3))));
+#else
+    const vec v = {(double)p[0], count > 1 ? (double)p[1] : 0.0};
+    return v;
+#endif
+}
+#endif
 
 INLINE vec NAME(splat)(REAL x)
 {
@@ -170,7 +244,97 @@ INLINE vec NAME(fma)(vec a, vec b, vec c)
 #endif
 }
 
-/* x, but at least (at most) the bound; a NaN stays. */
+/* Answers, one a lane: bits or registers of ones, with & and | . */
+#if LANES_BYTES == 64
+typedef unsigned NAME(flags);
+#else
+typedef NAME(integers) NAME(flags);
+#endif
+#define flags NAME(flags)
+
+/* Whether a or b is a NaN. */
+INLINE flags NAME(unordered)(vec a, vec b)
+{
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q);
+#elif LANES_BYTES == 64
+    return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q);
+#elif LANES_BYTES == 32 && LANES_BITS == 32
+    return (flags)_mm256_cmp_ps(a, b, _CMP_UNORD_Q);
+#elif LANES_BYTES == 32
+    return (flags)_mm256_cmp_pd(a, b, _CMP_UNORD_Q);
+#elif PERI_X86 && LANES_BITS == 32
+    return (flags)_mm_cmpunord_ps(a, b);
+#elif PERI_X86
+    return (flags)_mm_cmpunord_pd(a, b);
+#else
+    return (a != a) | (b != b);
+#endif
+}
+
+/* Whether a equals b; whether it differs, as a NaN does from everything. */
+INLINE flags NAME(equal)(vec a, vec b)
+{
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+#elif LANES_BYTES == 64
+    return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ);
+#else
+    return a == b;
+#endif
+}
+
+INLINE flags NAME(differ)(vec a, vec b)
+{
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ);
+#elif LANES_BYTES == 64
+    return _mm512_cmp_pd_mask(a, b, _CMP_NEQ_UQ);
+#else
+    return a != b;
+#endif
+}
+
+INLINE flags NAME(none)(void)
+{
+#if LANES_BYTES == 64
+    return 0;
+#else
+    const flags f = {0};
+    return f;
+#endif
+}
+
+/* Whether one is set. */
+INLINE bool NAME(some)(flags f)
+{
+#if LANES_BYTES == 64
+    return f != 0;
+#elif LANES_BYTES == 32
+    return !_mm256_testz_si256((__m256i)f, (__m256i)f);
+#elif PERI_X86
+    return _mm_movemask_epi8((__m128i)f) != 0;
+#else
+    INTEGER any = 0;
+    for (size_t i = 0; i < LANES; i++)
+        any |= f[i];
+    return any != 0;
+#endif
+}
+
+/* x, and NaN where a flag is set. */
+INLINE vec NAME(spoil)(vec x, flags f)
+{
+#if LANES_BYTES == 64 && LANES_BITS == 32
+    return _mm512_mask_mov_ps(x, (__mmask16)f, _mm512_set1_ps(__builtin_nanf("")));
+#elif LANES_BYTES == 64
+    return _mm512_mask_mov_pd(x, (__mmask8)f, _mm512_set1_pd(__builtin_nan("")));
+#else
+    return (vec)((NAME(integers))x | f);
+#endif
+}
+
+/* x, but at least (at most) the bound; a NaN in x stays. */
 INLINE vec NAME(lower)(vec x, vec bound)
 {
 #if LANES_BYTES == 64 && LANES_BITS == 32
@@ -181,6 +345,10 @@ INLINE vec NAME(lower)(vec x, vec bound)
     return _mm256_max_ps(bound, x);
 #elif LANES_BYTES == 32
     return _mm256_max_pd(bound, x);
+#elif PERI_X86 && LANES_BITS == 32
+    return _mm_max_ps(bound, x);
+#elif PERI_X86
+    return _mm_max_pd(bound, x);
 #else
     const NAME(integers) below = x < bound;
     return (vec)((below & (NAME(integers))bound) | (~below & (NAME(integers))x));
@@ -197,6 +365,10 @@ INLINE vec NAME(upper)(vec x, vec bound)
     return _mm256_min_ps(bound, x);
 #elif LANES_BYTES == 32
     return _mm256_min_pd(bound, x);
+#elif PERI_X86 && LANES_BITS == 32
+    return _mm_min_ps(bound, x);
+#elif PERI_X86
+    return _mm_min_pd(bound, x);
 #else
     const NAME(integers) above = x > bound;
     return (vec)((above & (NAME(integers))bound) | (~above & (NAME(integers))x));

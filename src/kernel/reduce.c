@@ -9,8 +9,8 @@
 #include "kernel/simd.h"
 #include "kernel/vmath.h"
 
-/* BLOCK and LANES fix the order of additions; see the header. */
-enum { BLOCK = 512, LANES = 16 };
+/* BLOCK and CHAINS fix the order of additions; see the header. */
+enum { BLOCK = 512, CHAINS = 16 };
 
 /* Results computed side by side where the neighbours in memory belong to different ones. */
 enum { STRIP = 512, NARROW = 8 };
@@ -19,50 +19,72 @@ enum { STRIP = 512, NARROW = 8 };
  * longer than BLOCK * 2^STRIP_LEVELS (one that repeats an element) is taken result by result. */
 enum { LEVELS = 52, STRIP_LEVELS = 24 };
 
+/* Rows that are brought from columns at a time, and the longest of them. */
+enum { TURNED = 8, TURN = 4096 };
+
 /* Elements between two looks at the stop flag. */
 enum { POLL = 1 << 18 };
 
 /* SSD: sum (x - c)^2. SUMEXP: sum e^(x - c). Up to ALL the numbers are peri_reduction's. */
 typedef enum { SUM, PROD, MIN, MAX, ANY, ALL, SSD, SUMEXP, KINDS } kind;
 
+/* For the elements of one dtype at one level; see reduce_loops.h. */
 typedef struct {
-    double (*block[SUMEXP][2])(const void *x, size_t n, double c);
-    void (*rows[SUMEXP][2])(double *acc, const void *x0, const void *x1, const void *x2,
-                            const void *x3, size_t w, const double *c);
-    size_t (*find[2])(const void *x, size_t n, double v);
-    void (*first[2])(double *best, double *at, const void *x, size_t w, double row, double sign);
+    double (*block[SUMEXP])(const void *x, size_t n, double c);
+    void (*lines[SUMEXP])(double *result, const void *x, ptrdiff_t step, size_t w, size_t n,
+                          const double *c);
+    void (*rows[SUMEXP])(double *acc, const void *x0, const void *x1, const void *x2,
+                         const void *x3, size_t w, const double *c);
+    void (*few[SUMEXP])(double *result, const void *const *rows, size_t n, size_t w,
+                        const double *c);
+    size_t (*find)(const void *x, size_t n, double v);
+    void (*first)(double *best, double *at, const void *x, size_t w, double row, double sign);
+    void (*turn)(const void *from, ptrdiff_t stride, size_t m, void *to);
+    void (*thin)(const void *from, size_t n, void *to);
 } loops;
 
-typedef double v8d __attribute__((vector_size(64)));
-typedef float v8f __attribute__((vector_size(32)));
-typedef long long v8i __attribute__((vector_size(64)));
-
-#define SIMD(name) name##_base
-#define LEVEL      0
+#define LANES_BYTES 16
+#define LANES_BITS  64
+#include "kernel/lanes.h"
 #include "kernel/reduce_loops.h"
-#undef SIMD
-#undef LEVEL
-
+#undef LANES_BITS
+#define LANES_BITS 32
+#include "kernel/lanes.h"
+#include "kernel/reduce_loops.h"
+#undef LANES_BITS
+#undef LANES_BYTES
 #if PERI_X86
-#include <immintrin.h>
-PERI_BEGIN_AVX2
-#define SIMD(name) name##_avx2
-#define LEVEL      1
+#define LANES_BYTES 32
+#define LANES_BITS  64
+#include "kernel/lanes.h"
 #include "kernel/reduce_loops.h"
-#undef SIMD
-#undef LEVEL
-PERI_END
-PERI_BEGIN_AVX512
-#define SIMD(name) name##_avx512
-#define LEVEL      2
+#undef LANES_BITS
+#define LANES_BITS 32
+#include "kernel/lanes.h"
 #include "kernel/reduce_loops.h"
-#undef SIMD
-#undef LEVEL
-PERI_END
-static const loops *const tables[3] = {&loops_base, &loops_avx2, &loops_avx512};
+#undef LANES_BITS
+#undef LANES_BYTES
+#define LANES_BYTES 64
+#define LANES_BITS  64
+#include "kernel/lanes.h"
+#include "kernel/reduce_loops.h"
+#undef LANES_BITS
+#define LANES_BITS 32
+#include "kernel/lanes.h"
+#include "kernel/reduce_loops.h"
+#undef LANES_BITS
+#undef LANES_BYTES
+static const loops *const tables[3][2] = {
+    {&loops_f64_16, &loops_f32_16}, {&loops_f64_32, &loops_f32_32}, {&loops_f64_64, &loops_f32_64}};
 #else
-static const loops *const tables[3] = {&loops_base};
+static const loops *const tables[3][2] = {{&loops_f64_16, &loops_f32_16}};
 #endif
+
+/* Kinds whose result does not depend on the order of the elements. */
+static bool is_free(kind k)
+{
+    return k == MIN || k == MAX || k == ANY || k == ALL;
+}
 
 static double start_of(kind k)
 {
@@ -90,7 +112,7 @@ static double join(kind k, double a, double b)
 /* ---- which elements make which result ---------------------------------------------------- */
 
 typedef struct {
-    const loops *table;
+    const loops *table, *doubles; /* of the elements, and of f64 */
     int dtype;
     size_t width; /* bytes of an element */
     /* kept axes; the last one is the strip's where `strip` says so */
@@ -98,6 +120,7 @@ typedef struct {
     size_t kept_shape[PERI_MAX_NDIM];
     ptrdiff_t kept_stride[PERI_MAX_NDIM], out_stride[PERI_MAX_NDIM];
     bool strip;
+    ptrdiff_t apart; /* elements from the first one of a result to that of the next */
     /* reduced axes, joined where memory allows, in row-major order */
     int axes;
     size_t shape[PERI_MAX_NDIM];
@@ -105,14 +128,37 @@ typedef struct {
     size_t n; /* elements that make one result */
 } plan;
 
-static void make_plan(plan *p, const peri_view *a, const bool reduced[], const peri_view *out)
+/* The axes of a, the reduced ones among themselves as they lie in memory, the widest stride first.
+ */
+static void order_axes(const peri_view *a, const bool reduced[], int order[])
 {
-    p->table = tables[peri_isa()];
+    for (int i = 0; i < a->ndim; i++)
+        order[i] = i;
+    for (int i = 0; i < a->ndim; i++)
+        for (int j = i + 1; j < a->ndim; j++)
+            if (reduced[order[i]] && reduced[order[j]] &&
+                a->stride[order[j]] > a->stride[order[i]]) {
+                const int wider = order[j];
+                order[j] = order[i];
+                order[i] = wider;
+            }
+}
+
+/* With `any_order` the elements of a result are taken as they lie in memory. */
+static void make_plan(plan *p, const peri_view *a, const bool reduced[], const peri_view *out,
+                      bool any_order)
+{
+    int order[PERI_MAX_NDIM];
+    p->table = tables[peri_isa()][a->dtype];
+    p->doubles = tables[peri_isa()][PERI_F64];
     p->dtype = a->dtype;
     p->width = peri_dtype_size(a->dtype);
     p->kept = p->axes = 0;
     p->n = 1;
-    for (int axis = 0; axis < a->ndim; axis++) {
+    if (any_order)
+        order_axes(a, reduced, order);
+    for (int i = 0; i < a->ndim; i++) {
+        const int axis = any_order ? order[i] : i;
         const size_t extent = a->shape[axis];
         if (reduced[axis])
             p->n *= extent;
@@ -142,6 +188,7 @@ static void make_plan(plan *p, const peri_view *a, const bool reduced[], const p
         }
     }
     p->strip = false;
+    p->apart = p->kept > 0 ? p->kept_stride[p->kept - 1] : 0;
     if (p->axes == 0) { /* one element makes a result: as if one followed another */
         p->shape[0] = p->n;
         p->stride[0] = 1;
@@ -164,6 +211,7 @@ static void make_plan(plan *p, const peri_view *a, const bool reduced[], const p
             p->kept_stride[p->kept - 1] = 1;
             p->out_stride[p->kept - 1] = out_stride;
             p->strip = true;
+            p->apart = 1;
             return;
         }
     }
@@ -196,7 +244,9 @@ static void gather(const plan *p, cursor *c, const char *base, size_t n, void *t
     const ptrdiff_t stride = p->stride[inner];
     while (n > 0) {
         const size_t left = p->shape[inner] - c->index[inner], run = left < n ? left : n;
-        if (p->dtype == PERI_F32) {
+        if (stride == 2) {
+            p->table->thin(base + c->offset * (ptrdiff_t)p->width, run, to);
+        } else if (p->dtype == PERI_F32) {
             const float *from = (const float *)(const void *)base + c->offset;
             for (size_t i = 0; i < run; i++)
                 ((float *)to)[i] = from[(ptrdiff_t)i * stride];
@@ -227,7 +277,50 @@ static bool is_direct(const plan *p)
     return p->axes == 1 && (p->stride[0] == 1 || p->n <= 1);
 }
 
-static double reduce_blocks(const plan *p, kind k, const char *base, double c)
+/* Whether the elements lie column by column, so that whole rows are best brought TURNED at a time.
+ */
+static bool can_turn(const plan *p)
+{
+    return p->axes == 2 && p->stride[0] == 1 && p->shape[1] <= TURN && p->shape[0] >= TURNED;
+}
+
+/* The elements of a result from a matrix in columns: `row` rows have been brought to the buffer,
+ * whose `held` elements from `at` on are still to be taken. */
+typedef struct {
+    size_t row, at, held;
+    double buffer[TURNED * TURN];
+} turned;
+
+/* The next n elements, taken to `to`. */
+static void take_turned(const plan *p, turned *t, const char *base, size_t n, char *to)
+{
+    const size_t m = p->shape[1], width = p->width;
+    while (n > 0) {
+        if (t->held == 0) {
+            const char *from = base + t->row * width;
+            t->at = 0;
+            if (t->row + TURNED <= p->shape[0]) {
+                p->table->turn(from, p->stride[1], m, t->buffer);
+                t->row += TURNED;
+                t->held = TURNED * m;
+            } else {
+                for (size_t j = 0; j < m; j++)
+                    memcpy((char *)t->buffer + j * width,
+                           from + (ptrdiff_t)j * p->stride[1] * (ptrdiff_t)width, width);
+                t->row++;
+                t->held = m;
+            }
+        }
+        const size_t run = t->held < n ? t->held : n;
+        memcpy(to, (const char *)t->buffer + t->at * width, run * width);
+        t->at += run;
+        t->held -= run;
+        to += run * width;
+        n -= run;
+    }
+}
+
+static double reduce_source(const plan *p, kind k, const char *base, double c, turned *t)
 {
     _Alignas(64) double block[BLOCK], other[BLOCK];
     double level[LEVELS];
@@ -237,16 +330,19 @@ static double reduce_blocks(const plan *p, kind k, const char *base, double c)
     for (size_t i = 0; i < p->n; i += BLOCK, count++) {
         const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
         const void *x = base + i * p->width;
-        if (!direct) {
+        if (t != NULL) {
+            take_turned(p, t, base, n, (char *)block);
+            x = block;
+        } else if (!direct) {
             gather(p, &at, base, n, block);
             x = block;
         }
         double value;
         if (k == SUMEXP) {
             exp_minus(x, p->dtype, n, &c, 0, other);
-            value = p->table->block[SUM][PERI_F64](other, n, 0);
+            value = p->doubles->block[SUM](other, n, 0);
         } else {
-            value = p->table->block[k][p->dtype](x, n, c);
+            value = p->table->block[k](x, n, c);
         }
         if ((k == ANY && value != 0) || (k == ALL && value == 0))
             return value;
@@ -266,59 +362,104 @@ static double reduce_blocks(const plan *p, kind k, const char *base, double c)
     return result;
 }
 
-static double reduce_one(const plan *p, kind k, const char *base, double c)
+static double reduce_turned(const plan *p, kind k, const char *base, double c)
 {
-    if (p->n <= BLOCK && k != SUMEXP && is_direct(p))
-        return p->table->block[k][p->dtype](base, p->n, c);
-    return reduce_blocks(p, k, base, c);
+    turned t;
+    t.row = t.at = t.held = 0;
+    return reduce_source(p, k, base, c, &t);
+}
+
+static double reduce_blocks(const plan *p, kind k, const char *base, double c)
+{
+    return can_turn(p) ? reduce_turned(p, k, base, c) : reduce_source(p, k, base, c, NULL);
 }
 
 /* ---- w results side by side -------------------------------------------------------------- */
 
 typedef struct {
-    double lane[LANES][STRIP], level[STRIP_LEVELS][STRIP], row[STRIP];
+    double chain[CHAINS][STRIP], level[STRIP_LEVELS][STRIP], row[STRIP];
     ptrdiff_t offset[BLOCK];
 } strip_work;
 
-static void join_rows(kind k, double *a, const double *b, size_t w)
+static const double zeros[STRIP];
+
+static void join_rows(const plan *p, kind k, double *a, const double *b, size_t w)
 {
-    if (k == SUM || k == SSD || k == SUMEXP) {
-        for (size_t j = 0; j < w; j++)
-            a[j] = a[j] + b[j];
-    } else {
-        for (size_t j = 0; j < w; j++)
-            a[j] = join(k, a[j], b[j]);
-    }
+    const kind how = k == SSD || k == SUMEXP ? SUM : k;
+    p->doubles->rows[how](a, b, NULL, NULL, NULL, w, zeros);
 }
 
-/* The rows l, l + 16, ... of a block of n, taken into lane l. */
-static void reduce_lane(const plan *p, kind k, const char *base, size_t n, size_t l, size_t w,
-                        const double *c, strip_work *work)
+/* The rows l, l + 16, ... of a block of n, taken into chain l. */
+static void reduce_chain(const plan *p, kind k, const char *base, size_t n, size_t l, size_t w,
+                         const double *c, strip_work *work)
 {
-    double *lane = work->lane[l];
+    double *chain = work->chain[l];
     const ptrdiff_t width = (ptrdiff_t)p->width;
     for (size_t j = 0; j < w; j++)
-        lane[j] = start_of(k);
+        chain[j] = start_of(k);
     size_t r = l;
     if (k == SUMEXP) {
-        for (; r < n; r += LANES) {
+        for (; r < n; r += CHAINS) {
             exp_minus(base + work->offset[r] * width, p->dtype, w, c, 1, work->row);
-            p->table->rows[SUM][PERI_F64](lane, work->row, NULL, NULL, NULL, w, c);
+            p->doubles->rows[SUM](chain, work->row, NULL, NULL, NULL, w, c);
         }
         return;
     }
-    for (; r + 3 * LANES < n; r += 4 * LANES)
-        p->table->rows[k][p->dtype](lane, base + work->offset[r] * width,
-                                    base + work->offset[r + LANES] * width,
-                                    base + work->offset[r + 2 * LANES] * width,
-                                    base + work->offset[r + 3 * LANES] * width, w, c);
-    for (; r < n; r += LANES)
-        p->table->rows[k][p->dtype](lane, base + work->offset[r] * width, NULL, NULL, NULL, w, c);
+    for (; r + 3 * CHAINS < n; r += 4 * CHAINS)
+        p->table->rows[k](chain, base + work->offset[r] * width,
+                          base + work->offset[r + CHAINS] * width,
+                          base + work->offset[r + 2 * CHAINS] * width,
+                          base + work->offset[r + 3 * CHAINS] * width, w, c);
+    for (; r < n; r += CHAINS)
+        p->table->rows[k](chain, base + work->offset[r] * width, NULL, NULL, NULL, w, c);
+}
+
+/* Rows one after another into the results themselves, where their order does not matter. */
+static void reduce_strip_free(const plan *p, kind k, const char *base, size_t w, double *result)
+{
+    const ptrdiff_t width = (ptrdiff_t)p->width;
+    const char *rows[4] = {NULL};
+    cursor at = {.offset = 0};
+    for (size_t j = 0; j < w; j++)
+        result[j] = start_of(k);
+    size_t r = 0;
+    for (; r + 4 <= p->n; r += 4) {
+        for (int i = 0; i < 4; i++) {
+            rows[i] = base + at.offset * width;
+            step_cursor(p, &at, 1);
+        }
+        p->table->rows[k](result, rows[0], rows[1], rows[2], rows[3], w, zeros);
+    }
+    for (; r < p->n; r++) {
+        p->table->rows[k](result, base + at.offset * width, NULL, NULL, NULL, w, zeros);
+        step_cursor(p, &at, 1);
+    }
+}
+
+/* At most as many rows as there are chains: no chain takes two. */
+static void reduce_strip_few(const plan *p, kind k, const char *base, size_t w, const double *c,
+                             double *result)
+{
+    const void *rows[CHAINS];
+    cursor at = {.offset = 0};
+    for (size_t r = 0; r < p->n; r++) {
+        rows[r] = base + at.offset * (ptrdiff_t)p->width;
+        step_cursor(p, &at, 1);
+    }
+    p->table->few[k](result, rows, p->n, w, c);
 }
 
 static void reduce_strip(const plan *p, kind k, const char *base, size_t w, const double *c,
                          double *result, strip_work *work)
 {
+    if (is_free(k)) {
+        reduce_strip_free(p, k, base, w, result);
+        return;
+    }
+    if (p->n > 0 && p->n <= CHAINS && k != SUMEXP) {
+        reduce_strip_few(p, k, base, w, c, result);
+        return;
+    }
     cursor at = {.offset = 0};
     size_t count = 0;
     for (size_t i = 0; i < p->n; i += BLOCK, count++) {
@@ -327,21 +468,21 @@ static void reduce_strip(const plan *p, kind k, const char *base, size_t w, cons
             work->offset[r] = at.offset;
             step_cursor(p, &at, 1);
         }
-        const size_t lanes = n < LANES ? n : LANES;
-        for (size_t l = 0; l < lanes; l++)
-            reduce_lane(p, k, base, n, l, w, c, work);
-        for (size_t l = lanes; l < LANES; l++)
-            for (size_t j = 0; j < w; j++)
-                work->lane[l][j] = start_of(k);
-        for (size_t half = LANES / 2; half > 0; half /= 2)
-            for (size_t l = 0; l < half; l++)
-                join_rows(k, work->lane[l], work->lane[l + half], w);
+        const size_t chains = n < CHAINS ? n : CHAINS;
+        for (size_t l = 0; l < chains; l++)
+            reduce_chain(p, k, base, n, l, w, c, work);
+        size_t last = chains; /* an empty one changes nothing */
+        for (size_t half = CHAINS / 2; half > 0; half /= 2) {
+            for (size_t l = 0; l + half < last; l++)
+                join_rows(p, k, work->chain[l], work->chain[l + half], w);
+            last = last < half ? last : half;
+        }
         int l = 0;
         for (size_t carry = count; carry & 1; carry >>= 1, l++) {
-            join_rows(k, work->level[l], work->lane[0], w);
-            memcpy(work->lane[0], work->level[l], w * sizeof(double));
+            join_rows(p, k, work->level[l], work->chain[0], w);
+            memcpy(work->chain[0], work->level[l], w * sizeof(double));
         }
-        memcpy(work->level[l], work->lane[0], w * sizeof(double));
+        memcpy(work->level[l], work->chain[0], w * sizeof(double));
     }
     bool none = true;
     for (size_t j = 0; j < w; j++)
@@ -350,7 +491,7 @@ static void reduce_strip(const plan *p, kind k, const char *base, size_t w, cons
         if (!(count & 1))
             continue;
         if (!none)
-            join_rows(k, work->level[l], result, w);
+            join_rows(p, k, work->level[l], result, w);
         memcpy(result, work->level[l], w * sizeof(double));
         none = false;
     }
@@ -362,14 +503,15 @@ static void reduce_strip(const plan *p, kind k, const char *base, size_t w, cons
 static void reduce_some(const plan *p, kind k, const char *base, size_t w, const double *c,
                         double *result, strip_work *work)
 {
-    if (work != NULL)
+    if (p->strip)
         reduce_strip(p, k, base, w, c, result, work);
+    else if (p->n <= BLOCK && k != SUMEXP && is_direct(p))
+        p->table->lines[k](result, base, p->apart, w, p->n, c);
     else
-        for (size_t j = 0; j < w; j++) /* w is 1 */
-            result[j] = reduce_one(p, k, base, c[j]);
+        for (size_t j = 0; j < w; j++)
+            result[j] =
+                reduce_blocks(p, k, base + (ptrdiff_t)j * p->apart * (ptrdiff_t)p->width, c[j]);
 }
-
-static const double zeros[STRIP];
 
 /* sqrt(sum x^2) where the squares overflow, underflow or may have lost digits: x is divided by
  * the power of two at its largest. By elements, as this is rare. */
@@ -410,7 +552,7 @@ static void finish_norm(const plan *p, const char *base, size_t w, double *resul
         if ((result[j] >= 0x1p-960 && result[j] <= DBL_MAX) || p->n == 0)
             result[j] = sqrt(result[j]);
         else
-            result[j] = scaled_norm(p, base + j * p->width,
+            result[j] = scaled_norm(p, base + (ptrdiff_t)j * p->apart * (ptrdiff_t)p->width,
                                     low[j] != low[j] ? low[j] : fmax(-low[j], high[j]));
     }
 }
@@ -477,7 +619,7 @@ static void store(const peri_view *out, ptrdiff_t offset, ptrdiff_t stride, size
     }
 }
 
-/* What makes the w results that begin at base: a strip of them with a workspace, or one without. */
+/* What makes the w results that begin at base. work is NULL only for a single one. */
 typedef void each_strip(const plan *p, const void *how, const char *base, size_t w, double *result,
                         strip_work *work);
 
@@ -486,9 +628,9 @@ static peri_status for_many(const plan *p, const char *data, const peri_view *ou
 {
     strip_work work;
     double result[STRIP];
-    const int outer = p->kept - (p->strip ? 1 : 0);
-    const size_t strips = p->strip ? p->kept_shape[outer] : 1;
-    const ptrdiff_t strip_out = p->strip ? p->out_stride[outer] : 0;
+    const int outer = p->kept - 1;
+    const size_t strips = p->kept_shape[outer];
+    const ptrdiff_t strip_out = p->out_stride[outer];
     size_t index[PERI_MAX_NDIM] = {0}, since = 0;
     ptrdiff_t in_offset = 0, out_offset = 0;
     for (int k = 0; k < p->kept; k++)
@@ -497,9 +639,9 @@ static peri_status for_many(const plan *p, const char *data, const peri_view *ou
     for (;;) {
         for (size_t j = 0; j < strips; j += STRIP) {
             const size_t w = strips - j < STRIP ? strips - j : STRIP;
-            const ptrdiff_t offset = (in_offset + (ptrdiff_t)j) * (ptrdiff_t)p->width;
+            const ptrdiff_t offset = (in_offset + (ptrdiff_t)j * p->apart) * (ptrdiff_t)p->width;
             const char *base = p->n > 0 ? data + offset : data; /* which may be NULL */
-            compute(p, how, base, w, result, p->strip ? &work : NULL);
+            compute(p, how, base, w, result, &work);
             store(out, out_offset + (ptrdiff_t)j * strip_out, strip_out, w, result);
             since += w * (p->n + 1);
             if (since >= POLL) {
@@ -551,7 +693,8 @@ peri_status peri_reduce(peri_reduction op, const peri_view *a, const bool reduce
 {
     plan p;
     const struct reduction how = {op, ddof};
-    make_plan(&p, a, reduced, out);
+    make_plan(&p, a, reduced, out,
+              op == PERI_MIN || op == PERI_MAX || op == PERI_ANY || op == PERI_ALL);
     return for_each(&p, a->data, out, compute_reduction, &how, stop);
 }
 
@@ -577,7 +720,7 @@ static double position_in_blocks(const plan *p, bool largest, const char *base)
             gather(p, &at, base, n, block);
             x = block;
         }
-        const double value = p->table->block[k][p->dtype](x, n, 0);
+        const double value = p->table->block[k](x, n, 0);
         if (i == 0 || (largest ? value > best : value < best) || value != value) {
             best = value;
             from = i;
@@ -593,23 +736,31 @@ static double position_in_blocks(const plan *p, bool largest, const char *base)
         gather(p, &start, base, n, block);
         x = block;
     }
-    return (double)(from + p->table->find[p->dtype](x, n, best));
+    return (double)(from + p->table->find(x, n, best));
 }
 
 static double position_one(const plan *p, bool largest, const char *base)
 {
-    if (p->n > NEAR || !is_direct(p))
+    _Alignas(64) double block[BLOCK];
+    if (p->n <= BLOCK && !is_direct(p)) {
+        cursor at = {.offset = 0};
+        gather(p, &at, base, p->n, block);
+        base = (const char *)block;
+    } else if (p->n > NEAR || !is_direct(p)) {
         return position_in_blocks(p, largest, base);
-    const double best = p->table->block[largest ? MAX : MIN][p->dtype](base, p->n, 0);
-    return (double)p->table->find[p->dtype](base, p->n, best);
+    }
+    const double best = p->table->block[largest ? MAX : MIN](base, p->n, 0);
+    return (double)p->table->find(base, p->n, best);
 }
 
 static void compute_position(const plan *p, const void *how, const char *base, size_t w,
                              double *result, strip_work *work)
 {
     const bool largest = *(const bool *)how;
-    if (work == NULL) {
-        result[0] = position_one(p, largest, base);
+    if (!p->strip) {
+        for (size_t j = 0; j < w; j++)
+            result[j] =
+                position_one(p, largest, base + (ptrdiff_t)j * p->apart * (ptrdiff_t)p->width);
         return;
     }
     double *best = work->row;
@@ -619,8 +770,8 @@ static void compute_position(const plan *p, const void *how, const char *base, s
     }
     cursor at = {.offset = 0};
     for (size_t r = 0; r < p->n; r++) {
-        p->table->first[p->dtype](best, result, base + at.offset * (ptrdiff_t)p->width, w,
-                                  (double)r, largest ? -1.0 : 1.0);
+        p->table->first(best, result, base + at.offset * (ptrdiff_t)p->width, w, (double)r,
+                        largest ? -1.0 : 1.0);
         step_cursor(p, &at, 1);
     }
 }
@@ -629,7 +780,7 @@ peri_status peri_reduce_position(bool largest, const peri_view *a, const bool re
                                  const peri_view *out, const peri_stop *stop)
 {
     plan p;
-    make_plan(&p, a, reduced, out);
+    make_plan(&p, a, reduced, out, false);
     return for_each(&p, a->data, out, compute_position, &largest, stop);
 }
 

@@ -23,15 +23,13 @@ local function matrices(n, dtype)
   }
 end
 
-local function run(kind, name, code, n, dtype)
+local function run(kind, name, code, n, dtype, x, m)
   local function case(layout, env)
     local full = ("%s %s %s %d"):format(name, layout, dtype, n)
     if only and not full:find(only) then return end
     env.pg, env.n = pg, n
     bench.case(full, "local _ = " .. code, env)
   end
-  local x = values(n, dtype)
-  local m = matrices(n, dtype)
   if kind == "map" or kind == "all" then
     case("C", {x = x, z = x * 0})
     local strided = values(2 * n, dtype):slice({1, 2 * n, 2})
@@ -59,11 +57,14 @@ local function run(kind, name, code, n, dtype)
   end
 end
 
+local lines = {}
 for line in io.lines(here .. "sweep.txt") do
   local kind, name, code = line:match("^(%l+)\t([^\t]+)\t([^\t]+)")
-  if kind then
-    for _, n in ipairs(sizes) do
-      for _, dtype in ipairs{"f64", "f32"} do run(kind, name, code, n, dtype) end
-    end
+  lines[#lines + 1] = kind and {kind, name, code}
+end
+for _, n in ipairs(sizes) do
+  for _, dtype in ipairs{"f64", "f32"} do
+    local x, m = values(n, dtype), matrices(n, dtype)
+    for _, line in ipairs(lines) do run(line[1], line[2], line[3], n, dtype, x, m) end
   end
 end

@@ -43,7 +43,7 @@ def matrices(n, dtype):
     }
 
 
-def run(kind, name, code, n, dtype):
+def run(kind, name, code, n, dtype, x, m):
     short = "f64" if dtype == np.float64 else "f32"
 
     def case(layout, env, text=code):
@@ -53,8 +53,6 @@ def run(kind, name, code, n, dtype):
         env.update(np=np, n=n, softmax=softmax, logsumexp=logsumexp)
         bench_case(full, "_ = " + text, env)
 
-    x = values(n, dtype)
-    m = matrices(n, dtype)
     if kind in ("map", "all"):
         case("C", {"x": x, "z": x * 0})
         strided = values(2 * n, dtype)[::2]
@@ -80,10 +78,9 @@ def run(kind, name, code, n, dtype):
 
 
 with open(os.path.join(HERE, "sweep.txt")) as lines:
-    for line in lines:
-        if line[0] == "#":
-            continue
-        kind, name, _, code = line.rstrip("\n").split("\t")
-        for n in SIZES:
-            for dtype in (np.float64, np.float32):
-                run(kind, name, code, n, dtype)
+    lines = [line.rstrip("\n").split("\t") for line in lines if line[0] != "#"]
+for n in SIZES:
+    for dtype in (np.float64, np.float32):
+        x, m = values(n, dtype), matrices(n, dtype)
+        for kind, name, _, code in lines:
+            run(kind, name, code, n, dtype, x, m)
