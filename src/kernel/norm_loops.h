@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs of normalisation over vectors, written over the names of lanes.h and included by norm.c once
+ * an element type and level. It leaves NAME(norm), a table of functions of one run.
+ */
+
+enum { NAME(PIECE) = 1024 };
+
+INLINE double NAME(wide_sum)(vec v)
+{
+    double sum = 0;
+    for (size_t k = 0; k < LANES; k++)
+        sum += (double)v[k];
+    return sum;
+}
+
+/* out[0] += sum (x - shift), out[1] += sum (x - shift)^2 */
+static KERNEL void NAME(moments)(const void *from, size_t n, double shift, double out[2])
+{
+    const vec s = NAME(splat)((REAL)shift), none = NAME(splat)(0);
+    for (size_t start = 0; start < n; start += NAME(PIECE)) {
+        const REAL *x = (const REAL *)from + start;
+        const size_t count = n - start < NAME(PIECE) ? n - start : NAME(PIECE);
+        vec a[2] = {none, none}, b[2] = {none, none};
+        size_t i = 0;
+        for (; i + 2 * LANES <= count; i += 2 * LANES) {
+            UNROLL for (size_t k = 0; k < 2; k++)
+            {
+                const vec d = NAME(load)(x + i + k * LANES) - s;
+                a[k] += d;
+                b[k] = NAME(fma)(d, d, b[k]);
+            }
+        }
+        double sum = 0, square = 0;
+        for (; i < count; i++) {
+            const REAL d = x[i] - (REAL)shift;
+            sum += (double)d;
+            square += (double)(d * d);
+        }
+        out[0] += NAME(wide_sum)(a[0] + a[1]) + sum;
+        out[1] += NAME(wide_sum)(b[0] + b[1]) + square;
+    }
+}
+
+/* out[0] += sum g, out[1] += sum g (x - shift) */
+static KERNEL void NAME(products)(const void *gradient, const void *from, size_t n, double shift,
+                                  double out[2])
+{
+    const vec s = NAME(splat)((REAL)shift), none = NAME(splat)(0);
+    for (size_t start = 0; start < n; start += NAME(PIECE)) {
+        const REAL *x = (const REAL *)from + start, *g = (const REAL *)gradient + start;
+        const size_t count = n - start < NAME(PIECE) ? n - start : NAME(PIECE);
+        vec a[2] = {none, none}, b[2] = {none, none};
+        size_t i = 0;
+        for (; i + 2 * LANES <= count; i += 2 * LANES) {
+            UNROLL for (size_t k = 0; k < 2; k++)
+            {
+                const vec d = NAME(load)(g + i + k * LANES);
+                a[k] += d;
+                b[k] = NAME(fma)(d, NAME(load)(x + i + k * LANES) - s, b[k]);
+            }
+        }
+        double sum = 0, product = 0;
+        for (; i < count; i++) {
+            sum += (double)g[i];
+            product += (double)(g[i] * (x[i] - (REAL)shift));
+        }
+        out[0] += NAME(wide_sum)(a[0] + a[1]) + sum;
+        out[1] += NAME(wide_sum)(b[0] + b[1]) + product;
+    }
+}
+
+/* y = a (x - mean) + b */
+static KERNEL void NAME(affine)(const void *from, size_t n, double mean, double a, double b,
+                                void *to)
+{
+    const REAL *x = from;
+    REAL *y = to;
+    const vec m = NAME(splat)((REAL)mean), va = NAME(splat)((REAL)a), vb = NAME(splat)((REAL)b);
+    for (size_t i = 0; i < n; i += LANES) {
+        const vec v = NAME(fma)(NAME(load_part)(x + i, n - i) - m, va, vb);
+        NAME(store_part)(y + i, v, n - i);
+    }
+}
+
+/* dx = a g + b (x - mean) + c */
+static KERNEL void NAME(combine)(const void *gradient, const void *from, size_t n, double mean,
+                                 double a, double b, double c, void *to)
+{
+    const REAL *x = from, *g = gradient;
+    REAL *dx = to;
+    const vec m = NAME(splat)((REAL)mean), va = NAME(splat)((REAL)a), vb = NAME(splat)((REAL)b);
+    const vec vc = NAME(splat)((REAL)c);
+    for (size_t i = 0; i < n; i += LANES) {
+        const vec d = NAME(fma)(NAME(load_part)(x + i, n - i) - m, vb, vc);
+        NAME(store_part)(dx + i, NAME(fma)(NAME(load_part)(g + i, n - i), va, d), n - i);
+    }
+}
+
+/* y = (x - mean) rstd w + b along a row. */
+static KERNEL void NAME(row)(const void *from, size_t n, double mean, double rstd, const void *w,
+                             const void *b, void *to)
+{
+    const REAL *x = from;
+    REAL *y = to;
+    const vec m = NAME(splat)((REAL)mean), r = NAME(splat)((REAL)rstd);
+    for (size_t i = 0; i < n; i += LANES) {
+        vec v = (NAME(load_part)(x + i, n - i) - m) * r;
+        if (w != NULL)
+            v *= NAME(load_part)((const REAL *)w + i, n - i);
+        if (b != NULL)
+            v += NAME(load_part)((const REAL *)b + i, n - i);
+        NAME(store_part)(y + i, v, n - i);
+    }
+}
+
+/* dx of a row; dw += g xhat and db += g, both whole rows. */
+static KERNEL void NAME(row_back)(const void *gradient, const void *from, size_t n, double mean,
+                                  double rstd, const void *weights, void *to, void *dweights,
+                                  void *dbias)
+{
+    const REAL *x = from, *g = gradient, *w = weights;
+    REAL *dx = to, *dw = dweights, *db = dbias;
+    const vec m = NAME(splat)((REAL)mean), r = NAME(splat)((REAL)rstd);
+    vec sum = NAME(splat)(0), product = NAME(splat)(0);
+    for (size_t i = 0; i < n; i += LANES) {
+        vec h = NAME(load_part)(g + i, n - i);
+        const vec hat = (NAME(load_part)(x + i, n - i) - m) * r;
+        NAME(store_part)(dw + i, NAME(fma)(h, hat, NAME(load_part)(dw + i, n - i)), n - i);
+        NAME(store_part)(db + i, h + NAME(load_part)(db + i, n - i), n - i);
+        if (w != NULL)
+            h *= NAME(load_part)(w + i, n - i);
+        sum += h;
+        product = NAME(fma)(h, hat, product);
+    }
+    const vec a = NAME(splat)((REAL)(NAME(wide_sum)(sum) / (double)n));
+    const vec b = NAME(splat)((REAL)(NAME(wide_sum)(product) / (double)n));
+    for (size_t i = 0; i < n; i += LANES) {
+        vec h = NAME(load_part)(g + i, n - i);
+        const vec hat = (NAME(load_part)(x + i, n - i) - m) * r;
+        if (w != NULL)
+            h *= NAME(load_part)(w + i, n - i);
+        NAME(store_part)(dx + i, r * (h - a - hat * b), n - i);
+    }
+}
+
+static const norm_functions NAME(norm) = {NAME(moments), NAME(products), NAME(affine),
+                                          NAME(combine), NAME(row),      NAME(row_back)};
