@@ -40,11 +40,15 @@ typedef struct {
 #define LANES_BYTES 16
 #include "kernel/lanes.h"
 
+#include "kernel/row_loops.h"
+
 #include "kernel/softmax_loops.h"
 TABLE
 #undef LANES_BITS
 #define LANES_BITS 64
 #include "kernel/lanes.h"
+
+#include "kernel/row_loops.h"
 
 #include "kernel/softmax_loops.h"
 TABLE
@@ -53,11 +57,15 @@ TABLE
 #define LANES_BYTES 32
 #include "kernel/lanes.h"
 
+#include "kernel/row_loops.h"
+
 #include "kernel/softmax_loops.h"
 TABLE
 #undef LANES_BITS
 #define LANES_BITS 32
 #include "kernel/lanes.h"
+
+#include "kernel/row_loops.h"
 
 #include "kernel/softmax_loops.h"
 TABLE
@@ -65,11 +73,15 @@ TABLE
 #define LANES_BYTES 64
 #include "kernel/lanes.h"
 
+#include "kernel/row_loops.h"
+
 #include "kernel/softmax_loops.h"
 TABLE
 #undef LANES_BITS
 #define LANES_BITS 64
 #include "kernel/lanes.h"
+
+#include "kernel/row_loops.h"
 
 #include "kernel/softmax_loops.h"
 TABLE

@@ -141,6 +141,58 @@ static UNUSED double dot(const block *a, const block *b)
     return sum;
 }
 
+/* The gradient of sum G . f(x) by central differences of order four: `run` computes y from x, both
+ * f64. At most 40 elements are looked at. */
+static UNUSED void check_gradient(block *x, const block *y, const block *G, void (*run)(void *),
+                                  void *context, const block *dx, double near, const char *what,
+                                  int line)
+{
+    const double h = 2e-3;
+    for (size_t i = 0; i < x->count; i += 1 + x->count / 40) {
+        const double at = get(x, i);
+        double f[4];
+        for (int k = 0; k < 4; k++) {
+            set(x, i, at + h * (k < 2 ? k - 2 : k - 1));
+            run(context);
+            f[k] = dot(G, y);
+        }
+        set(x, i, at);
+        const double slope = (8 * (f[2] - f[1]) - (f[3] - f[0])) / (12 * h);
+        if (!(fabs(slope - get(dx, i)) <= near * (1 + fabs(slope)))) {
+            print_error("%s (level %d): element %zu of %zu is %.12g, differences give %.12g\n",
+                        what, peri_isa(), i, x->count, get(dx, i), slope);
+            _fail(__FILE__, line);
+        }
+    }
+    run(context);
+}
+#define assert_gradient(x, y, G, run, context, dx, near, what)                                     \
+    check_gradient(x, y, G, run, context, dx, near, what, __LINE__)
+
+/* The same numbers in the other dtype. */
+static UNUSED block as_f32(const block *a)
+{
+    block b = take(PERI_F32, a->count);
+    for (size_t i = 0; i < a->count; i++)
+        set(&b, i, get(a, i));
+    return b;
+}
+
+static UNUSED block zeros(int dtype, size_t count)
+{
+    block b = take(dtype, count);
+    memset(b.data, 0, count * peri_dtype_size(dtype));
+    return b;
+}
+
+/* An f32 result beside the f64 one. */
+static UNUSED void check_close(const block *f32, const block *f64, double near, const char *what,
+                               int line)
+{
+    check_near(f32, f64->data, near, what, line);
+}
+#define assert_close(f32, f64, near, what) check_close(f32, f64, near, what, __LINE__)
+
 /* Runs f at each level this machine has. */
 static UNUSED void at_each_level(void (*f)(void))
 {
