@@ -120,7 +120,8 @@ int rename(const char *from, const char *to)
         errno = plan.error;
         return -1;
     }
-    return (int)syscall(SYS_rename, from, to);
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to,
+                        0); /* not every CPU has rename */
 }
 
 /* ---- memory that fails on demand ------------------------------------------------------------ */
