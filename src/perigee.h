@@ -66,14 +66,25 @@ PERI_API lua_State *peri_newstate(const peri_config *config);
  * Returns 0, or -1 when there is not enough memory to keep the account. */
 PERI_API int peri_limit_memory(lua_State *L, size_t bytes);
 
-/* Asks the state to stop: the running script gets the error "interrupted!" at its next
- * instructions, a running kernel between two of its blocks. May be called from a signal handler or
- * another thread, while the state is open. States of peri_newstate listen; another state listens
- * once peri_watch was called on it. */
+/* Stops the state: whatever runs in it gets the error "interrupted!" at its next instructions, a
+ * running kernel between two of its blocks, a LAPACK call when it returns. The request holds: a
+ * script that catches the error meets the next, in coroutines and finalisers too, until all has
+ * come back to the host, and what the host runs after that as well, until peri_resume. May be
+ * called from a signal handler or another thread, while the state is open. States of peri_newstate
+ * listen; another state listens once peri_watch was called on it. */
 PERI_API void peri_interrupt(lua_State *L);
 
+/* Takes back peri_interrupt and peri_deadline. From the thread that runs the state. */
+PERI_API void peri_resume(lua_State *L);
+
+/* Stops the state as peri_interrupt does, so many seconds from now (0 or less: now; INFINITY: takes
+ * the deadline away). Needs no thread and no signal. From the thread that runs the state, which
+ * listens from here on. Returns 0, or -1 when seconds is NaN or there is not enough memory. */
+PERI_API int peri_deadline(lua_State *L, double seconds);
+
 /* Makes the state listen to peri_interrupt by a count hook. Call it on the main thread of the
- * state before any coroutine exists, since coroutines inherit it. */
+ * state before any coroutine exists, since coroutines inherit it. Finalisers that a script gives to
+ * setmetatable from then on are stopped as well. */
 PERI_API void peri_watch(lua_State *L);
 
 /* Fills *out with a view of the array at idx, strided, without copying, and returns true; false
@@ -100,7 +111,8 @@ PERI_API void peri_detach(lua_State *L, int idx);
 /* Makes require "name" call `open`, as package.preload does. */
 PERI_API void peri_register(lua_State *L, const char *name, lua_CFunction open);
 
-/* Runs the interactive prompt on this state until end of input. Returns 0. */
+/* Runs the interactive prompt on this state until end of input. Returns 0; 1 when an error ended it,
+ * which was written to stderr, such as that of peri_interrupt. */
 PERI_API int peri_repl(lua_State *L);
 
 #ifdef __cplusplus

@@ -104,35 +104,12 @@ int peri_limit_memory(lua_State *L, size_t bytes)
 
 /* ---- states ------------------------------------------------------------------------------ */
 
-static void stop_hook(lua_State *L, lua_Debug *ar)
-{
-    (void)ar;
-    peri_state *state = peri_getstate(L);
-    if (peri_stop_requested(&state->stop)) {
-        atomic_store(&state->stop.requested, 0);
-        peri_raise(L, "interrupted!");
-    }
-}
-
 void peri_listen(lua_State *L)
 {
     peri_state_open(L);
     struct account *a = make_account(L);
     if (a != NULL)
         a->state = peri_getstate(L);
-}
-
-void peri_watch(lua_State *L)
-{
-    peri_listen(L);
-    lua_sethook(L, stop_hook, LUA_MASKCOUNT, 10000);
-}
-
-void peri_interrupt(lua_State *L)
-{
-    peri_state *state = peri_state_of(L);
-    if (state != NULL)
-        atomic_store(&state->stop.requested, 1);
 }
 
 static void warn(void *ud, const char *message, int to_continue)

@@ -19,6 +19,7 @@
 #include "bind/register.h"
 #include "bind/say.h"
 #include "bind/state.h"
+#include "bind/stop.h"
 
 /* How the running C function is called and counted. Pushes its name. */
 typedef struct {
@@ -164,8 +165,13 @@ static const char *push_place(lua_State *L, const peri_facts *facts)
 void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *facts)
 {
     static const peri_facts none;
-    if (status == PERI_OK)
+    if (status == PERI_OK) {
+        /* A request that came while a routine ran that does not look is heard here, and not at some
+         * later line. */
+        if (peri_stop_requested(&peri_getstate(L)->stop))
+            peri_raise_stop(L);
         return;
+    }
     luaL_checkstack(L, 12, "error");
     if (facts == NULL)
         facts = &none;
@@ -202,8 +208,7 @@ void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *fac
         message = lua_pushfstring(L, "an extent of %s is over %d", name, INT_MAX);
         break;
     case PERI_ERR_INTERRUPTED:
-        atomic_store(&peri_getstate(L)->stop.requested, 0);
-        peri_raise(L, "interrupted!");
+        peri_raise_stop(L);
     }
     if (arg > 0)
         peri_argerror(L, arg, "%s", message);

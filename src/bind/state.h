@@ -29,6 +29,7 @@ typedef struct peri_state {
     size_t hidden;  /* bytes of arrays that Lua's own pacing has still to be told to forget */
     size_t limit;   /* memory limit in bytes, 0 for none */
     size_t peak;    /* most bytes seen held */
+    bool watched;   /* the count hook is set, see peri_watch */
     bool sandboxed; /* see sandbox.h, as for the folders */
     const char *read_folder, *write_folder;
 } peri_state;

@@ -54,7 +54,9 @@ peri_io peri_source_open(peri_source *s, const char *path, peri_fault *fault)
 {
     do
         s->fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (s->fd < 0 && errno == EINTR);
+    while (s->fd < 0 && errno == EINTR && !peri_stop_requested(s->stop));
+    if (s->fd < 0 && errno == EINTR)
+        return peri_fail(fault, PERI_IO_INTERRUPTED, PERI_NO_BYTE, "interrupted");
     if (s->fd < 0)
         return peri_fail_system(fault, errno, "cannot open");
     struct stat st;
@@ -120,7 +122,9 @@ static peri_io raw_read(peri_source *s, void *out, size_t n, size_t *got, peri_f
         ssize_t r;
         do
             r = read(s->fd, out, n < READ_PIECE ? n : READ_PIECE);
-        while (r < 0 && errno == EINTR);
+        while (r < 0 && errno == EINTR && !peri_stop_requested(s->stop));
+        if (r < 0 && errno == EINTR)
+            return peri_fail(fault, PERI_IO_INTERRUPTED, PERI_NO_BYTE, "interrupted");
         if (r < 0)
             return peri_fail_system(fault, errno, "cannot read");
         *got = (size_t)r;

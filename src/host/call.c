@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/call.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <lauxlib.h>
 
-#include "bind/state.h"
-#include "perigee.h"
+#include "bind/stop.h"
 
 /* The state that Ctrl-C goes to. A signal handler has no other way to know it; set only while
  * peri_call runs. */
 static lua_State *volatile interrupted_state;
+static volatile sig_atomic_t at_prompt, presses;
 
-static void stop(lua_State *L, lua_Debug *ar)
-{
-    (void)ar;
-    lua_sethook(L, NULL, 0, 0);
-    if (!peri_stop_requested(&peri_getstate(L)->stop))
-        return; /* a kernel saw the flag first and its error was raised already */
-    atomic_store(&peri_getstate(L)->stop.requested, 0);
-    luaL_error(L, "interrupted!");
-}
-
-/* peri_interrupt and lua_sethook are made for this; the linter cannot know.
+/* peri_interrupt_call is made for this; the linter cannot know.
  * NOLINTBEGIN(bugprone-signal-handler,cert-sig30-c) */
-static void on_interrupt(int signal_number)
+static void on_interrupt(int number)
 {
-    signal(signal_number, SIG_DFL); /* the next one ends the process */
-    lua_State *L = interrupted_state;
-    peri_interrupt(L);
-    if (lua_gethook(L) == NULL)
-        lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+    static const char waiting[] =
+        "\nwaiting for a function that cannot be stopped; Ctrl-\\ ends the program\n";
+    const int kept = errno;
+    if (!at_prompt)
+        signal(number, SIG_DFL); /* the next one ends the process */
+    presses = presses < 2 ? presses + 1 : 2;
+    if (peri_interrupt_call(interrupted_state, presses < 2 ? PERI_STOP_ONCE : PERI_STOP_CALL) !=
+        0) {
+        const ssize_t n = write(STDERR_FILENO, waiting, sizeof waiting - 1);
+        (void)n;
+    }
+    errno = kept;
 }
 /* NOLINTEND(bugprone-signal-handler,cert-sig30-c) */
 
@@ -46,17 +45,25 @@ static int handle_message(lua_State *L)
     return 1;
 }
 
-int peri_call(lua_State *L, int nargs, int nresults)
+int peri_call(lua_State *L, int nargs, int nresults, bool prompt)
 {
     const int base = lua_gettop(L) - nargs;
     lua_pushcfunction(L, handle_message);
     lua_insert(L, base);
-    lua_State *const before = interrupted_state;
+    lua_State *const state_before = interrupted_state;
+    const sig_atomic_t prompt_before = at_prompt;
     interrupted_state = L;
-    void (*const handler)(int) = signal(SIGINT, on_interrupt);
+    at_prompt = prompt;
+    presses = 0;
+    /* No SA_RESTART: a read that waits for a pipe is cut short, and the error raised. */
+    struct sigaction action = {.sa_handler = on_interrupt}, before;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, &before);
     const int status = lua_pcall(L, nargs, nresults, base);
-    signal(SIGINT, handler == SIG_ERR ? SIG_DFL : handler);
-    interrupted_state = before;
+    sigaction(SIGINT, &before, NULL);
+    peri_resume_call(L);
+    interrupted_state = state_before;
+    at_prompt = prompt_before;
     lua_remove(L, base);
     return status;
 }

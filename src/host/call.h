@@ -5,10 +5,13 @@
 #ifndef PERIGEE_HOST_CALL_H
 #define PERIGEE_HOST_CALL_H
 
+#include <stdbool.h>
+
 #include <lua.h>
 
-/* lua_pcall with a traceback as message handler, and Ctrl-C turned into the error "interrupted!".
- * A second Ctrl-C before the first was heard ends the process. */
-int peri_call(lua_State *L, int nargs, int nresults);
+/* lua_pcall with a traceback as message handler, and Ctrl-C turned into the error "interrupted!",
+ * which is raised once; never after the call. A further Ctrl-C ends a script's process; at the
+ * prompt, which keeps variables, it is raised until the call has ended. */
+int peri_call(lua_State *L, int nargs, int nresults, bool prompt);
 
 #endif

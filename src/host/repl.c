@@ -3,6 +3,7 @@
  * The interactive prompt's C side: lines, completion and calls that Ctrl-C can stop. What a line
  * means is lua/perigee/private/repl.lua.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,7 +98,7 @@ static int repl_remember(lua_State *L)
  * the call. */
 static int repl_call(lua_State *L)
 {
-    const bool fine = peri_call(L, lua_gettop(L) - 1, LUA_MULTRET) == LUA_OK;
+    const bool fine = peri_call(L, lua_gettop(L) - 1, LUA_MULTRET, true) == LUA_OK;
     lua_pushboolean(L, fine);
     lua_insert(L, 1);
     return lua_gettop(L);
@@ -130,7 +131,11 @@ int peri_repl(lua_State *L)
     peri_watch(L);
     lua_getfield(L, -1, "_repl");
     lua_getfield(L, -1, "run");
-    lua_call(L, 0, 0);
+    const int status = lua_pcall(L, 0, 0, 0);
+    if (status != LUA_OK) {
+        const char *message = lua_tostring(L, -1);
+        fprintf(stderr, "perigee: %s\n", message != NULL ? message : "(error without a message)");
+    }
     lua_settop(L, top);
-    return 0;
+    return status == LUA_OK ? 0 : 1;
 }

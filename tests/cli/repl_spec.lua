@@ -157,11 +157,43 @@ describe("the prompt", function()
     assert.falsy(text:find("main chunk", 1, true))
   end)
 
-  it("ends at the second Ctrl-C when the first is not heard", function()
+  it("keeps its variables however often Ctrl-C is pressed", function()
+    for _, call in ipairs{
+      -- No routine of LAPACK can be stopped, nor the match of a pattern.
+      "U = pg.linalg.svd(A)", "w = pg.linalg.eigh(A:dot(A.T))", "s = ('a'):rep(21):find(('a?'):rep(21) .. ('a'):rep(21) .. 'b')",
+      "while true do pcall(function() while true do end end) end",
+      "while true do pcall(coroutine.wrap(function() while true do end end)) end",
+    } do
+      local list = session({"pg.threads(1)", "1"}, {"A = pg.random.new(0):random(500, 500)", ""}, {"keep = 41", ""})
+      for _, line in ipairs{"send " .. call .. "\\n", "pause 0.1", "send \\x03", "send \\x03", "send \\x03",
+        "expect > ", "send keep + 1\\n", "expect 42", "expect > ", "send t = 0; for i = 1, 300000 do t = t + 1 end\\n",
+        "expect > ", "send t\\n", "expect 300000", "refuse interrupted!", "expect > "} do
+        list[#list + 1] = line
+      end
+      drive(list)
+    end
+  end)
+
+  it("says that a function cannot be stopped, and ends with Ctrl-\\", function()
     local ok, text, words = tool.pty({"expect > ", "send ('a'):rep(40):find(('a?'):rep(40) .. ('a'):rep(40) .. 'b')\\n",
-      "pause 0.3", "send \\x03", "pause 0.2", "send \\x03", "end"}, environment())
+      "pause 0.3", "send \\x03", "pause 0.2", "send \\x03", "expect cannot be stopped", "send \\x1c", "end"},
+      environment())
     assert(ok, words .. text)
-    assert.truthy(text:find("ended by signal 2", 1, true), text)
+    assert.truthy(text:find("ended by signal 3", 1, true), text)
+  end)
+
+  it("hears Ctrl-C while it waits for a pipe", function()
+    local dir = tool.folder()
+    tool.sh("mkfifo " .. dir .. "/pipe")
+    for _, call in ipairs{"pg.load('%s/pipe')", "io.open('%s/pipe'):read('a')", "for r in pg.rows('%s/pipe') do end"} do
+      local list = session({"keep = 41", ""})
+      for _, line in ipairs{"send x = " .. call:gsub("^for", "1; for"):format(dir) .. "\\n", "pause 0.1", "send \\x03",
+        "expect interrupted!", "expect > ", "send keep + 1\\n", "expect 42", "expect > "} do
+        list[#list + 1] = line
+      end
+      drive(list)
+    end
+    tool.remove(dir)
   end)
 
   it("is stock Lua's where input is no terminal", function()

@@ -30,9 +30,9 @@ compile() {
     $compiler -Wall -Wextra -Werror ${SANITIZE:-} "$@" $(pkg-config --cflags perigee) -L"$prefix/lib" \
         $(pkg-config --libs perigee) -lpthread
 }
-for host in script module threads; do
+for host in script module threads stops; do
     check "build $host" compile gcc -std=c11 -D_POSIX_C_SOURCE=200809L -o "$prefix/$host" tests/embed/$host.c
-    check "run $host" timeout 60 "$prefix/$host"
+    check "run $host" timeout 300 "$prefix/$host"
 done
 check "build static" sh -c "gcc -std=c11 ${SANITIZE:-} -o $prefix/static tests/embed/script.c \$(pkg-config --cflags perigee) \
     $prefix/lib/libperigee.a \$(pkg-config --libs lua5.4) -lopenblas -llapacke -ldeflate -lpng16 -ljpeg -lminizip -lz -lm -ldl -lpthread"

@@ -536,7 +536,7 @@ static void test_what_cannot_be_opened_is_said(void **state)
 static void test_the_stop_flag_ends_long_calls(void **state)
 {
     (void)state;
-    peri_stop stop;
+    peri_stop stop = {0};
     atomic_init(&stop.requested, 1);
     const double x[] = {1, 2, 3}, y[] = {1, 2, 3};
     peri_canvas *c = canvas_of(PERI_CANVAS_PIXELS, 10, 10);

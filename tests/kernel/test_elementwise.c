@@ -366,7 +366,7 @@ static void interrupted(void **state)
     const size_t shape = N;
     const ptrdiff_t stride = 1;
     const peri_view v = {x, PERI_F64, 1, &shape, &stride};
-    peri_stop stop;
+    peri_stop stop = {0};
     atomic_init(&stop.requested, 1);
     assert_int_equal(peri_elementwise(PERI_EW_NEG, &v, &v, &stop), PERI_ERR_INTERRUPTED);
     free(x);

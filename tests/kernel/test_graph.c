@@ -183,7 +183,7 @@ static void test_ascend(void **state)
     assert_true(at[0] != 0.5 && last < 0);
     assert_int_equal(peri_graph_loglik(list, 4, 1.1, -2, &all, work, NULL), PERI_OK);
     assert_memory_equal(&all, &one_by_one, sizeof all);
-    peri_stop stop = {1};
+    peri_stop stop = {.requested = 1};
     assert_int_equal(peri_graph_ascend(list, 4, 0.003, at, &last, work, &stop),
                      PERI_ERR_INTERRUPTED);
     for (size_t i = 0; i < 4; i++)
@@ -206,7 +206,7 @@ static void test_threads(void **state)
     assert_memory_equal(&one, &two, sizeof one);
     peri_graph_loglik(&t.bits, 1, 3, -3.5, &two, t.work, NULL);
     assert_true(two.loglik == 2 * one.loglik && two.hessian[1] == 2 * one.hessian[1]);
-    peri_stop stop = {1};
+    peri_stop stop = {.requested = 1};
     assert_int_equal(peri_graph_loglik(&t.bits, 1, 3, -3.5, &two, t.work, &stop),
                      PERI_ERR_INTERRUPTED);
     drop(&t);

@@ -671,7 +671,7 @@ static void test_stop(void **state)
 {
     (void)state;
     problem q = make(1, 8, 1, 1, 4, 4, false);
-    peri_stop stop;
+    peri_stop stop = {0};
     atomic_init(&stop.requested, 1);
     result r = run(&q, PERI_F32, NULL, &stop);
     assert_int_equal(r.status, PERI_ERR_INTERRUPTED);

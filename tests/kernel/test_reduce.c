@@ -319,7 +319,7 @@ static void long_sums(void **state)
     const peri_view a = {y, PERI_F32, 1, &n, stride}, out = {&mean, PERI_F32, 1, &one, stride};
     peri_reduce(PERI_MEAN, &a, reduced, 0, &out, NULL);
     assert_true(mean == 0.1f);
-    peri_stop stop;
+    peri_stop stop = {0};
     atomic_init(&stop.requested, 1);
     assert_int_equal(peri_reduce(PERI_SUM, &a, reduced, 0, &out, &stop), PERI_ERR_INTERRUPTED);
     free(x);

@@ -198,7 +198,7 @@ static void test_interrupt(void **state)
     const size_t shape[1] = {1 << 18};
     const ptrdiff_t stride[1] = {1};
     const peri_view a = {x, PERI_F64, 1, shape, stride}, b = {y, PERI_F64, 1, shape, stride};
-    peri_stop stop;
+    peri_stop stop = {0};
     atomic_init(&stop.requested, 1);
     peri_facts facts = {0};
     assert_int_equal(peri_sort(&a, 0, &b, work, &stop, &facts), PERI_ERR_INTERRUPTED);

@@ -129,7 +129,7 @@ static int load_library(lua_State *L, char *word)
     }
     lua_getglobal(L, "require");
     lua_pushstring(L, module);
-    const int status = peri_call(L, 1, 1);
+    const int status = peri_call(L, 1, 1, false);
     if (status == LUA_OK)
         lua_setglobal(L, global);
     return peri_report(L, status);
@@ -180,7 +180,7 @@ static int run_script(lua_State *L, char **argv)
         for (int i = 1; i <= n; i++)
             lua_rawgeti(L, -i, i);
         lua_remove(L, -n - 1);
-        status = peri_call(L, n, LUA_MULTRET);
+        status = peri_call(L, n, LUA_MULTRET, false);
     }
     return peri_report(L, status);
 }
@@ -194,7 +194,7 @@ static int run_command(lua_State *L, const char *module, int argc, char **argv)
     luaL_checkstack(L, argc, "too many arguments");
     for (int i = 2; i < argc; i++)
         lua_pushstring(L, argv[i]);
-    const int status = peri_call(L, argc - 2, 1);
+    const int status = peri_call(L, argc - 2, 1, false);
     if (peri_report(L, status) == LUA_OK && lua_tointeger(L, -1) != 0)
         exit((int)lua_tointeger(L, -1));
     return status;
@@ -256,11 +256,13 @@ static int protected_main(lua_State *L)
     if (o.script < argc && run_script(L, argv + o.script) != LUA_OK)
         return 0;
     if (o.interactive) {
-        peri_repl(L);
+        if (peri_repl(L) != 0)
+            return 0;
     } else if (o.script == argc && !(o.execute || o.version)) {
         if (isatty(STDIN_FILENO)) {
             print_version();
-            peri_repl(L);
+            if (peri_repl(L) != 0)
+                return 0;
         } else if (peri_do_file(L, NULL) != LUA_OK) {
             return 0;
         }
@@ -286,6 +288,7 @@ int main(int argc, char **argv)
     const int status = lua_pcall(L, 2, 1, 0);
     const bool fine = status == LUA_OK && lua_toboolean(L, -1);
     peri_report(L, status);
+    peri_resume(L); /* what is still to be written is written, after a time limit too */
     lua_close(L);
     if (peri_limits_timed_out())
         return PERI_EXIT_TIMEOUT;

@@ -24,7 +24,7 @@ int peri_do_string(lua_State *L, const char *text, const char *name)
 {
     int status = luaL_loadbufferx(L, text, strlen(text), name, peri_chunk_mode(L));
     if (status == LUA_OK)
-        status = peri_call(L, 0, 0);
+        status = peri_call(L, 0, 0, false);
     return peri_report(L, status);
 }
 
@@ -32,6 +32,6 @@ int peri_do_file(lua_State *L, const char *path)
 {
     int status = luaL_loadfilex(L, path, peri_chunk_mode(L));
     if (status == LUA_OK)
-        status = peri_call(L, 0, 0);
+        status = peri_call(L, 0, 0, false);
     return peri_report(L, status);
 }
