@@ -50,6 +50,7 @@ static void *work(void *argument)
         return "the loop was not interrupted";
     if (strstr(job->error, "interrupted!") == NULL)
         return job->error;
+    peri_resume(job->L);
     if (run(job, "assert(require 'perigee'.ones(10)[10] == 1)") != LUA_OK)
         return job->error;
     return NULL;
