@@ -111,8 +111,8 @@ PERI_API void peri_detach(lua_State *L, int idx);
 /* Makes require "name" call `open`, as package.preload does. */
 PERI_API void peri_register(lua_State *L, const char *name, lua_CFunction open);
 
-/* Runs the interactive prompt on this state until end of input. Returns 0; 1 when an error ended it,
- * which was written to stderr, such as that of peri_interrupt. */
+/* Runs the interactive prompt on this state until end of input. Returns 0; 1 when an error ended
+ * it, which was written to stderr, such as that of peri_interrupt. */
 PERI_API int peri_repl(lua_State *L);
 
 #ifdef __cplusplus

@@ -19,7 +19,6 @@
 #include "bind/register.h"
 #include "bind/say.h"
 #include "bind/state.h"
-#include "bind/stop.h"
 
 /* How the running C function is called and counted. Pushes its name. */
 typedef struct {
@@ -160,6 +159,30 @@ static const char *push_place(lua_State *L, const peri_facts *facts)
     luaL_addstring(&b, arg);
     luaL_pushresult(&b);
     return lua_tostring(L, -1);
+}
+
+/* The hook that was set for this comes with every instruction from now on, so that a script that
+ * catches the error meets the next. */
+static void hurry(lua_State *L)
+{
+    const lua_Hook hook = lua_gethook(L);
+    if (hook != NULL)
+        lua_sethook(L, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+void peri_raise_stop(lua_State *L)
+{
+    peri_state *state = peri_getstate(L);
+    if (state->watched) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+        hurry(lua_tothread(L, -1));
+        hurry(L);
+        lua_pop(L, 1);
+    }
+    const int who = atomic_fetch_and(&state->stop.requested, ~PERI_STOP_ONCE);
+    peri_raise(L, who == 0 && atomic_load(&state->stop.deadline) != 0
+                      ? "interrupted! (the deadline has passed)"
+                      : "interrupted!");
 }
 
 void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *facts)

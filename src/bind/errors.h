@@ -22,6 +22,9 @@ PERI_NORETURN int peri_error(lua_State *L, const char *format, ...);
 /* Raises "position: ...", for operators and indexing, which have no name. */
 PERI_NORETURN int peri_raise(lua_State *L, const char *format, ...);
 
+/* Raises "interrupted!" for a request to stop that was made. */
+PERI_NORETURN void peri_raise_stop(lua_State *L);
+
 /* Raises the sentence for a kernel's status, naming the argument at arg (0: none). Returns when
  * status is PERI_OK. */
 void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *facts);

@@ -31,14 +31,6 @@ static void hook_each(lua_State *L)
     lua_sethook(L, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
-static lua_State *main_thread(lua_State *L)
-{
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    lua_State *main = lua_tothread(L, -1);
-    lua_pop(L, 1);
-    return main;
-}
-
 static void stop_hook(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
@@ -51,20 +43,6 @@ static void stop_hook(lua_State *L, lua_Debug *ar)
         return;
     }
     peri_raise_stop(L);
-}
-
-void peri_raise_stop(lua_State *L)
-{
-    peri_stop *stop = &peri_getstate(L)->stop;
-    lua_State *main = main_thread(L);
-    if (lua_gethook(L) == stop_hook)
-        hook_each(L);
-    if (lua_gethook(main) == stop_hook)
-        hook_each(main);
-    const int who = atomic_fetch_and(&stop->requested, ~PERI_STOP_ONCE);
-    peri_raise(L, who == 0 && atomic_load(&stop->deadline) != 0
-                      ? "interrupted! (the deadline has passed)"
-                      : "interrupted!");
 }
 
 /* ---- where Lua has no hooks -------------------------------------------------------------- */

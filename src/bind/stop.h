@@ -10,9 +10,6 @@
 
 #include "kernel/stop.h"
 
-/* Raises "interrupted!" for a request that was made. */
-__attribute__((noreturn)) void peri_raise_stop(lua_State *L);
-
 /* From the handler of a signal to the thread that runs L: asks for a stop, PERI_STOP_ONCE or
  * PERI_STOP_CALL, which Lua code hears at its next instruction. Returns who had asked before. */
 int peri_interrupt_call(lua_State *L, int how);

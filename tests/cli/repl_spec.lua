@@ -160,7 +160,8 @@ describe("the prompt", function()
   it("keeps its variables however often Ctrl-C is pressed", function()
     for _, call in ipairs{
       -- No routine of LAPACK can be stopped, nor the match of a pattern.
-      "U = pg.linalg.svd(A)", "w = pg.linalg.eigh(A:dot(A.T))", "s = ('a'):rep(21):find(('a?'):rep(21) .. ('a'):rep(21) .. 'b')",
+      "U = pg.linalg.svd(A)", "w = pg.linalg.eigh(A:dot(A.T))",
+      "s = ('a'):rep(21):find(('a?'):rep(21) .. ('a'):rep(21) .. 'b')",
       "while true do pcall(function() while true do end end) end",
       "while true do pcall(coroutine.wrap(function() while true do end end)) end",
     } do

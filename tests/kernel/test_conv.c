@@ -445,7 +445,7 @@ static void test_a_stop_is_seen(void **state)
                          .padding = {1, 1},
                          .dilation = {1, 1},
                          .groups = 1};
-    peri_stop stop = {1};
+    peri_stop stop = {.requested = 1};
     problem q = make_problem(&s, PERI_F32);
     for (peri_conv_method method = PERI_CONV_PRODUCT; method <= PERI_CONV_WINOGRAD; method++) {
         block work = take_work(peri_conv_work(&s, PERI_F32, PERI_CONV_FORWARD, method, 1));
