@@ -111,7 +111,7 @@ static void add_keys(lua_State *L, const char *names[], int count, int most)
 static int no_function(lua_State *L)
 {
     const char *module = lua_tostring(L, lua_upvalueindex(1));
-    if (lua_type(L, 2) != LUA_TSTRING)
+    if (lua_type(L, 1) != LUA_TTABLE || lua_type(L, 2) != LUA_TSTRING)
         return 0;
     enum { MOST = 64 };
     const char *names[MOST + 1];
@@ -191,6 +191,9 @@ static int open_field(lua_State *L)
 {
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
+    lua_settop(L, 2);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key);
+    lua_replace(L, 1); /* whoever called this, and with what */
     const char *name = lua_tostring(L, 2);
     if (open_module(L, 1, name))
         return 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bind/args.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -69,6 +70,81 @@ peri_array *peri_arg_out(lua_State *L, int arg, int dtype, int ndim, const size_
                       peri_dtype_name(dtype), peri_push_got(L, arg));
     lua_pushvalue(L, arg);
     return out;
+}
+
+peri_array *peri_arg_inout(lua_State *L, int arg, const char *name, int dtype, int ndim,
+                           bool contiguous)
+{
+    peri_array *a = peri_arg_array(L, arg, name);
+    if (dtype >= 0 && a->dtype != dtype)
+        peri_argerror(L, arg, "%s: expected %s, which is written in place, got %s", name,
+                      peri_dtype_name(dtype), peri_push_got(L, arg));
+    if (ndim >= 0 && a->ndim != ndim)
+        peri_argerror(L, arg, "%s: expected %d axes, got shape %s", name, ndim,
+                      peri_push_shape(L, a->ndim, a->shape));
+    if (contiguous && !peri_is_contiguous(a))
+        peri_argerror(
+            L, arg,
+            "%s: expected an array whose elements lie one after another, as it is written "
+            "in place, got a view",
+            name);
+    return a;
+}
+
+lua_Integer peri_arg_list(lua_State *L, int arg, const char *name)
+{
+    if (lua_type(L, arg) != LUA_TTABLE) {
+        const char *cure = peri_test_array(L, arg) != NULL ? "; write {a, b}, in braces" : "";
+        peri_argerror(L, arg, "%s: expected a table of arrays, got %s%s", name,
+                      peri_push_got(L, arg), cure);
+    }
+    const lua_Integer count = (lua_Integer)lua_rawlen(L, arg);
+    if (count == 0)
+        peri_argerror(L, arg, "%s: expected at least one array, got an empty table", name);
+    lua_createtable(L, count < INT_MAX ? (int)count : INT_MAX, 0);
+    for (lua_Integer k = 1; k <= count; k++) {
+        lua_rawgeti(L, arg, k);
+        if (peri_test_array(L, -1) == NULL)
+            peri_argerror(L, arg, "%s: element %I is %s, expected array", name, (LUAI_UACINT)k,
+                          peri_push_got(L, -1));
+        lua_rawseti(L, -2, k);
+    }
+    lua_replace(L, arg);
+    return count;
+}
+
+peri_array *peri_list_item(lua_State *L, int arg, lua_Integer k)
+{
+    lua_rawgeti(L, arg, k);
+    peri_array *a = peri_test_array(L, -1);
+    lua_pop(L, 1); /* the list keeps it */
+    if (a == NULL)
+        peri_raise(L, "item %I is no array", (LUAI_UACINT)k);
+    return a;
+}
+
+peri_array *peri_arg_field(lua_State *L, int arg, const char *field, int dtype, int ndim,
+                           const size_t *shape)
+{
+    if (lua_type(L, arg) != LUA_TTABLE)
+        peri_argerror(L, arg, "expected a model, got %s", peri_push_got(L, arg));
+    luaL_checkstack(L, 8, "field");
+    lua_pushstring(L, field);
+    lua_rawget(L, arg);
+    peri_array *a = peri_test_array(L, -1);
+    const bool fits =
+        a != NULL && (dtype < 0 || a->dtype == dtype) && (ndim < 0 || a->ndim == ndim) &&
+        (shape == NULL || memcmp(a->shape, shape, (size_t)a->ndim * sizeof *shape) == 0) &&
+        peri_is_contiguous(a);
+    if (!fits) {
+        const char *got = peri_push_got(L, -1);
+        if (shape != NULL && ndim >= 0)
+            peri_error(L, "the model's %s was changed: expected array %s%s%s, got %s", field,
+                       peri_push_shape(L, ndim, shape), dtype < 0 ? "" : " ",
+                       dtype < 0 ? "" : peri_dtype_name(dtype), got);
+        peri_error(L, "the model's %s was changed: got %s", field, got);
+    }
+    return a;
 }
 
 lua_Integer peri_arg_integer(lua_State *L, int arg, const char *name, lua_Integer lo,

@@ -4,6 +4,8 @@
 #ifndef PERIGEE_BIND_ARGS_H
 #define PERIGEE_BIND_ARGS_H
 
+#include <stdbool.h>
+
 #include <lua.h>
 
 #include "bind/array.h"
@@ -22,6 +24,24 @@ peri_array *peri_arg_operand(lua_State *L, int arg, const char *name);
 /* The optional output at arg: where it is nil or absent a new array is pushed; else it must be an
  * array of that dtype and shape. The result is on top of the stack either way. */
 peri_array *peri_arg_out(lua_State *L, int arg, int dtype, int ndim, const size_t *shape);
+
+/* The array at arg that is written in place: of this dtype (-1: any), number of axes (-1: any) and,
+ * where `contiguous`, with its elements one after another. Nothing is converted. */
+peri_array *peri_arg_inout(lua_State *L, int arg, const char *name, int dtype, int ndim,
+                           bool contiguous);
+
+/* Replaces the table at arg by one that only this call has, with the same items, so that they stay
+ * what they are and alive; returns how many. Elements are arrays, of any dtype and shape. */
+lua_Integer peri_arg_list(lua_State *L, int arg, const char *name);
+
+/* Item k of what peri_arg_list made. */
+peri_array *peri_list_item(lua_State *L, int arg, lua_Integer k);
+
+/* Pushes the array in field `field` of the table at arg, a model's, and returns it: contiguous, of
+ * this dtype and shape (shape NULL: any, with ndim axes or -1). It is left on the stack, so it
+ * stays what it is. Read without metamethods. */
+peri_array *peri_arg_field(lua_State *L, int arg, const char *field, int dtype, int ndim,
+                           const size_t *shape);
 
 /* An integer within [lo, hi], from an integer or a float with an exact integer value. */
 lua_Integer peri_arg_integer(lua_State *L, int arg, const char *name, lua_Integer lo,

@@ -8,8 +8,7 @@
 #include "bind/bind_random.h"
 #include "kernel/cpt.h"
 
-/* Its address is the registry's key of the metatable of the compact form. */
-static const char compact_meta;
+static const peri_handle_kind compact_kind = {.name = "cpt tree"};
 
 /* Dense tables have at most as many axes as an array. */
 enum { MAX_TABLES = PERI_MAX_NDIM };
@@ -28,16 +27,11 @@ typedef struct {
 
 static const compact *test_compact(lua_State *L, int idx)
 {
-    if (lua_type(L, idx) != LUA_TUSERDATA || !lua_getmetatable(L, idx))
-        return NULL;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &compact_meta);
-    const bool same = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-    return same ? lua_touserdata(L, idx) : NULL;
+    return peri_test_handle(L, idx, &compact_kind);
 }
 
 /* The model at argument 1, in either form. The tables may have been changed since they were
- * checked, so what their memory needs is looked at again. */
+ * checked, so what their memory needs is looked at again, and they are kept on the stack. */
 static void open_model(lua_State *L, opened *o)
 {
     const compact *c = test_compact(L, 1);
@@ -50,14 +44,16 @@ static void open_model(lua_State *L, opened *o)
     if (lua_type(L, 1) != LUA_TTABLE)
         peri_argerror(L, 1, "model: expected a model of pg.cpt, got %s", peri_push_got(L, 1));
     const size_t d = (size_t)lua_rawlen(L, 1);
-    for (size_t k = 1; k <= d && k <= MAX_TABLES; k++) {
+    if (d == 0 || d > MAX_TABLES)
+        peri_error(L, "the model's tables were changed: there are %I", (LUAI_UACINT)d);
+    luaL_checkstack(L, MAX_TABLES + 12, "model");
+    for (size_t k = 1; k <= d; k++) {
         lua_rawgeti(L, 1, (lua_Integer)k);
         const peri_array *a = peri_test_array(L, -1);
         if (a == NULL || a->dtype != PERI_F64 || a->size != (size_t)1 << k ||
             !peri_is_contiguous(a))
             peri_error(L, "the model's table %d was changed", (int)k);
         o->tables[k - 1] = a->data;
-        lua_pop(L, 1);
     }
     o->model = (peri_cpt){.d = d, .tables = o->tables};
 }
@@ -173,7 +169,7 @@ static int collect(lua_State *L)
 
     const size_t head = aligned(sizeof(compact)),
                  nodes = aligned((2 * u - 1) * sizeof(peri_cpt_node)), images = aligned(u * W * 8);
-    compact *c = lua_newuserdatauv(L, head + nodes + images + u * sizeof *counts, 0);
+    compact *c = peri_push_handle(L, &compact_kind, head + nodes + images + u * sizeof *counts, 0);
     char *block = (char *)c;
     peri_cpt_node *tree = (peri_cpt_node *)(block + head);
     uint64_t *kept = (uint64_t *)(block + head + nodes);
@@ -182,8 +178,6 @@ static int collect(lua_State *L)
     memcpy(c->counts, counts, u * sizeof *counts);
     const double stored = peri_cpt_grow(kept, counts, u, d, tree, stack);
     c->model = (peri_cpt){.d = d, .u = u, .nodes = tree, .rows = kept, .alpha = alpha};
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &compact_meta);
-    lua_setmetatable(L, -2);
     lua_pushnumber(L, 2.0 * stored);
     lua_pushinteger(L, (lua_Integer)u);
     lua_pushnumber(L, tree[0].count);
@@ -305,12 +299,6 @@ PERI_OPENER(cpt)
         {"support", support, NULL, PERI_METHOD},
         {NULL, NULL, NULL, 0},
     };
-    lua_createtable(L, 0, 2);
-    lua_pushliteral(L, "cpt tree");
-    lua_setfield(L, -2, "__name");
-    lua_pushliteral(L, "cpt tree");
-    lua_setfield(L, -2, "__metatable");
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &compact_meta);
     peri_primitives(L, functions);
     return 1;
 }

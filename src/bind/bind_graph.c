@@ -12,7 +12,8 @@
 #include "kernel/graph_layout.h"
 
 /* Their addresses are the registry's keys of the metatables. */
-static const char packed_meta, joined_meta;
+static const peri_handle_kind packed_kind = {.name = "packed graph"},
+                              joined_kind = {.name = "joined graphs"};
 
 typedef struct {
     double *work;
@@ -25,23 +26,9 @@ static const peri_stop *stop_of(lua_State *L)
     return &peri_getstate(L)->stop;
 }
 
-/* The userdata at index `at` whose metatable is `key`'s; NULL for anything else. */
-static const void *to_kind(lua_State *L, int at, const char *key)
-{
-    if (lua_type(L, at) != LUA_TUSERDATA || !lua_getmetatable(L, at))
-        return NULL;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, key);
-    const bool same = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-    return same ? lua_touserdata(L, at) : NULL;
-}
-
 static const joined *arg_joined(lua_State *L, int arg)
 {
-    const joined *j = to_kind(L, arg, &joined_meta);
-    if (j == NULL)
-        peri_argerror(L, arg, "graphs: expected joined graphs, got %s", peri_push_got(L, arg));
-    return j;
+    return peri_arg_handle(L, arg, "graphs", &joined_kind);
 }
 
 static size_t aligned(size_t bytes)
@@ -127,7 +114,7 @@ static int pack(lua_State *L)
                  table = dense ? aligned(n * W * 8) : aligned((n + 1) * sizeof *start),
                  ends = dense ? 0 : aligned(k * sizeof *to), products = aligned(flat * 8);
     const size_t size = features + table + ends + products + peri_graph_words(flat) * 8;
-    peri_graph *g = lua_newuserdatauv(L, sizeof *g + size + 64, 0);
+    peri_graph *g = peri_push_handle(L, &packed_kind, sizeof *g + size + 64, 0);
     char *block = (char *)aligned((size_t)(uintptr_t)(g + 1));
     *g = (peri_graph){.n = n, .m = m, .x = memcpy(block, x, n * m * 8)};
     block += features;
@@ -143,8 +130,6 @@ static int pack(lua_State *L)
         g->s = (double *)block;
         g->e = (uint64_t *)(block + products);
     }
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &packed_meta);
-    lua_setmetatable(L, -2);
     lua_pushinteger(L, (lua_Integer)(n * (n > 0 ? n - 1 : 0) / 2));
     lua_pushinteger(L, (lua_Integer)k);
     return 3;
@@ -157,27 +142,27 @@ static int join(lua_State *L)
     const size_t count = lua_rawlen(L, 1);
     const size_t head = aligned(sizeof(joined) + peri_mul_size(L, count, sizeof(peri_graph)));
     size_t work = 0;
+    lua_createtable(L, count < INT_MAX ? (int)count : INT_MAX, 0);
+    const int own = lua_gettop(L);
     for (size_t i = 0; i < count; i++) {
         lua_rawgeti(L, 1, (lua_Integer)i + 1);
-        const peri_graph *g = to_kind(L, -1, &packed_meta);
+        const peri_graph *g = peri_test_handle(L, -1, &packed_kind);
         if (g == NULL)
             peri_argerror(L, 1, "list: expected packed graphs");
         const size_t more = peri_graph_work(g);
         work = more > work ? more : work;
-        lua_pop(L, 1);
+        lua_rawseti(L, own, (lua_Integer)i + 1);
     }
-    joined *j = lua_newuserdatauv(L, head + peri_mul_size(L, work, 8) + 64, 1);
+    joined *j = peri_push_handle(L, &joined_kind, head + peri_mul_size(L, work, 8) + 64, 1);
     j->work = (double *)aligned((size_t)(uintptr_t)j + head);
     j->count = count;
-    lua_createtable(L, count < INT_MAX ? (int)count : INT_MAX, 0);
     for (size_t i = 0; i < count; i++) {
-        lua_rawgeti(L, 1, (lua_Integer)i + 1);
+        lua_rawgeti(L, own, (lua_Integer)i + 1);
         j->graphs[i] = *(const peri_graph *)lua_touserdata(L, -1);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
+        lua_pop(L, 1);
     }
+    lua_pushvalue(L, own);
     lua_setiuservalue(L, -2, 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &joined_meta);
-    lua_setmetatable(L, -2);
     return 1;
 }
 
@@ -250,7 +235,7 @@ static int range(lua_State *L)
 /* pairs(packed) -> s, e */
 static int pairs(lua_State *L)
 {
-    const peri_graph *g = to_kind(L, 1, &packed_meta);
+    const peri_graph *g = peri_test_handle(L, 1, &packed_kind);
     if (g == NULL)
         peri_argerror(L, 1, "graph: expected a packed graph, got %s", peri_push_got(L, 1));
     const size_t count = g->n * (g->n > 0 ? g->n - 1 : 0) / 2;
@@ -337,16 +322,6 @@ static int layout(lua_State *L)
     return 1;
 }
 
-static void new_kind(lua_State *L, const char *name, const char *key)
-{
-    lua_createtable(L, 0, 2);
-    lua_pushstring(L, name);
-    lua_setfield(L, -2, "__name");
-    lua_pushstring(L, name);
-    lua_setfield(L, -2, "__metatable");
-    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
-}
-
 PERI_OPENER(graph)
 {
     static const luaL_Reg functions[] = {
@@ -355,8 +330,6 @@ PERI_OPENER(graph)
         {"count", count}, {"edges", edges}, {"layout", layout},   {"check_edges", check_edges},
         {NULL, NULL},
     };
-    new_kind(L, "packed graph", &packed_meta);
-    new_kind(L, "joined graphs", &joined_meta);
     lua_newtable(L);
     peri_set_functions(L, functions, PERI_FUNCTION);
     return 1;

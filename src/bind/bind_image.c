@@ -87,11 +87,15 @@ typedef struct {
     size_t length;
 } png_box;
 
-static const char png_type[] = "perigee.png";
+static int png_close(lua_State *L);
+
+static const peri_handle_kind png_kind = {.name = "png", .close = png_close};
 
 static int png_close(lua_State *L)
 {
-    png_box *box = luaL_checkudata(L, 1, png_type);
+    png_box *box = peri_test_handle(L, 1, &png_kind);
+    if (box == NULL)
+        return 0;
     const peri_memory memory = peri_memory_default();
     peri_give(&memory, box->bytes, box->length);
     box->bytes = NULL;
@@ -111,9 +115,7 @@ static int png(lua_State *L)
     unsigned char *pixels = peri_push_scratch(L, a->size + 1);
     for (size_t i = 0; i < a->size; i++)
         pixels[i] = (unsigned char)(from[i] > 0 ? rint(fmin(from[i], 255)) : 0);
-    png_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (png_box){NULL, 0};
-    luaL_setmetatable(L, png_type);
+    png_box *box = peri_push_handle(L, &png_kind, sizeof *box, 0);
     const peri_memory memory = peri_memory_default();
     peri_fault fault = {.reason = "unknown"};
     if (peri_png_encode(&memory, pixels, a->shape[1] * channels, a->shape[1], a->shape[0],
@@ -127,10 +129,6 @@ PERI_OPENER(image)
 {
     static const luaL_Reg functions[] = {{"collage", collage}, {"range", range}, {"color", color},
                                          {"resize", resize},   {"png", png},     {NULL, NULL}};
-    luaL_newmetatable(L, png_type);
-    lua_pushcfunction(L, png_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
     lua_newtable(L);
     peri_set_functions(L, functions, PERI_FUNCTION);
     return 1;

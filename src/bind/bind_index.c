@@ -283,6 +283,8 @@ static int shape_tostring(lua_State *L)
 {
     size_t shape[PERI_MAX_NDIM];
     int ndim = 0;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkstack(L, PERI_MAX_NDIM, "shape");
     for (; ndim < PERI_MAX_NDIM && lua_rawgeti(L, 1, ndim + 1) == LUA_TNUMBER; ndim++)
         shape[ndim] = (size_t)lua_tointeger(L, -1);
     peri_push_shape(L, ndim, shape);

@@ -28,6 +28,13 @@ static void check(lua_State *L, peri_status status, peri_facts *facts, size_t on
     peri_check(L, arg, status, facts);
 }
 
+static void check_rows(lua_State *L, const peri_array *X, const peri_array *Y)
+{
+    if (Y->shape[0] != X->shape[0])
+        peri_argerror(L, 2, "y: expected %I rows, as X has, got shape %s", (LUAI_UACINT)X->shape[0],
+                      peri_push_shape(L, 2, Y->shape));
+}
+
 /* (X, Y, ones) -> w (n,p), rss (p), s, root (n,n), residuals (m,p), rank, corrections */
 static int fit(lua_State *L)
 {
@@ -35,6 +42,7 @@ static int fit(lua_State *L)
     const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
     const peri_array *Y = peri_arg_contiguous(L, 2, "y", PERI_F64, 2);
     const size_t m = X->shape[0], n = X->shape[1], p = Y->shape[1];
+    check_rows(L, X, Y);
     const size_t ones = (size_t)peri_arg_integer(L, 3, "ones", 0, 1);
     void *work = peri_push_scratch(L, peri_lstsq_work(m, n, p));
     peri_lstsq_result r = {0};
@@ -57,8 +65,12 @@ static int add(lua_State *L)
     const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
     const peri_array *Y = peri_arg_contiguous(L, 2, "y", PERI_F64, 2);
     const size_t ones = (size_t)peri_arg_integer(L, 4, "ones", 0, 1);
-    const peri_array *state = peri_arg_contiguous(L, 3, "state", PERI_F64, 2);
+    const peri_array *state = peri_arg_inout(L, 3, "state", PERI_F64, 2, true);
     const size_t m = X->shape[0], n = X->shape[1], p = Y->shape[1];
+    check_rows(L, X, Y);
+    if (state->shape[0] != n + p || state->shape[1] != n + p)
+        peri_error(L, "the accumulator's state was changed: %I columns and %I of y, and shape %s",
+                   (LUAI_UACINT)n, (LUAI_UACINT)p, peri_push_shape(L, 2, state->shape));
     void *work = peri_push_scratch(L, peri_lstsq_add_work(m, n, p));
     peri_facts facts;
     check(L,
@@ -71,7 +83,11 @@ static int add(lua_State *L)
 /* (state, n, m) -> w (n,p), rss (p), s, root (n,n), rank of the m rows added */
 static int finish(lua_State *L)
 {
-    const peri_array *state = peri_arg_contiguous(L, 1, "state", PERI_F64, 2);
+    lua_settop(L, 3);
+    const peri_array *state = peri_arg_inout(L, 1, "state", PERI_F64, 2, true);
+    if (state->shape[0] != state->shape[1])
+        peri_error(L, "the accumulator's state was changed: shape %s",
+                   peri_push_shape(L, 2, state->shape));
     const size_t n = (size_t)peri_arg_integer(L, 2, "n", 0, (lua_Integer)state->shape[0]);
     const size_t m = (size_t)peri_arg_integer(L, 3, "m", 0, LUA_MAXINTEGER);
     const size_t p = state->shape[0] - n;

@@ -9,12 +9,17 @@
 #include "bind/bind.h"
 #include "kernel/lstm.h"
 
-static const char *const NET = "perigee.lstm";
-static const char *const LENGTHS = "perigee.lengths";
+static const peri_handle_kind net_kind = {.name = "lstm sizes"}, lengths_kind = {.name = "lengths"};
+
+/* How many steps of each sequence count. */
+typedef struct {
+    size_t count, steps; /* sequences, and the most steps that one of them has */
+    size_t of[];
+} lengths;
 
 static const peri_lstm_sizes *check_net(lua_State *L)
 {
-    return luaL_checkudata(L, 1, NET);
+    return peri_arg_handle(L, 1, "net", &net_kind);
 }
 
 /* open(input, hidden, layers, output, dtype) -> net, nparams; nil when the size overflows */
@@ -28,9 +33,8 @@ static int lstm_open(lua_State *L)
     const size_t nparams = peri_lstm_nparams(&sizes);
     if (nparams == 0)
         return 0;
-    peri_lstm_sizes *net = lua_newuserdatauv(L, sizeof *net, 1);
+    peri_lstm_sizes *net = peri_push_handle(L, &net_kind, sizeof *net, 1);
     *net = sizes;
-    luaL_setmetatable(L, NET);
     lua_pushinteger(L, (lua_Integer)nparams);
     return 2;
 }
@@ -75,7 +79,8 @@ static int lstm_parts(lua_State *L)
     return 1;
 }
 
-/* Workspace of at least `bytes`, the last call's where it suffices. Leaves the stack as it was. */
+/* Workspace of at least `bytes`, the last call's where it suffices. It is left on the stack: a
+ * finaliser that uses the net may exchange the net's. */
 static void *get_work(lua_State *L, size_t bytes)
 {
     if (bytes == 0)
@@ -91,7 +96,6 @@ static void *get_work(lua_State *L, size_t bytes)
         lua_pushvalue(L, -1);
         lua_setiuservalue(L, 1, 1);
     }
-    lua_pop(L, 1);
     return (void *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
 }
 
@@ -117,8 +121,8 @@ static int lstm_lengths(lua_State *L)
 {
     const peri_array *list = peri_arg_contiguous(L, 1, "lengths", PERI_F64, 1);
     const lua_Integer steps = luaL_checkinteger(L, 2);
-    size_t *lengths = lua_newuserdatauv(L, (list->size + 1) * sizeof *lengths, 0);
-    luaL_setmetatable(L, LENGTHS);
+    lengths *l = peri_push_handle(L, &lengths_kind, sizeof *l + list->size * sizeof *l->of, 0);
+    l->count = list->size;
     for (size_t i = 0; i < list->size; i++) {
         const double value = ((const double *)list->data)[i];
         if (!(value >= 1 && value <= (double)steps && value == (double)(size_t)value)) {
@@ -127,18 +131,31 @@ static int lstm_lengths(lua_State *L)
             lua_pushnumber(L, value);
             return 3;
         }
-        lengths[i] = (size_t)value;
+        l->of[i] = (size_t)value;
+        l->steps = l->of[i] > l->steps ? l->of[i] : l->steps;
     }
     return 1;
+}
+
+/* The lengths at arg of `count` sequences of at most `steps`; NULL where it is absent. */
+static const size_t *check_lengths(lua_State *L, int arg, size_t count, size_t steps)
+{
+    if (lua_isnoneornil(L, arg))
+        return NULL;
+    const lengths *l = peri_arg_handle(L, arg, "lengths", &lengths_kind);
+    if (l->count != count || l->steps > steps)
+        peri_argerror(L, arg, "lengths: expected those of %I sequences of %I steps at most",
+                      (LUAI_UACINT)count, (LUAI_UACINT)steps);
+    return l->of;
 }
 
 /* find_bad(a, bits, lengths or nil) -> nil, or the indices of an element of the 3-d a */
 static int lstm_find_bad(lua_State *L)
 {
     const peri_array *a = peri_arg_contiguous(L, 1, "a", -1, 3);
-    const size_t *lengths = lua_isnoneornil(L, 3) ? NULL : luaL_checkudata(L, 3, LENGTHS);
+    const size_t *of = check_lengths(L, 3, a->shape[0], a->shape[1]);
     const size_t at = peri_lstm_find_bad(a->dtype, a->data, a->shape[0], a->shape[1], a->shape[2],
-                                         lua_toboolean(L, 2), lengths);
+                                         lua_toboolean(L, 2), of);
     if (at == a->size)
         return 0;
     lua_pushinteger(L, (lua_Integer)(at / a->shape[2] / a->shape[1]) + 1);
@@ -239,11 +256,7 @@ static int lstm_loss(lua_State *L)
         output.grads = check_flat(L, 3, "grads", net);
     peri_lstm_input input = {.batch = N, .steps = T, .x = x->data};
     input.y = check_data(L, 5, "y", net, peri_mul_size(L, peri_mul_size(L, N, T), net->output));
-    if (!lua_isnil(L, 6)) {
-        input.lengths = luaL_checkudata(L, 6, LENGTHS);
-        if (lua_rawlen(L, 6) != (N + 1) * sizeof *input.lengths)
-            peri_argerror(L, 6, "lengths: expected one for each of %I sequences", (LUAI_UACINT)N);
-    }
+    input.lengths = check_lengths(L, 6, N, T);
     if (!lua_isnil(L, 7))
         input.rows = push_rows(L, 7, N, &input.batch);
     void *work = get_work(L, peri_lstm_workspace(net, input.batch, T, output.grads != NULL));
@@ -302,12 +315,6 @@ PERI_OPENER(lstm)
                                          {"row_loss", lstm_row_loss},
                                          {"sample", lstm_sample},
                                          {NULL, NULL}};
-    for (int k = 0; k < 2; k++) {
-        luaL_newmetatable(L, k == 0 ? NET : LENGTHS);
-        lua_pushboolean(L, false);
-        lua_setfield(L, -2, "__metatable");
-        lua_pop(L, 1);
-    }
     lua_newtable(L);
     peri_set_functions(L, functions, PERI_FUNCTION);
     return 1;

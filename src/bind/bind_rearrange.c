@@ -20,31 +20,6 @@ static void *offset(const peri_array *a, ptrdiff_t elements)
 
 /* ---- joining ----------------------------------------------------------------------------- */
 
-/* The array at list[k], as joining wants it. */
-static peri_array *list_item(lua_State *L, lua_Integer k)
-{
-    lua_rawgeti(L, 1, k);
-    peri_array *a = peri_test_array(L, -1);
-    if (a == NULL)
-        peri_argerror(L, 1, "list: element %I is %s, expected array", (LUAI_UACINT)k,
-                      peri_push_got(L, -1));
-    lua_pop(L, 1); /* the list keeps it */
-    return a;
-}
-
-static lua_Integer list_length(lua_State *L)
-{
-    if (lua_type(L, 1) != LUA_TTABLE) {
-        const char *cure = peri_test_array(L, 1) != NULL ? "; write {a, b}, in braces" : "";
-        peri_argerror(L, 1, "list: expected a table of arrays, got %s%s", peri_push_got(L, 1),
-                      cure);
-    }
-    const lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
-    if (count == 0)
-        peri_argerror(L, 1, "list: expected at least one array, got an empty table");
-    return count;
-}
-
 /*** pg.concat(list [, axis] [, opts]) -> array
  * Arrays joined along an axis they have.
  * @param list  table of arrays: their shapes agree but for the axis
@@ -56,8 +31,8 @@ static lua_Integer list_length(lua_State *L)
  */
 static int concat(lua_State *L)
 {
-    const lua_Integer count = list_length(L);
-    const peri_array *first = list_item(L, 1);
+    const lua_Integer count = peri_arg_list(L, 1, "list");
+    const peri_array *first = peri_list_item(L, 1, 1);
     if (first->ndim == 0)
         peri_argerror(L, 1, "list: element 1 has no axes; stack joins such");
     int opts, dtype = PERI_F32;
@@ -67,7 +42,7 @@ static int concat(lua_State *L)
     memcpy(shape, first->shape, (size_t)ndim * sizeof *shape);
     shape[axis] = 0;
     for (lua_Integer k = 1; k <= count; k++) {
-        const peri_array *a = list_item(L, k);
+        const peri_array *a = peri_list_item(L, 1, k);
         bool fits = a->ndim == ndim;
         for (int other = 0; fits && other < ndim; other++)
             fits = other == axis || a->shape[other] == shape[other];
@@ -86,17 +61,15 @@ static int concat(lua_State *L)
     const int slot = lua_gettop(L);
     bool overlap = false;
     for (lua_Integer k = 1; k <= count && !overlap; k++)
-        overlap = peri_overlaps(out, list_item(L, k));
+        overlap = peri_overlaps(out, peri_list_item(L, 1, k));
     const peri_array *target = overlap ? peri_push_array(L, dtype, ndim, shape) : out;
     size_t start = 0;
     for (lua_Integer k = 1; k <= count; k++) {
-        const peri_array *a = list_item(L, k);
+        const peri_array *a = peri_list_item(L, 1, k);
         const peri_view from = peri_view_of(a);
         const peri_view to = {offset(target, (ptrdiff_t)start * target->stride[axis]), dtype, ndim,
                               a->shape, target->stride};
         start += a->shape[axis];
-        if (start > shape[axis] || a->ndim != ndim) /* a finaliser changed the list */
-            peri_argerror(L, 1, "list: changed while it was read");
         peri_copy(&to, &from);
     }
     if (overlap) {
@@ -118,10 +91,10 @@ static int concat(lua_State *L)
  */
 static int stack(lua_State *L)
 {
-    const lua_Integer count = list_length(L);
+    const lua_Integer count = peri_arg_list(L, 1, "list");
     int opts, dtype = PERI_F32;
     size_t shape[PERI_MAX_NDIM];
-    const peri_array *first = list_item(L, 1);
+    const peri_array *first = peri_list_item(L, 1, 1);
     const int ndim = first->ndim + 1;
     if (ndim > PERI_MAX_NDIM)
         peri_argerror(L, 1, "list: element 1 has %d axes already", PERI_MAX_NDIM);
@@ -130,7 +103,7 @@ static int stack(lua_State *L)
     for (int k = 0; k < ndim; k++)
         shape[k] = k == axis ? (size_t)count : first->shape[k - (k > axis)];
     for (lua_Integer k = 1; k <= count; k++) {
-        const peri_array *a = list_item(L, k);
+        const peri_array *a = peri_list_item(L, 1, k);
         if (a->ndim != first->ndim ||
             (a->ndim > 0 && memcmp(a->shape, first->shape, (size_t)a->ndim * sizeof *shape) != 0)) {
             const char *got = peri_push_shape(L, a->ndim, a->shape);
@@ -143,7 +116,7 @@ static int stack(lua_State *L)
     const int slot = lua_gettop(L);
     bool overlap = false;
     for (lua_Integer k = 1; k <= count && !overlap; k++)
-        overlap = peri_overlaps(out, list_item(L, k));
+        overlap = peri_overlaps(out, peri_list_item(L, 1, k));
     const peri_array *target = overlap ? peri_push_array(L, dtype, ndim, shape) : out;
     ptrdiff_t stride[PERI_MAX_NDIM];
     size_t inner[PERI_MAX_NDIM];
@@ -152,7 +125,7 @@ static int stack(lua_State *L)
         inner[k] = shape[k + (k >= axis)];
     }
     for (lua_Integer k = 1; k <= count; k++) {
-        const peri_array *a = list_item(L, k);
+        const peri_array *a = peri_list_item(L, 1, k);
         if (a->ndim != ndim - 1 ||
             (a->ndim > 0 && memcmp(a->shape, inner, (size_t)a->ndim * sizeof *inner) != 0))
             peri_argerror(L, 1, "list: changed while it was read");

@@ -10,8 +10,6 @@
 #include "format/idx.h"
 #include "format/npy.h"
 
-static const char reader_key;
-
 typedef struct {
     peri_source source;
     peri_layout layout;
@@ -20,31 +18,23 @@ typedef struct {
     size_t done, size; /* rows given so far, and at a time */
 } reader;
 
+static int close_reader(lua_State *L);
+
+static const peri_handle_kind reader_kind = {.name = "rows", .close = close_reader};
+
 static int close_reader(lua_State *L)
 {
-    peri_source_close(&((reader *)lua_touserdata(L, 1))->source);
+    reader *r = peri_test_handle(L, 1, &reader_kind);
+    if (r != NULL)
+        peri_source_close(&r->source);
     return 0;
 }
 
 static reader *push_reader(lua_State *L)
 {
-    reader *r = lua_newuserdatauv(L, sizeof *r, 0);
-    memset(r, 0, sizeof *r);
+    reader *r = peri_push_handle(L, &reader_kind, sizeof *r, 0);
     const peri_memory memory = peri_state_memory(L);
     peri_source_init(&r->source, &memory, &peri_getstate(L)->stop, UINT64_MAX);
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &reader_key) == LUA_TNIL) {
-        lua_pop(L, 1);
-        lua_createtable(L, 0, 3);
-        lua_pushcfunction(L, close_reader);
-        lua_setfield(L, -2, "__gc");
-        lua_pushcfunction(L, close_reader);
-        lua_setfield(L, -2, "__close");
-        lua_pushboolean(L, false);
-        lua_setfield(L, -2, "__metatable");
-        lua_pushvalue(L, -1);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &reader_key);
-    }
-    lua_setmetatable(L, -2);
     return r;
 }
 

@@ -221,7 +221,10 @@ struct wrapped {
     void *ud;
 };
 
-static const char wrapped_meta;
+static int collect_wrapped(lua_State *L);
+
+static const peri_handle_kind wrapped_kind = {.name = "memory of the host",
+                                              .close = collect_wrapped};
 
 static void release(struct wrapped *w)
 {
@@ -232,20 +235,9 @@ static void release(struct wrapped *w)
     }
 }
 
-static struct wrapped *test_wrapped(lua_State *L, int idx)
-{
-    struct wrapped *w = lua_touserdata(L, idx);
-    if (w == NULL || !lua_getmetatable(L, idx))
-        return NULL;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &wrapped_meta);
-    const bool same = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-    return same ? w : NULL;
-}
-
 static int collect_wrapped(lua_State *L)
 {
-    struct wrapped *w = test_wrapped(L, 1);
+    struct wrapped *w = peri_test_handle(L, 1, &wrapped_kind);
     if (w != NULL)
         release(w);
     return 0;
@@ -255,19 +247,8 @@ int peri_wrap(lua_State *L, void *data, int dtype, int ndim, const size_t *shape
               const ptrdiff_t *stride, void (*release_fn)(void *), void *ud)
 {
     luaL_checkstack(L, 6, "array");
-    struct wrapped *w = lua_newuserdatauv(L, sizeof *w, 0);
+    struct wrapped *w = peri_push_handle(L, &wrapped_kind, sizeof *w, 0);
     *w = (struct wrapped){true, release_fn, ud};
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &wrapped_meta) == LUA_TNIL) {
-        lua_pop(L, 1);
-        lua_createtable(L, 0, 2);
-        lua_pushcfunction(L, collect_wrapped);
-        lua_setfield(L, -2, "__gc");
-        lua_pushboolean(L, false);
-        lua_setfield(L, -2, "__metatable");
-        lua_pushvalue(L, -1);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &wrapped_meta);
-    }
-    lua_setmetatable(L, -2);
     peri_push_foreign(L, -1, data, dtype, ndim, shape, stride, &w->gone);
     lua_remove(L, -2);
     w->gone = false; /* from here on release() is due */
@@ -280,7 +261,7 @@ void peri_detach(lua_State *L, int idx)
         lua_pop(L, lua_type(L, idx) == LUA_TUSERDATA ? 1 : 0);
         return;
     }
-    struct wrapped *w = test_wrapped(L, -1);
+    struct wrapped *w = peri_test_handle(L, -1, &wrapped_kind);
     if (w != NULL)
         release(w);
     lua_pop(L, 1);

@@ -15,7 +15,9 @@
 #include "format/idx.h"
 #include "format/npy.h"
 
-static const char loader_key;
+static int close_loader(lua_State *L);
+
+static const peri_handle_kind loader_kind = {.name = "loader", .close = close_loader};
 
 peri_memory peri_state_memory(lua_State *L)
 {
@@ -26,7 +28,9 @@ peri_memory peri_state_memory(lua_State *L)
 
 static int close_loader(lua_State *L)
 {
-    peri_loader *l = lua_touserdata(L, 1);
+    peri_loader *l = peri_test_handle(L, 1, &loader_kind);
+    if (l == NULL)
+        return 0;
     peri_pickle_close(&l->pickle);
     peri_csv_close(&l->csv);
     peri_image_close(&l->image);
@@ -60,23 +64,9 @@ void peri_make_room(lua_State *L)
 peri_loader *peri_push_loader(lua_State *L)
 {
     peri_make_room(L);
-    peri_loader *l = lua_newuserdatauv(L, sizeof *l, 0);
-    memset(l, 0, sizeof *l);
+    peri_loader *l = peri_push_handle(L, &loader_kind, sizeof *l, 0);
     const peri_memory memory = peri_state_memory(L);
     peri_source_init(&l->source, &memory, &peri_getstate(L)->stop, 0);
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &loader_key) == LUA_TNIL) {
-        lua_pop(L, 1);
-        lua_createtable(L, 0, 3);
-        lua_pushcfunction(L, close_loader);
-        lua_setfield(L, -2, "__gc");
-        lua_pushcfunction(L, close_loader);
-        lua_setfield(L, -2, "__close");
-        lua_pushliteral(L, "loader");
-        lua_setfield(L, -2, "__metatable");
-        lua_pushvalue(L, -1);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &loader_key);
-    }
-    lua_setmetatable(L, -2);
     lua_toclose(L, -1);
     return l;
 }

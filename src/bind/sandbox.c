@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -14,7 +15,7 @@
 /* ---- which files ------------------------------------------------------------------------- */
 
 /* The path with links resolved as far as it exists, into out. What does not exist yet may not hold
- * "..", so that it stays below what does. */
+ * "..", so that it stays below what does, nor begin with a link that leads to what is not there. */
 static bool resolve(const char *path, char out[PATH_MAX])
 {
     char head[PATH_MAX];
@@ -24,8 +25,12 @@ static bool resolve(const char *path, char out[PATH_MAX])
     memcpy(head, path, length + 1);
     size_t cut = length;
     while (realpath(head, out) == NULL) {
-        while (cut > 0 && head[cut - 1] == '/')
-            cut--;
+        struct stat st;
+        while (cut > 1 && head[cut - 1] == '/')
+            head[--cut] = '\0';
+        if (lstat(head, &st) == 0)
+            return false; /* it is there and leads nowhere, in a circle, or where one may not look
+                           */
         while (cut > 0 && head[cut - 1] != '/')
             cut--;
         head[cut] = '\0';
@@ -171,7 +176,7 @@ static int sandbox_open(lua_State *L)
 
 static int sandbox_read(lua_State *L) /* io.lines, io.input */
 {
-    if (lua_type(L, 1) == LUA_TSTRING)
+    if (lua_isstring(L, 1)) /* a number is a name, too */
         peri_may_read(L, lua_tostring(L, 1));
     return pass_on(L);
 }
@@ -179,7 +184,7 @@ static int sandbox_read(lua_State *L) /* io.lines, io.input */
 static int sandbox_write(lua_State *L) /* io.output, os.remove, os.rename */
 {
     for (int arg = 1; arg <= 2; arg++)
-        if (lua_type(L, arg) == LUA_TSTRING)
+        if (lua_isstring(L, arg)) /* a number is a name, too */
             peri_may_write(L, lua_tostring(L, arg));
     return pass_on(L);
 }

@@ -13,16 +13,31 @@
 
 extern char **environ;
 
-static const char *const JOB = "perigee.job";
-
-/* The userdata. */
+/* The handle. */
 typedef struct {
     peri_job *job; /* NULL once it was freed */
 } holder;
 
+static int job_free(lua_State *L);
+static int job_state(lua_State *L);
+static int job_stop(lua_State *L);
+static int job_seconds(lua_State *L);
+static int job_resident(lua_State *L);
+static int job_peak(lua_State *L);
+static int job_line(lua_State *L);
+static int job_log(lua_State *L);
+
+static const luaL_Reg job_methods[] = {
+    {"state", job_state},       {"stop", job_stop}, {"seconds", job_seconds},
+    {"resident", job_resident}, {"peak", job_peak}, {"line", job_line},
+    {"log", job_log},           {"free", job_free}, {NULL, NULL},
+};
+
+static const peri_handle_kind job_kind = {.name = "job", .close = job_free, .methods = job_methods};
+
 static peri_job *check_job(lua_State *L, int arg)
 {
-    const holder *h = luaL_checkudata(L, arg, JOB);
+    const holder *h = peri_arg_handle(L, arg, "job", &job_kind);
     if (h->job == NULL)
         luaL_argerror(L, arg, "the job was freed");
     return h->job;
@@ -54,9 +69,7 @@ static int process_start(lua_State *L)
                           .memory = (size_t)luaL_optinteger(L, 5, 0)};
     spec.argv = push_strings(L, 1);
     spec.envp = push_strings(L, 2);
-    holder *h = lua_newuserdatauv(L, sizeof *h, 0);
-    h->job = NULL;
-    luaL_setmetatable(L, JOB);
+    holder *h = peri_push_handle(L, &job_kind, sizeof *h, 0);
     const char *what;
     const int status = peri_job_start(&spec, &h->job, &what);
     if (status == 0)
@@ -178,7 +191,9 @@ static int job_log(lua_State *L)
 
 static int job_free(lua_State *L)
 {
-    holder *h = luaL_checkudata(L, 1, JOB);
+    holder *h = peri_test_handle(L, 1, &job_kind);
+    if (h == NULL)
+        return 0;
     peri_job *held = h->job;
     h->job = NULL;
     peri_job_free(held);
@@ -188,11 +203,6 @@ static int job_free(lua_State *L)
 PERI_OPENER(process)
 {
     peri_outside_sandbox(L, "processes");
-    static const luaL_Reg methods[] = {
-        {"state", job_state},       {"stop", job_stop}, {"seconds", job_seconds},
-        {"resident", job_resident}, {"peak", job_peak}, {"line", job_line},
-        {"log", job_log},           {"free", job_free}, {NULL, NULL},
-    };
     static const luaL_Reg functions[] = {
         {"start", process_start},
         {"wait", process_wait},
@@ -202,13 +212,6 @@ PERI_OPENER(process)
         {"environment", process_environment},
         {NULL, NULL},
     };
-    if (luaL_newmetatable(L, JOB)) {
-        lua_pushcfunction(L, job_free);
-        lua_setfield(L, -2, "__gc");
-        luaL_newlib(L, methods);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;
 }

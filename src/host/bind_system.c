@@ -47,12 +47,17 @@ static int system_kind(lua_State *L)
     return 2;
 }
 
+static int close_dir(lua_State *L);
+
+static const peri_handle_kind folder_kind = {.name = "folder", .close = close_dir};
+
 static int close_dir(lua_State *L)
 {
-    DIR **d = lua_touserdata(L, 1);
-    if (*d != NULL)
+    DIR **d = peri_test_handle(L, 1, &folder_kind);
+    if (d != NULL && *d != NULL)
         closedir(*d);
-    *d = NULL;
+    if (d != NULL)
+        *d = NULL;
     return 0;
 }
 
@@ -60,12 +65,7 @@ static int close_dir(lua_State *L)
 static int system_list(lua_State *L)
 {
     const char *path = peri_arg_path(L, 1);
-    DIR **d = lua_newuserdatauv(L, sizeof(DIR *), 0);
-    *d = NULL;
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, close_dir);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
+    DIR **d = peri_push_handle(L, &folder_kind, sizeof(DIR *), 0);
     *d = opendir(path);
     if (*d == NULL)
         return raise(L, path, errno);
@@ -135,12 +135,18 @@ static int system_base64(lua_State *L)
     return 1;
 }
 
+static int release_lock(lua_State *L);
+
+static const peri_handle_kind lock_kind = {.name = "lock", .close = release_lock};
+
+/* The file held, plus one; 0 for none. */
 static int release_lock(lua_State *L)
 {
-    int *fd = lua_touserdata(L, 1);
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
+    int *held = peri_test_handle(L, 1, &lock_kind);
+    if (held != NULL && *held > 0) {
+        close(*held - 1);
+        *held = 0;
+    }
     return 0;
 }
 
@@ -148,18 +154,13 @@ static int release_lock(lua_State *L)
 static int system_lock(lua_State *L)
 {
     const char *path = peri_arg_target(L, 1);
-    int *fd = lua_newuserdatauv(L, sizeof(int), 0);
-    *fd = -1;
-    lua_createtable(L, 0, 2);
-    lua_pushcfunction(L, release_lock);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, release_lock);
-    lua_setfield(L, -2, "__close");
-    lua_setmetatable(L, -2);
+    int *held = peri_push_handle(L, &lock_kind, sizeof *held, 0), fd;
     long holder;
-    const int status = peri_system_lock(path, fd, &holder);
-    if (status == 0)
+    const int status = peri_system_lock(path, &fd, &holder);
+    if (status == 0) {
+        *held = fd + 1;
         return 1;
+    }
     if (status != EWOULDBLOCK)
         return raise(L, path, status);
     lua_pushnil(L);

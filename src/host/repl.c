@@ -55,11 +55,17 @@ static int repl_open(lua_State *L)
     return 1;
 }
 
+static int free_text(lua_State *L);
+
+static const peri_handle_kind text_kind = {.name = "text", .close = free_text};
+
 static int free_text(lua_State *L)
 {
-    char **text = lua_touserdata(L, 1);
-    free(*text);
-    *text = NULL;
+    char **text = peri_test_handle(L, 1, &text_kind);
+    if (text != NULL) {
+        free(*text);
+        *text = NULL;
+    }
     return 0;
 }
 
@@ -67,12 +73,7 @@ static int free_text(lua_State *L)
 static int repl_read(lua_State *L)
 {
     const char *prompt = luaL_checkstring(L, 1);
-    char **text = lua_newuserdatauv(L, sizeof *text, 0);
-    *text = NULL;
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, free_text);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
+    char **text = peri_push_handle(L, &text_kind, sizeof *text, 0);
     switch (peri_editor_read(prompt, text)) {
     case 1:
         lua_pushstring(L, *text);

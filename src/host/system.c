@@ -130,7 +130,7 @@ int peri_system_lock(const char *path, int *fd, long *holder)
 {
     char text[32] = "";
     *holder = 0;
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (*fd < 0)
         return errno;
     int status = flock(*fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
