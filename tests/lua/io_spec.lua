@@ -273,6 +273,43 @@ describe("pickle", function()
       "\x86h\0\x85e.")
     assert.same({{long, long}, {long}}, v)
   end)
+  it("reads the bytes and truth values that NumPy pickles", function()
+    for _, order in ipairs{"|", "=", "<"} do
+      local values = text(load("\x80\3" .. array(dtype("u1", order), 3, "C\3\0\x80\xff") .. "."))
+      assert.equal("0.0 128.0 255.0", (values:gsub("^%b() %w+ ", ""):gsub("(%d+)%f[ \0]", "%1.0"):gsub("%.0%.0", ".0")))
+      values = text(load("\x80\3" .. array(dtype("b1", order), 3, "C\3\0\1\0") .. "."))
+      assert.equal("0.0 1.0 0.0", (values:gsub("^%b() %w+ ", ""):gsub("(%d+)%f[ \0]", "%1.0"):gsub("%.0%.0", ".0")))
+    end
+    local many = ("\1\0\2\200"):rep(5000)
+    assert.equal(5000 * 203, load("\x80\3" .. array(dtype("u1", "|"), 20000, "B" .. string.pack("<s4", many)) .. ".")
+      :astype("f64"):sum())
+  end)
+  it("reads protocol 0 with the line ends of Windows", function()
+    local lines = "(lp0\nI1\naL2L\naF2.5\naI01\naS'x'\np1\nag1\naVy\na."
+    local expected = {1, 2, 2.5, true, "x", "x", "y"}
+    assert.same(expected, load(lines))
+    -- a text opcode takes its line as it is, so only the others may end so
+    local windows = "(lp0\r\nI1\r\naL2L\r\naF2.5\r\naI01\r\naS'x'\np1\r\nag1\r\naVy\na."
+    assert.same(expected, load(windows, {format = "pickle"}))
+    local scalar = "cnumpy.core.multiarray\r\nscalar\r\n(" .. dtype("f8", "<") .. "U\8" ..
+      string.pack("<d", 2.385) .. "tR."
+    assert.equal(2.385, load("\x80\2" .. scalar))
+  end)
+  it("refuses an array or dtype that is built twice, and extents that are none", function()
+    local odd = "the description of an array is not one that NumPy writes"
+    local function why(bytes) return (refused(bytes, {format = "pickle"}):gsub(" %(byte %d+%)$", "")) end
+    local state = "(K\1K\2\x85" .. dtype("u1", "|") .. "\x89C\2abtb"
+    assert.equal("the pickle sets the state of what is no new array",
+      why("\x80\3" .. RECONSTRUCT .. state .. state .. "."))
+    -- read into place, and then again
+    local large = "(K\1M\0\4\x85" .. dtype("u1", "|") .. "\x89B\0\4\0\0" .. ("x"):rep(1024)
+    assert.equal(odd, why("\x80\3" .. RECONSTRUCT .. "q\1" .. large .. "0Nt0h\1" .. large .. "tb."))
+    local again = "(K\3\x8c\1|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+    assert.equal(odd, why("\x80\4" .. array(dtype("u1", "|") .. again, 2, "C\2ab") .. "."))
+    assert.equal(odd, why("\x80\4" .. array(dtype("f8", "<"), -1, "C\0") .. "."))
+    assert.equal(odd, why("\x80\4" .. array(dtype("u1", "|"), -1, "C\1x") .. "."))
+    assert.equal(odd, why("\x80\5" .. frombuffer(dtype("u1", "|"), -1, "C\1x") .. "."))
+  end)
   it("refuses what is not data, and says which", function()
     assert.equal("only numbers, text, containers and NumPy arrays are read from a pickle, " ..
       "and this one asks for os.system (byte 0)",
@@ -486,6 +523,14 @@ describe("load", function()
       (refused(contents(SEEDS .. "idx/u1"):sub(1, 4) .. string.pack(">I4I4", 10, 10) .. ("x"):rep(100),
         {max_bytes = 200})))
     assert.equal("(2, 3) f64 0.0 1.5 3.0 4.5 6.0 7.5", text(seed("npy/f8", {max_bytes = 176})))
+    -- arrays of one file count together
+    local path = temporary(".npz")
+    pg.save(path, {a = pg.zeros(1000), b = pg.zeros(1000), c = pg.zeros(1000)}, {compress = true})
+    assert.equal(path .. "[c]: its arrays need more than max_bytes, 23999", message(pg.load, path, {max_bytes = 23999}))
+    assert.equal(0, pg.load(path, {max_bytes = 24000}).c:sum())
+    local function graph(n) return array(dtype("u1", "|"), n, "B" .. string.pack("<s4", ("x"):rep(n))) end
+    assert.matches("need more than max_bytes, 9000",
+      (refused("\x80\3](" .. graph(400) .. graph(400) .. graph(400) .. "e.", {max_bytes = 9000, dtype = "f64"})))
   end)
 end)
 
