@@ -14,7 +14,7 @@ VERSION := 0.1.0
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 HARD := -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
-PACK := $(shell pkg-config --cflags openblas lapacke stb zlib libpng libjpeg minizip 2>/dev/null)
+PACK := $(shell pkg-config --cflags openblas lapacke stb zlib libpng libjpeg 2>/dev/null)
 LUAI := $(shell pkg-config --cflags lua5.4 2>/dev/null)
 DRAW := $(shell pkg-config --cflags cairo freetype2 2>/dev/null)
 
@@ -25,7 +25,7 @@ LDFLAGS_ALL := -pthread -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 # The program carries Lua, OpenBLAS and LAPACKE in itself; the shared objects do not.
 BLAS   := $(shell pkg-config --variable=libdir openblas 2>/dev/null)
-SYSTEM := -lpng16 -ljpeg -lminizip -lz -lm -ldl
+SYSTEM := -lpng16 -ljpeg -lz -lm -ldl
 STATIC := -Wl,-Bstatic -llua5.4 $(if $(BLAS),-L$(BLAS)) -llapacke -lopenblas -ldeflate -Wl,-Bdynamic $(SYSTEM)
 SHARED := $(if $(BLAS),-L$(BLAS)) -lopenblas -llapacke -ldeflate $(SYSTEM)
 

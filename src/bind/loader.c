@@ -14,6 +14,7 @@
 #include "bind/pace.h"
 #include "format/idx.h"
 #include "format/npy.h"
+#include "format/npz.h"
 
 static int close_loader(lua_State *L);
 
@@ -34,7 +35,7 @@ static int close_loader(lua_State *L)
     peri_pickle_close(&l->pickle);
     peri_csv_close(&l->csv);
     peri_image_close(&l->image);
-    peri_npz_close(&l->npz);
+    peri_zip_close(&l->zip);
     peri_give(&l->source.memory, l->text, l->text_taken);
     l->text = NULL;
     peri_source_close(&l->source);
@@ -150,36 +151,202 @@ int peri_load_idx(lua_State *L, peri_loader *l)
     return 1;
 }
 
-int peri_load_npz(lua_State *L, peri_loader *l)
+/* ---- some of many --------------------------------------------------------------------------- */
+
+int peri_push_only(lua_State *L)
 {
-    peri_fault fault;
-    peri_npz_init(&l->npz, &l->source);
-    peri_loader_check(L, l, peri_npz_open(&l->npz, &fault), &fault);
+    const int type = peri_option_push(L, 2, "only");
+    if (type == LUA_TNIL)
+        return lua_gettop(L);
+    const int given = lua_gettop(L);
+    if (type != LUA_TTABLE || lua_rawlen(L, given) == 0)
+        peri_argerror(L, 2, "only: expected a table of names, got %s", peri_push_got(L, given));
     lua_newtable(L);
-    peri_order_keys(L);
-    for (;;) {
-        bool more;
-        peri_loader_check(L, l, peri_npz_next(&l->npz, &more, &fault), &fault);
-        if (!more)
-            return 1;
-        lua_pushstring(L, l->npz.name);
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, given); i++) {
+        if (lua_rawgeti(L, given, i) != LUA_TSTRING)
+            peri_argerror(L, 2, "only: expected names, got %s", peri_push_got(L, -1));
+        lua_pushboolean(L, true);
+        lua_rawset(L, -3);
+    }
+    lua_replace(L, given);
+    return given;
+}
+
+bool peri_only_wants(lua_State *L, int only, const char *name, size_t length)
+{
+    if (lua_isnil(L, only))
+        return true;
+    lua_pushlstring(L, name, length);
+    const bool wanted = lua_rawget(L, only) != LUA_TNIL;
+    lua_pop(L, 1);
+    return wanted;
+}
+
+/* Pushes up to `most` keys of a table, in order, and how many more there are. */
+static const char *push_keys(lua_State *L, int table, int most)
+{
+    luaL_Buffer b;
+    int n = 0;
+    lua_settop(L, lua_gettop(L));
+    lua_newtable(L);
+    const int list = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        lua_pop(L, 1);
         lua_pushvalue(L, -1);
-        if (lua_rawget(L, -3) != LUA_TNIL) {
+        lua_rawseti(L, list, ++n);
+    }
+    peri_sort_keys(L, list);
+    luaL_buffinit(L, &b);
+    for (int i = 1; i <= n && i <= most; i++) {
+        char text[80];
+        size_t length;
+        lua_rawgeti(L, list, i);
+        const char *name = lua_tolstring(L, -1, &length);
+        peri_printable(text, sizeof text, name, length);
+        lua_pop(L, 1);
+        luaL_addstring(&b, i > 1 ? ", " : "");
+        luaL_addstring(&b, text);
+    }
+    if (n > most) {
+        char text[40];
+        snprintf(text, sizeof text, " and %d more", n - most);
+        luaL_addstring(&b, text);
+    }
+    luaL_pushresult(&b);
+    lua_remove(L, list);
+    return lua_tostring(L, -1);
+}
+
+void peri_check_only(lua_State *L, const peri_loader *l, int only, int result, int all)
+{
+    if (lua_isnil(L, only))
+        return;
+    lua_pushnil(L);
+    while (lua_next(L, only)) {
+        lua_pop(L, 1);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, result) == LUA_TNIL) {
+            peri_fault fault;
+            size_t n;
+            const char *name = lua_tolstring(L, -2, &n);
+            lua_settop(L, lua_gettop(L) - 1);
             peri_fail_text(&fault, PERI_IO_BAD, PERI_NO_BYTE,
-                           "two members of the archive are named", l->npz.name,
-                           strlen(l->npz.name));
+                           lua_pushfstring(L, "it has no array of that name (there are: %s):",
+                                           push_keys(L, all, 10)),
+                           name, n);
             peri_loader_check(L, l, PERI_IO_BAD, &fault);
         }
         lua_pop(L, 1);
-        /* An error inside names the member, too. */
-        const char *path = l->path;
-        l->path = lua_pushfstring(L, "%s[%s]", path, l->npz.name);
-        push_npy(L, l, &l->npz.member);
-        l->path = path;
-        lua_remove(L, -2);
-        peri_loader_check(L, l, peri_npz_leave(&l->npz, &fault), &fault);
-        lua_rawset(L, -3);
     }
+}
+
+/* ---- npz ------------------------------------------------------------------------------------ */
+
+/* Pushes why a member is no array of numbers, or its array. True for the array. */
+static bool push_member(lua_State *L, peri_loader *l)
+{
+    peri_fault fault;
+    peri_layout layout;
+    const unsigned char *bytes;
+    size_t count;
+    peri_source *s = &l->zip.member;
+    peri_loader_check(L, l, peri_source_peek(s, 6, &bytes, &count, &fault), &fault);
+    if (count < 6 || memcmp(bytes, "\x93NUMPY", 6) != 0) {
+        lua_pushliteral(L, "it is no .npy");
+        return false;
+    }
+    const peri_io status = peri_npy_header(s, &layout, &fault);
+    if (status == PERI_IO_STRANGE) {
+        lua_pushfstring(L, "%s%s%s", fault.reason, fault.detail[0] != 0 ? " " : "", fault.detail);
+        return false;
+    }
+    peri_loader_check(L, l, status, &fault);
+    peri_push_elements(L, l, s, &layout);
+    peri_loader_check(L, l, peri_zip_leave(&l->zip, &fault), &fault);
+    return true;
+}
+
+static void refuse_second(lua_State *L, const peri_loader *l, const char *name)
+{
+    peri_fault fault;
+    peri_fail_text(&fault, PERI_IO_BAD, PERI_NO_BYTE, "two members of the archive are named", name,
+                   strlen(name));
+    peri_loader_check(L, l, PERI_IO_BAD, &fault);
+}
+
+/* What is no array of numbers is left out, and named; where nothing else is there, refused. */
+static int name_left_out(lua_State *L, peri_loader *l, int result, int left)
+{
+    lua_settop(L, left);
+    lua_pushnil(L);
+    if (lua_next(L, left) == 0) {
+        lua_settop(L, result);
+        return 1;
+    }
+    lua_settop(L, left);
+    const char *names = push_keys(L, left, 5);
+    lua_pushnil(L);
+    if (lua_next(L, result) == 0) {
+        peri_fault fault;
+        peri_fail(&fault, PERI_IO_BAD, PERI_NO_BYTE,
+                  lua_pushfstring(L, "none of its members is an array of numbers: %s", names));
+        peri_loader_check(L, l, PERI_IO_BAD, &fault);
+    }
+    lua_settop(L, left + 1);
+    lua_warning(L, l->path, 1);
+    lua_warning(L, ": left out, as no arrays of numbers: ", 1);
+    lua_warning(L, names, 0);
+    lua_settop(L, left);
+    return 2;
+}
+
+int peri_load_npz(lua_State *L, peri_loader *l)
+{
+    peri_fault fault;
+    peri_zip *z = &l->zip;
+    const int only = peri_push_only(L);
+    peri_zip_init(z, &l->source);
+    peri_loader_check(L, l, peri_zip_open(z, &fault), &fault);
+    lua_newtable(L);
+    peri_order_keys(L);
+    const int result = lua_gettop(L);
+    lua_newtable(L);
+    peri_order_keys(L);
+    const int left = lua_gettop(L);
+    lua_newtable(L);
+    const int all = lua_gettop(L);
+    const char *path = l->path;
+    for (size_t i = 0; i < z->n; i++) {
+        const char *member = z->entries[i].name;
+        const size_t length = peri_npz_name(member);
+        if (member[strlen(member) - 1] == '/' && z->entries[i].size == 0)
+            continue; /* a folder */
+        const char *name = lua_pushlstring(L, member, length);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, all) != LUA_TNIL)
+            refuse_second(L, l, name);
+        lua_pop(L, 1);
+        lua_pushvalue(L, -1);
+        lua_pushboolean(L, true);
+        lua_rawset(L, all);
+        if (peri_only_wants(L, only, name, length)) {
+            /* An error inside names the member, too. */
+            l->path = lua_pushfstring(L, "%s[%s]", path, name);
+            lua_insert(L, -2);
+            peri_loader_check(L, l, peri_zip_enter(z, i, &fault), &fault);
+            const bool array = push_member(L, l);
+            if (!array && !lua_isnil(L, only)) {
+                peri_fail(&fault, PERI_IO_BAD, PERI_NO_BYTE, lua_tostring(L, -1));
+                peri_loader_check(L, l, PERI_IO_BAD, &fault);
+            }
+            lua_rawset(L, array ? result : left);
+            l->path = path;
+        }
+        lua_settop(L, all);
+    }
+    peri_check_only(L, l, only, result, all);
+    return name_left_out(L, l, result, left);
 }
 
 /* Reads to the end, for the checksums; says what was left unread. */

@@ -10,13 +10,13 @@
 #include "format/csv.h"
 #include "format/element.h"
 #include "format/image.h"
-#include "format/npz.h"
 #include "format/pickle.h"
 #include "format/source.h"
+#include "format/zip.h"
 
 typedef struct {
     peri_source source;
-    peri_npz npz;
+    peri_zip zip;
     peri_pickle pickle;
     peri_csv csv;
     peri_image image;
@@ -55,6 +55,13 @@ void peri_turn(lua_State *L, const peri_layout *layout);
 
 /* Pushes the array whose elements come next. */
 void peri_push_elements(lua_State *L, peri_loader *l, peri_source *s, const peri_layout *layout);
+
+/* Of a file with many arrays, those in the option `only`: peri_push_only() pushes the names (nil
+ * for all) and returns their stack index; peri_check_only() raises where one of them is not in the
+ * table at `result`, naming some keys of the table at `all`. */
+int peri_push_only(lua_State *L);
+bool peri_only_wants(lua_State *L, int only, const char *name, size_t length);
+void peri_check_only(lua_State *L, const peri_loader *l, int only, int result, int all);
 
 /* Pushes a function of the JSON module. */
 void peri_push_json(lua_State *L, const char *name);

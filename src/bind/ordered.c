@@ -47,6 +47,20 @@ static int next_key(lua_State *L)
     }
 }
 
+void peri_sort_keys(lua_State *L, int list)
+{
+    const int top = lua_gettop(L);
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, LUA_TABLIBNAME);
+    if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, "sort");
+        lua_pushvalue(L, list);
+        lua_pushcfunction(L, compare_keys);
+        lua_call(L, 2, 0);
+    }
+    lua_settop(L, top);
+}
+
 static int ordered_pairs(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -59,14 +73,7 @@ static int ordered_pairs(lua_State *L)
         lua_pushvalue(L, -1);
         lua_rawseti(L, 2, ++n);
     }
-    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_getfield(L, -1, LUA_TABLIBNAME);
-    if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, "sort");
-        lua_pushvalue(L, 2);
-        lua_pushcfunction(L, compare_keys);
-        lua_call(L, 2, 0);
-    }
+    peri_sort_keys(L, 2);
     lua_settop(L, 2);
     lua_pushinteger(L, 0);
     lua_pushcclosure(L, next_key, 3);

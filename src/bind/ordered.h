@@ -9,6 +9,9 @@
 /* Makes pairs() on the table on top go through its keys in order. */
 void peri_order_keys(lua_State *L);
 
+/* Sorts a list of keys: numbers, then text. */
+void peri_sort_keys(lua_State *L, int list);
+
 /* Pushes pg.none. */
 void peri_push_none(lua_State *L);
 

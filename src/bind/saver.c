@@ -92,8 +92,6 @@ void peri_save_npz(lua_State *L, const peri_saving *s)
             peri_argerror(L, 2, "value: a name holds a NUL byte");
         n++;
     }
-    if (n > 65535)
-        peri_argerror(L, 2, "value: more than 65535 arrays");
     const char **names = peri_push_scratch(L, (n + 1) * sizeof *names);
     peri_view *arrays = peri_push_scratch(L, (n + 1) * sizeof *arrays);
     gather(L, n, names, arrays);
@@ -101,7 +99,8 @@ void peri_save_npz(lua_State *L, const peri_saving *s)
     peri_writer w;
     peri_io status = peri_writer_open(&w, s->path, s->sync, &fault);
     if (status == PERI_IO_OK)
-        status = end_file(&w, peri_npz_write(&w, n, names, arrays, compress, &fault), &fault);
+        status = end_file(&w, peri_npz_write(&w, n, names, arrays, compress, &s->memory, &fault),
+                          &fault);
     peri_check_io(L, s->path, status, &fault);
 }
 

@@ -14,6 +14,7 @@ typedef enum {
     PERI_IO_OK = 0,
     PERI_IO_END,     /* no more bytes */
     PERI_IO_BAD,     /* the content is damaged, hostile or not supported */
+    PERI_IO_STRANGE, /* it is well formed, but nothing that becomes an array of numbers */
     PERI_IO_INEXACT, /* an integer that the array's dtype cannot hold exactly */
     PERI_IO_LIMIT,   /* more than max_bytes */
     PERI_IO_MEMORY,  /* an allocation failed */

@@ -130,13 +130,14 @@ static peri_io take_field(scanner *h, peri_layout *layout, unsigned *seen)
     }
     skip_space(h);
     if (h->at < h->length && h->text[h->at] == '[')
-        return refuse(h, "a structured dtype cannot become an array of numbers");
+        return peri_fail(h->fault, PERI_IO_STRANGE, h->base + h->at,
+                         "a structured dtype cannot become an array of numbers");
     const uint64_t place = h->base + h->at;
     status = take_string(h, &key, &length);
     if (status != PERI_IO_OK)
         return status;
     if (!peri_element_parse(key, length, &layout->element))
-        return peri_fail_text(h->fault, PERI_IO_BAD, place,
+        return peri_fail_text(h->fault, PERI_IO_STRANGE, place,
                               "its dtype cannot become an array of numbers:", key, length);
     return PERI_IO_OK;
 }
@@ -171,7 +172,7 @@ peri_io peri_npy_header(peri_source *s, peri_layout *layout, peri_fault *fault)
     if (status != PERI_IO_OK)
         return status;
     if (memcmp(bytes, "\x93NUMPY", 6) != 0)
-        return peri_fail(fault, PERI_IO_BAD, s->position, "this is not a .npy file");
+        return peri_fail(fault, PERI_IO_STRANGE, s->position, "this is not a .npy file");
     const int version = bytes[6];
     if (version < 1 || version > 3 || bytes[7] != 0)
         return peri_fail_format(fault, PERI_IO_BAD, s->position + 6,
@@ -222,6 +223,13 @@ static size_t format_header(const peri_view *array, char out[HEADER_ROOM])
     out[8] = (char)((n - 10) & 255);
     out[9] = (char)((n - 10) >> 8);
     return n;
+}
+
+uint64_t peri_npy_size(const peri_view *array)
+{
+    char header[HEADER_ROOM];
+    return format_header(array, header) +
+           (uint64_t)peri_view_size(array) * peri_dtype_size(array->dtype);
 }
 
 peri_io peri_npy_put(const peri_view *array,

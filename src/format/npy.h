@@ -24,4 +24,7 @@ peri_io peri_npy_put(const peri_view *array,
                      peri_io (*put)(void *ud, const void *data, size_t n, peri_fault *fault),
                      void *ud, peri_fault *fault);
 
+/* How many bytes that is. */
+uint64_t peri_npy_size(const peri_view *array);
+
 #endif

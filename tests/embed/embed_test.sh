@@ -35,7 +35,7 @@ for host in script module threads stops; do
     check "run $host" timeout 300 "$prefix/$host"
 done
 check "build static" sh -c "gcc -std=c11 ${SANITIZE:-} -o $prefix/static tests/embed/script.c \$(pkg-config --cflags perigee) \
-    $prefix/lib/libperigee.a \$(pkg-config --libs lua5.4) -lopenblas -llapacke -ldeflate -lpng16 -ljpeg -lminizip -lz -lm -ldl -lpthread"
+    $prefix/lib/libperigee.a \$(pkg-config --libs lua5.4) -lopenblas -llapacke -ldeflate -lpng16 -ljpeg -lz -lm -ldl -lpthread"
 check "run static" timeout 60 "$prefix/static"
 if command -v g++ >/dev/null; then
     cp tests/embed/script.c "$prefix/script.cpp"

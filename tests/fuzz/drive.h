@@ -14,9 +14,9 @@
 #include "format/idx.h"
 #include "format/image.h"
 #include "format/npy.h"
-#include "format/npz.h"
 #include "format/pickle.h"
 #include "format/source.h"
+#include "format/zip.h"
 
 typedef struct {
     const char *path; /* or NULL, then: */
@@ -158,26 +158,23 @@ static inline peri_io drive_image(drive *d)
 static inline peri_io drive_npz(drive *d)
 {
     peri_source s;
-    peri_npz z;
+    peri_zip z;
     peri_io status = drive_open(d, &s);
-    peri_npz_init(&z, &s);
-    bool more = false;
+    peri_zip_init(&z, &s);
     if (status == PERI_IO_OK)
-        status = peri_npz_open(&z, &d->fault);
-    if (status == PERI_IO_OK)
-        status = peri_npz_next(&z, &more, &d->fault);
-    while (status == PERI_IO_OK && more) {
+        status = peri_zip_open(&z, &d->fault);
+    for (size_t i = 0; status == PERI_IO_OK && i < z.n; i++) {
         peri_layout l;
-        drive_add(d, z.name, strlen(z.name));
-        status = peri_npy_header(&z.member, &l, &d->fault);
+        drive_add(d, z.entries[i].name, strlen(z.entries[i].name));
+        status = peri_zip_enter(&z, i, &d->fault);
+        if (status == PERI_IO_OK)
+            status = peri_npy_header(&z.member, &l, &d->fault);
         if (status == PERI_IO_OK)
             status = drive_elements(d, &z.member, &l);
         if (status == PERI_IO_OK)
-            status = peri_npz_leave(&z, &d->fault);
-        if (status == PERI_IO_OK)
-            status = peri_npz_next(&z, &more, &d->fault);
+            status = peri_zip_leave(&z, &d->fault);
     }
-    peri_npz_close(&z);
+    peri_zip_close(&z);
     peri_source_close(&s);
     return status;
 }

@@ -27,8 +27,8 @@
 #include <unistd.h>
 
 #include "../fuzz/drive.h"
-#include "format/npz.h"
 #include "format/png.h"
+#include "format/npz.h"
 #include "format/table.h"
 #include "format/writer.h"
 
@@ -379,12 +379,21 @@ static peri_io write_npy(peri_writer *w, const peri_memory *m, peri_fault *fault
     return peri_npy_put(&array, put_bytes, w, fault);
 }
 
-static peri_io write_npz(peri_writer *w, const peri_memory *m, peri_fault *fault)
+static peri_io write_archive(peri_writer *w, bool compress, const peri_memory *m, peri_fault *fault)
 {
-    (void)m;
     const char *const names[] = {"a", "b"};
     const peri_view arrays[] = {array, array};
-    return peri_npz_write(w, 2, names, arrays, true, fault);
+    return peri_npz_write(w, 2, names, arrays, compress, m, fault);
+}
+
+static peri_io write_npz(peri_writer *w, const peri_memory *m, peri_fault *fault)
+{
+    return write_archive(w, false, m, fault);
+}
+
+static peri_io write_deflated(peri_writer *w, const peri_memory *m, peri_fault *fault)
+{
+    return write_archive(w, true, m, fault);
 }
 
 static peri_io write_csv(peri_writer *w, const peri_memory *m, peri_fault *fault)
@@ -402,7 +411,11 @@ static peri_io write_png(peri_writer *w, const peri_memory *m, peri_fault *fault
 static const struct {
     const char *name;
     writing put;
-} writings[] = {{"npy", write_npy}, {"npz", write_npz}, {"csv", write_csv}, {"png", write_png}};
+} writings[] = {{"npy", write_npy},
+                {"npz", write_npz},
+                {"deflated", write_deflated},
+                {"csv", write_csv},
+                {"png", write_png}};
 
 static peri_io save(writing put, const char *path, const peri_memory *m, peri_fault *fault)
 {
