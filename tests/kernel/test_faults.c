@@ -27,8 +27,8 @@
 #include <unistd.h>
 
 #include "../fuzz/drive.h"
-#include "format/png.h"
 #include "format/npz.h"
+#include "format/png.h"
 #include "format/table.h"
 #include "format/writer.h"
 
