@@ -49,6 +49,8 @@ static bool sniff_json(const unsigned char *bytes, size_t count)
     return i < count && (bytes[i] == '{' || bytes[i] == '[');
 }
 
+#define TABLE "separator skip comment header columns decimal thousands missing text"
+
 /* The first row that a file's content or suffix fits is its format: what no text begins with, then
  * suffixes of text, then what a text may begin with as well. */
 static const file_format formats[] = {
@@ -78,12 +80,14 @@ static const file_format formats[] = {
     {.name = "csv",
      .suffixes = ".csv .txt",
      .targets = ".csv",
+     .load_options = TABLE,
      .save_options = "columns",
      .load = peri_load_csv,
      .save = peri_save_csv},
     {.name = "tsv",
      .suffixes = ".tsv",
      .targets = ".tsv .txt",
+     .load_options = TABLE,
      .save_options = "columns",
      .load = peri_load_tsv,
      .save = peri_save_tsv},

@@ -122,6 +122,8 @@ static const char **columns_for(lua_State *L, const peri_view *a)
         if (lua_rawgeti(L, at, (lua_Integer)j + 1) != LUA_TSTRING)
             peri_argerror(L, 3, "columns: expected a string, got %s", peri_push_got(L, -1));
         names[j] = lua_tostring(L, -1); /* the table keeps it */
+        if (strlen(names[j]) != lua_rawlen(L, -1))
+            peri_argerror(L, 3, "columns: a name holds a NUL byte");
         lua_pop(L, 1);
     }
     return names;

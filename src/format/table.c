@@ -6,14 +6,15 @@
 #include <math.h>
 #include <string.h>
 
+#include "format/csv.h"
 #include "format/number.h"
 #include "format/png.h"
 
 static peri_io put_name(peri_writer *w, const char *name, char separator, peri_fault *fault)
 {
-    double number;
-    const char special[] = {'"', '\n', '\r', '#', ' ', '\t', separator, 0};
-    if (strpbrk(name, special) == NULL && !peri_number_parse(name, strlen(name), &number))
+    /* What a reader could take for a separator, a number or a missing value stands in quotes. */
+    const char special[] = {'"', '\n', '\r', '#', ' ', '\t', ',', ';', '|', separator, 0};
+    if (strpbrk(name, special) == NULL && peri_csv_is_name(name, strlen(name)))
         return peri_writer_write(w, name, strlen(name), fault);
     peri_io status = peri_writer_write(w, "\"", 1, fault);
     for (const char *p = name; *p != 0 && status == PERI_IO_OK; p++)

@@ -112,21 +112,48 @@ static inline peri_io drive_gzip(drive *d)
     return drive_end(d, &s, status);
 }
 
-static inline peri_io drive_csv(drive *d)
+/* Once as numbers and once, with everything else turned on, as cells. */
+static inline peri_io drive_csv_as(drive *d, const peri_csv_options *options)
 {
     peri_source s;
     peri_csv c;
     peri_io status = drive_open(d, &s);
     if (status == PERI_IO_OK) {
-        peri_csv_init(&c, &s, 0);
+        peri_csv_init(&c, &s, options);
         status = peri_csv_read(&c, &d->fault);
         if (status == PERI_IO_OK) {
             drive_add(d, c.values, c.nvalues * sizeof *c.values);
             drive_add(d, c.names, c.names_length);
+            drive_add(d, c.text, c.text_length);
         }
+        double *out = options->text ? peri_take(&d->memory, (c.rows + 1) * sizeof *out) : NULL;
+        if (status == PERI_IO_OK && options->text && out == NULL)
+            status = peri_fail_memory(&d->fault);
+        for (size_t j = 0; status == PERI_IO_OK && out != NULL && j < c.columns; j++) {
+            bool numbers;
+            status = peri_csv_column(&c, j, out, &numbers, &d->fault);
+        }
+        peri_give(&d->memory, out, (c.rows + 1) * sizeof *out);
         peri_csv_close(&c);
     }
     return drive_end(d, &s, status);
+}
+
+static inline peri_io drive_csv(drive *d)
+{
+    const peri_csv_options numbers = {.header = -1, .comment = -2, .decimal = '.', .exact = true};
+    const size_t first = 0;
+    const peri_csv_options cells = {.header = -1,
+                                    .comment = '#',
+                                    .decimal = ',',
+                                    .thousands = '.',
+                                    .missing = true,
+                                    .text = true,
+                                    .numbers = &first,
+                                    .ntaken = 1};
+    if (d->path == NULL && drive_csv_as(d, &cells) == PERI_IO_MEMORY)
+        return PERI_IO_MEMORY;
+    return drive_csv_as(d, &numbers);
 }
 
 static inline peri_io drive_image(drive *d)

@@ -363,64 +363,6 @@ describe("idx", function()
   end)
 end)
 
-describe("csv", function()
-  local function csv(bytes, suffix) return pg.load(file(bytes, suffix or ".csv")) end
-  it("reads numbers, and names when there are any", function()
-    local a, names = seed("csv/header", {format = "csv"})
-    assert.equal("(2, 3) f64 1.0 2.5 -0.03 4.0 nan inf", text(a):gsub("-nan", "nan"))
-    assert.same({"x", "y", 'z "q"'}, names)
-    a, names = csv "1,2\n3,4"
-    assert.equal("(2, 2) f64 1.0 2.0 3.0 4.0", text(a))
-    assert.is_nil(names)
-    assert.equal("(2, 2) f64 1.0 2.0 3.0 4.0", text(csv("1\t2\r\n3\t4\r\n", ".tsv")))
-    a, names = csv("\xef\xbb\xbfa;b\r1;2\r3;4")
-    assert.equal("(2, 2) f64 1.0 2.0 3.0 4.0", text(a))
-    assert.same({"a", "b"}, names)
-    a, names = csv("# a b\n1 2e300\n  3   4\n\n#end\n", ".txt")
-    assert.equal("(2, 2) f64 1.0 2e+300 3.0 4.0", text(a))
-    assert.same({"a", "b"}, names)
-    assert.equal("(1, 1) f64 7.0", text(csv "7"))
-    assert.equal("(2, 1) f64 1.0 2.0", text(csv("x\n1\n2\n")))
-    assert.equal("(1, 2) f32 1.0 2.0", text(pg.load(file("1,2", ".csv"), {dtype = "f32"})))
-    assert.equal("(1, 2) f64 1.0 2.0", text(load("1,2", {format = "csv"})))
-    assert.equal("(2, 2) f64 1.0 2.0 3.0 4.0", text(seed("csv/gz", {format = "csv"})))
-  end)
-  it("rounds to nearest, in every locale", function()
-    for _, s in ipairs{"0.1", "1e23", "8.41e21", "9007199254740993", "123456789012345678901234567890",
-      "2.2250738585072011e-308",
-      "4.9e-324", "1.7976931348623157e308", "-0.0", "5e-400"} do
-      assert.equal(("%a"):format(tonumber(s)), ("%a"):format(csv(s)[1][1]))
-    end
-  end)
-  it("names line and column of what is wrong", function()
-    local function wrong(bytes, suffix) return refused(bytes, nil, suffix or ".csv") end
-    assert.equal("this field is not a number: b (line 3, column 2)", wrong "x,y\n1,2\n3,b\n")
-    assert.equal("the row is shorter than the first (line 2, column 1)", wrong "1,2\n3\n")
-    assert.equal("the row is longer than the first (line 2, column 3)", wrong "1,2\n3,4,5\n")
-    assert.equal("an empty field; write nan where a value is missing (line 2, column 2)", wrong "1,2\n3,\n")
-    assert.equal("the row has not as many fields as there are names (line 2, column 3)", wrong "a,b\n1,2,3\n")
-    assert.equal("this field is not a number: x (line 1, column 2)", wrong "1,x\n2,3\n")
-    assert.equal("a quoted field does not end (line 2, column 1)", wrong 'a\n"12\n')
-    assert.equal("the table has no rows of numbers", wrong "a,b\n")
-  end)
-  it("saves so that the same numbers come back", function()
-    local a = pg.array{{0.1, 1 / 3, 1e300}, {-0.0, 5e-324, 12345678901234567890.0}}
-    local path = temporary(".csv")
-    pg.save(path, a, {columns = {"x", "y z", 'q"'}})
-    local back, names = pg.load(path)
-    for i = 1, 2 do for j = 1, 3 do assert.equal(("%a"):format(a(i, j)), ("%a"):format(back(i, j))) end end
-    assert.same({"x", "y z", 'q"'}, names)
-    assert.equal('x,"y z","q"""\n0.1,0.3333333333333333,1e+300\n-0,5e-324,12345678901234567000\n',
-      (contents(path):gsub("4%.940656458412%d*e%-324", "5e-324"):gsub("1%.23456789012345%d*e%+19",
-        "12345678901234567000")))
-    pg.save(path, pg.array({0.1, 3}, "f32"))
-    assert.equal("0.1\n3\n", contents(path))
-    assert.equal("bad argument #3 to 'save' (columns: expected a table of 3 names, got one of 1)",
-      message(pg.save, path, a, {columns = {"x"}}))
-    assert.equal(path .. ": a table has 1 or 2 axes, and this array has 3", message(pg.save, path, pg.zeros(1, 1, 1)))
-  end)
-end)
-
 describe("images", function()
   it("reads PNG of every kind as 0..255", function()
     assert.equal("(2, 3) f64 1.0 2.0 3.0 4.0 5.0 6.0", text(seed "image/grey8.png"))

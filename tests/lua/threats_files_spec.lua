@@ -449,13 +449,13 @@ describe("CSV", function()
     for bytes, reason in pairs{
       ["1,2\n3,x\n"] = "line 2, column 2", ['1,"2\n'] = "quoted field does not end %(line 1, column 2",
       ["1,\0,3\n"] = "NUL byte %(line 1, column 2", ["1,2\n\0,3\n"] = "\\x00 %(line 2, column 1",
-        ["1e999\n"] = "no rows", ["1\n1e999\n"] = "line 2",
+        ["1e999\n"] = "1e999 %(line 1", ["1\n1e999\n"] = "line 2",
         ["1\n0x10\n"] = "0x10 %(line 2",
       ["1;5\n2,5\n"] = "2,5 %(line 2, column 1", ["1,2,\n3,4,\n"] = "line 1, column 3", ["1\n--1\n"] = "line 2",
       ["1\n1e\n"] = "line 2", ["1\n.\n"] = "line 2", ["1\nnan(5)\n"] = "line 2", ["1 2\n3\n"] = "shorter",
       ["1,2\n3,4 5\n"] = "4 5 %(line 2, column 2", ['1,"2"x\n'] = "follows a quoted field",
       ["1\n" .. ("9"):rep(500) .. "\n"] = "line 2", ["1\n" .. ("9"):rep(100000) ..
-        "\n"] = "longer than 4096 bytes %(line 2",
+        "\n"] = "longer than 65536 bytes %(line 2",
       ["#\n"] = "no rows",
     } do
       assert.matches(reason, refuse(bytes, nil, ".csv"))
