@@ -216,7 +216,8 @@ int peri_load_json(lua_State *L, peri_loader *l)
     peri_push_json(L, "decode");
     lua_pushlstring(L, (const char *)l->text, l->text_length);
     peri_push_none(L);
-    if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
+    lua_pushboolean(L, !l->exact);
+    if (lua_pcall(L, 3, 1, 0) != LUA_OK) {
         if (lua_type(L, -1) == LUA_TSTRING)
             lua_pushfstring(L, "%s: %s", l->path, lua_tostring(L, -1));
         lua_error(L);

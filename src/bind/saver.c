@@ -166,7 +166,7 @@ void peri_save_json(lua_State *L, const peri_saving *s)
 {
     peri_push_json(L, "encode");
     lua_pushvalue(L, 2);
-    peri_push_none(L);
+    lua_pushboolean(L, true);
     if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
         if (lua_type(L, -1) != LUA_TSTRING)
             lua_error(L);

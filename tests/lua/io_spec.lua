@@ -420,6 +420,59 @@ describe("json", function()
     assert.same({1, 2}, v.m[1])
     assert.same({1, {}}, {load('  [1, {"a": null}]', nil, ".dat")[1], {}})
   end)
+  it("keeps NaN and infinity, and reads Python's words for them", function()
+    local path = temporary(".json")
+    pg.save(path, {loss = {0.5, 0 / 0, 1 / 0, -1 / 0}, a = pg.array{1, 1 / 0}})
+    local t = pg.load(path)
+    assert.equal("number number number number", type(t.loss[1]) .. " " .. type(t.loss[2]) .. " " .. type(t.loss[3]) ..
+      " " .. type(t.loss[4]))
+    assert.is_true(t.loss[2] ~= t.loss[2] and t.loss[3] == 1 / 0 and t.loss[4] == -1 / 0 and t.a[2] == 1 / 0)
+    local v = load('[NaN, {"x": -Infinity}, Infinity]', nil, ".json")
+    assert.is_true(v[1] ~= v[1] and v[2].x == -1 / 0 and v[3] == 1 / 0)
+    for _, word in ipairs{"nan", "inf", "Inf", "+Infinity", "-NaN", "NaNs", "Infinit"} do
+      assert.is_false(pcall(load, "[" .. word .. "]", nil, ".json"), word)
+    end
+    if has_numpy then
+      assert.equal("{'a': [1.0, inf], 'loss': [0.5, nan, inf, -inf]}\n", python("import json, sys\n" ..
+        "print(json.load(open(sys.argv[1])))", path))
+    end
+  end)
+  it("holds whole numbers exactly, or refuses them", function()
+    assert.same({1 << 62, -9223372036854775807 - 1, 0, 1e22, 2 ^ 64},
+      load("[4611686018427387904, -9223372036854775808, -0, 10000000000000000000000, 18446744073709551616]", nil, ".json"))
+    assert.equal("not JSON: 18446744073709551615 cannot be held exactly; {exact=false} rounds it (byte 2)",
+      refused("[18446744073709551615]", nil, ".json"))
+    assert.equal("not JSON: -9223372036854775809 cannot be held exactly; {exact=false} rounds it (byte 6)",
+      refused('{"a":-9223372036854775809}', nil, ".json"))
+    assert.same({2 ^ 64}, load("[18446744073709551615]", {exact = false}, ".json"))
+    for _, n in ipairs{"1e400", "-1e400", ("9"):rep(400)} do
+      assert.matches("^not JSON: a number beyond the range of a double %(byte 2%)", refused("[" .. n .. "]",
+        {exact = false}, ".json"))
+    end
+  end)
+  it("takes UTF-8 and nothing else, each name once", function()
+    assert.same({1}, load("\xEF\xBB\xBF[1]", nil, ".json"))
+    for _, bytes in ipairs{'["\xff"]', '["\xc3"]', '["\xed\xa0\x80"]', '{"\x80": 1}', '["\xf4\x90\x80\x80"]', "\xfe\xff"} do
+      assert.matches("^not JSON: not UTF%-8 %(byte [123]%)", refused(bytes, nil, ".json"))
+    end
+    for _, bytes in ipairs{'["\\ud800"]', '["\\udc00\\ud800"]', '["\\ud83dx"]'} do
+      assert.matches("half of a surrogate pair", refused(bytes, nil, ".json"))
+    end
+    assert.equal("not JSON: a name stands twice in one object (byte 10)", refused('{"a": 1, "a": null}', nil, ".json"))
+    assert.equal("bad argument #2 to 'save' (value: a string that is not UTF-8 has no JSON form)",
+      message(pg.save, temporary(".json"), {a = "\xff"}))
+  end)
+  it("is the same in every locale", function()
+    local before = os.setlocale()
+    if not (os.setlocale("de_DE.UTF-8") or os.setlocale("de_DE")) then return pending("no German locale") end
+    local path = temporary(".json")
+    pg.save(path, {x = 1.5, y = {1e-7, -2.25e300}})
+    local bytes, back = contents(path), pg.load(path)
+    os.setlocale(before)
+    assert.equal('{\n  "x": 1.5,\n  "y": [1e-07, -2.25e+300]\n}\n', bytes)
+    assert.equal(1.5, back.x)
+    assert.same({1e-7, -2.25e300}, back.y)
+  end)
   it("says what is wrong", function()
     assert.equal("not JSON: expected , or } (byte 9)", refused('{"a": 1 2}', nil, ".json"))
     local path = temporary(".json")

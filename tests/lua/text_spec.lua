@@ -14,12 +14,12 @@ describe("json", function()
     assert.equal(-0.1, json.decode(text).d.e)
     assert.equal("integer", math.type(json.decode(text).a))
     assert.equal('{\n  "a": [],\n  "b": {}\n}\n', json.encode{b = {}, a = json.list()})
-    assert.equal('["nan", "inf", "-inf"]\n', json.encode{0 / 0, math.huge, -math.huge})
+    assert.equal("[NaN, Infinity, -Infinity]\n", json.encode{0 / 0, math.huge, -math.huge})
     assert.equal('"a\u{FFFD}b"\n', json.encode("a\255b"))
   end)
 
   it("takes the standard's escapes and numbers", function()
-    assert.equal("\u{1F600}\u{FFFD}\u{FFFD}A/\127", json.decode('"\\ud83d\\ude00\\ud800\\udbff\\u0041\\/\127"'))
+    assert.equal("\u{1F600}A/\127", json.decode('"\\ud83d\\ude00\\u0041\\/\127"'))
     for text, value in pairs{["0"] = 0, ["-0.5"] = -0.5, ["1e3"] = 1000.0, ["12.5E-1"] = 1.25, [" [ ] "] = {}} do
       assert.same(value, json.decode(text))
     end

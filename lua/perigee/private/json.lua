@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- pg._json: JSON text for the files of experiments and batches. Objects are written with their names in order, so that
 -- equal values give equal bytes; a table with a first element is a list, and an empty one too when json.list made it.
+-- What JSON has no word for is written as Python's json module does: NaN, Infinity, -Infinity.
 local json = {}
 
 local List = {}
@@ -30,7 +31,11 @@ function json.utf8(text)
   return table.concat(parts)
 end
 
+-- Whether text that is not UTF-8 is refused; else its bytes become U+FFFD.
+local strict
+
 local function quote(text)
+  if strict and not utf8.len(text) then error("a string that is not UTF-8 has no JSON form", 0) end
   return '"' .. json.utf8(text):gsub('[%c"\\\127]', function(c)
     return ESCAPES[c] or ("\\u%04x"):format(c:byte())
   end) .. '"'
@@ -38,11 +43,11 @@ end
 
 local function number(value)
   if math.type(value) == "integer" then return ("%d"):format(value) end
-  if value ~= value or value == math.huge or value == -math.huge then
-    return value ~= value and '"nan"' or value > 0 and '"inf"' or '"-inf"'
-  end
+  if value ~= value then return "NaN" end
+  if value == math.huge or value == -math.huge then return value > 0 and "Infinity" or "-Infinity" end
   for digits = 15, 17 do
-    local text = ("%." .. digits .. "g"):format(value)
+    -- Whatever the locale has between whole and fraction becomes a point.
+    local text = ("%." .. digits .. "g"):format(value):gsub("[^%d%+%-e]+", ".")
     if tonumber(text) == value then return text:find("[.e]") and text or text .. ".0" end
   end
 end
@@ -114,7 +119,9 @@ function write(out, value, indent)
   end
 end
 
-function json.encode(value)
+-- The text of a value; `exactly` refuses strings that are not UTF-8.
+function json.encode(value, exactly)
+  strict = exactly
   local out = {}
   write(out, value, "")
   out[#out + 1] = "\n"
@@ -147,13 +154,12 @@ local function read_string(text, at)
     if e == "u" then
       local code = tonumber(text:match("^%x%x%x%x", stop + 2) or fail(text, stop, "a bad escape"), 16)
       from = stop + 6
-      -- Half of a pair alone stands for nothing.
       local low = code >= 0xD800 and code < 0xDC00 and text:match("^\\u([dD][c-fC-F]%x%x)", from)
       if low then
         code = 0x10000 + (code - 0xD800) * 0x400 + tonumber(low, 16) - 0xDC00
         from = from + 6
       elseif code >= 0xD800 and code < 0xE000 then
-        code = 0xFFFD
+        fail(text, stop, "half of a surrogate pair")
       end
       parts[#parts + 1] = utf8.char(code)
     else
@@ -178,14 +184,17 @@ local function read_list(text, at, depth)
 end
 
 local function read_object(text, at, depth)
-  local object = {}
+  local object, seen = {}, {}
   at = skip(text, at + 1)
   if text:sub(at, at) == "}" then return object, at + 1 end
   while true do
     at = skip(text, at)
     if text:sub(at, at) ~= '"' then fail(text, at, "expected a name") end
     local name
+    local place = at
     name, at = read_string(text, at)
+    if seen[name] then fail(text, place, "a name stands twice in one object") end
+    seen[name] = true
     at = skip(text, at)
     if text:sub(at, at) ~= ":" then fail(text, at, "expected :") end
     object[name], at = read(text, at + 1, depth)
@@ -197,10 +206,21 @@ local function read_object(text, at, depth)
   end
 end
 
-local WORDS = {{"true", true}, {"false", false}}
+local WORDS = {{"true", true}, {"false", false}, {"NaN", 0 / 0}, {"Infinity", math.huge}, {"-Infinity", -math.huge}}
 
--- What null becomes while decode runs.
-local null
+-- What null becomes, and whether numbers may be rounded, while decode runs.
+local null, rounding
+
+-- A number of JSON's form. Whole ones are exact, or refused; none becomes infinite.
+local function to_number(text, at, digits)
+  local value = tonumber(digits)
+  if value == math.huge or value == -math.huge then fail(text, at, "a number beyond the range of a double") end
+  if math.type(value) == "float" and not rounding and not digits:find("[.eE]") and
+    ("%.0f"):format(value) ~= digits then
+    fail(text, at, digits:sub(1, 40) .. " cannot be held exactly; {exact=false} rounds it")
+  end
+  return value
+end
 
 function read(text, at, depth)
   at = skip(text, at)
@@ -218,13 +238,16 @@ function read(text, at, depth)
   digits = digits .. (text:match("^%.%d+", at + #digits) or "")
   digits = digits .. (text:match("^[eE][+-]?%d+", at + #digits) or "")
   if text:find("^[%w.+-]", at + #digits) then fail(text, at, "a number is not written so") end
-  return tonumber(digits), at + #digits
+  return to_number(text, at, digits), at + #digits
 end
 
--- The value of a JSON text; null is nil, or what `none` is.
-function json.decode(text, none)
-  null = none
-  local value, at = read(text, 1, 0)
+-- The value of a JSON text; null is nil, or what `none` is. `rounded` lets whole numbers lose digits.
+function json.decode(text, none, rounded)
+  null, rounding = none, rounded
+  local mark = text:sub(1, 3) == "\xEF\xBB\xBF" and 4 or 1
+  local length, bad = utf8.len(text)
+  if not length then fail(text, bad, "not UTF-8") end
+  local value, at = read(text, mark, 0)
   at = skip(text, at)
   if at <= #text then fail(text, at, "more than one value") end
   return value
