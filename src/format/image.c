@@ -248,7 +248,9 @@ static bool png_begin(png_codec *c, peri_image *m)
     png_set_keep_unknown_chunks(c->png, PNG_HANDLE_CHUNK_NEVER, unread, (int)(sizeof unread / 5));
     png_read_info(c->png, c->info);
     const png_byte type = png_get_color_type(c->png, c->info);
-    m->channels = (type & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1;
+    const bool clear = png_get_valid(c->png, c->info, PNG_INFO_tRNS) != 0;
+    c->alpha = clear || (type & PNG_COLOR_MASK_ALPHA) != 0;
+    m->channels = c->alpha ? 4 : (type & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1;
     if (measure(m, png_get_image_width(c->png, c->info), png_get_image_height(c->png, c->info),
                 c->fault) != PERI_IO_OK)
         return false;
@@ -260,7 +262,7 @@ static bool png_begin(png_codec *c, peri_image *m)
         /* libpng would look up an index beyond the palette's end. */
         png_set_packing(c->png);
         png_get_PLTE(c->png, c->info, &c->palette, &c->ncolours);
-        if (png_get_valid(c->png, c->info, PNG_INFO_tRNS) != 0)
+        if (clear)
             png_get_tRNS(c->png, c->info, &c->clear, &c->nclear, NULL);
     } else {
         png_set_expand(c->png); /* 1 2 4 bits to 8, a colour that is clear to alpha */
@@ -269,9 +271,7 @@ static bool png_begin(png_codec *c, peri_image *m)
     png_set_interlace_handling(c->png);
     png_read_update_info(c->png, c->info);
     c->samples = png_get_channels(c->png, c->info);
-    c->alpha = c->samples == 2 || c->samples == 4;
     c->wide = png_get_bit_depth(c->png, c->info) == 16;
-    m->channels = c->samples >= 3 || c->palette != NULL ? 3 : 1;
     const size_t row = png_get_rowbytes(c->png, c->info);
     if (row != m->width * (size_t)c->samples * (c->wide ? 2 : 1))
         png_error(c->png, "rows of another length");
@@ -295,35 +295,32 @@ static bool png_begin(png_codec *c, peri_image *m)
 static void png_put_row(const png_codec *c, const peri_image *m, const unsigned char *row,
                         int dtype, void *out, size_t at)
 {
-    const double most = c->wide ? 65535 : 255;
     const size_t width = c->wide ? 2 : 1, n = (size_t)m->channels;
-    for (size_t x = 0; x < m->width; x++) {
-        double v[4] = {0};
-        for (int k = 0; k < c->samples; k++, row += width)
-            v[k] = c->wide ? row[0] << 8 | row[1] : row[0];
-        const double alpha = c->alpha ? v[n] / most : 1;
+    const bool grey = c->samples < 3;
+    for (size_t x = 0; x < m->width; x++, row += width * (size_t)c->samples)
         for (size_t k = 0; k < n; k++) {
-            double value = c->wide ? v[k] * 255.0 / 65535 : v[k];
-            if (c->alpha)
-                value = alpha * value + (1 - alpha) * 255;
-            peri_write_at(dtype, out, (ptrdiff_t)(at++), value);
+            /* grey with alpha becomes the same in three colours */
+            const size_t sample = !grey ? k : k == 3 ? 1 : 0;
+            const unsigned char *from = row + width * sample;
+            peri_write_at(dtype, out, (ptrdiff_t)at++,
+                          c->wide ? (from[0] << 8 | from[1]) * 255.0 / 65535 : from[0]);
         }
-    }
 }
 
 /* False when an index has no colour. */
 static bool png_put_colours(const png_codec *c, const peri_image *m, const unsigned char *row,
                             int dtype, void *out, size_t at)
 {
-    for (size_t x = 0; x < m->width; x++, at += 3) {
+    for (size_t x = 0; x < m->width; x++) {
         const int index = row[x];
         if (index >= c->ncolours)
             return false;
         const png_color colour = c->palette[index];
-        const double alpha = index < c->nclear ? c->clear[index] / 255.0 : 1;
-        peri_write_at(dtype, out, (ptrdiff_t)(at), alpha * colour.red + (1 - alpha) * 255);
-        peri_write_at(dtype, out, (ptrdiff_t)(at + 1), alpha * colour.green + (1 - alpha) * 255);
-        peri_write_at(dtype, out, (ptrdiff_t)(at + 2), alpha * colour.blue + (1 - alpha) * 255);
+        peri_write_at(dtype, out, (ptrdiff_t)at++, colour.red);
+        peri_write_at(dtype, out, (ptrdiff_t)at++, colour.green);
+        peri_write_at(dtype, out, (ptrdiff_t)at++, colour.blue);
+        if (c->alpha)
+            peri_write_at(dtype, out, (ptrdiff_t)at++, index < c->nclear ? c->clear[index] : 255);
     }
     return true;
 }

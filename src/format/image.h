@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Images in: PNG through libpng, JPEG through libjpeg-turbo, PGM and PPM (P2, P3, P5, P6) here.
- * The result is height x width of grey or height x width x 3 of RGB, each value 0 to 255 whatever
- * the depth (16-bit samples keep their fractions: v * 255 / 65535). Palettes become RGB; what is
- * transparent is laid over white. A damaged or cut image is refused, not repaired.
+ * The result is height x width of grey, height x width x 3 of RGB, or height x width x 4 where the
+ * image has transparency, each value 0 to 255 whatever the depth (16-bit samples keep their
+ * fractions: v * 255 / 65535). Palettes become RGB, grey with transparency RGBA. A damaged or cut
+ * image is refused, not repaired.
  *
  * peri_image_open reads the header and says what the array must be; peri_image_read fills it.
  * libpng's and libjpeg's jumps end inside these functions.
@@ -19,7 +20,7 @@ typedef struct {
     peri_source *source;
     peri_image_kind kind;
     size_t width, height;
-    int channels;  /* 1 or 3 */
+    int channels;  /* 1, 3 or 4 */
     double scale;  /* PNM: 255 / maxval */
     bool plain;    /* PNM: numbers as text */
     unsigned most; /* PNM: maxval */
