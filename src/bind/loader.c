@@ -34,6 +34,7 @@ static int close_loader(lua_State *L)
         return 0;
     peri_pickle_close(&l->pickle);
     peri_csv_close(&l->csv);
+    peri_safetensors_close(&l->tensors);
     peri_image_close(&l->image);
     peri_zip_close(&l->zip);
     peri_give(&l->source.memory, l->text, l->text_taken);
@@ -299,6 +300,58 @@ static int name_left_out(lua_State *L, peri_loader *l, int result, int left)
     lua_warning(L, names, 0);
     lua_settop(L, left);
     return 2;
+}
+
+int peri_load_safetensors(lua_State *L, peri_loader *l)
+{
+    peri_fault fault;
+    peri_safetensors *t = &l->tensors;
+    const int only = peri_push_only(L);
+    peri_safetensors_init(t, &l->source);
+    peri_loader_check(L, l, peri_safetensors_open(t, &fault), &fault);
+    lua_newtable(L);
+    peri_order_keys(L);
+    const int result = lua_gettop(L);
+    lua_newtable(L);
+    peri_order_keys(L);
+    const int left = lua_gettop(L);
+    lua_newtable(L);
+    const int all = lua_gettop(L);
+    const char *path = l->path;
+    for (size_t i = 0; i < t->n; i++) {
+        const peri_tensor *tensor = &t->tensors[i];
+        lua_pushstring(L, tensor->name);
+        lua_pushboolean(L, true);
+        lua_rawset(L, all);
+        if (!peri_only_wants(L, only, tensor->name, strlen(tensor->name)))
+            continue;
+        lua_pushstring(L, tensor->name);
+        l->path = lua_pushfstring(L, "%s[%s]", path, tensor->name);
+        lua_insert(L, -2);
+        if (tensor->layout.element.kind == 0) {
+            lua_pushfstring(L, "its dtype cannot become an array of numbers: %s", tensor->dtype);
+            if (!lua_isnil(L, only)) {
+                peri_fail(&fault, PERI_IO_BAD, PERI_NO_BYTE, lua_tostring(L, -1));
+                peri_loader_check(L, l, PERI_IO_BAD, &fault);
+            }
+            lua_rawset(L, left);
+        } else {
+            peri_loader_check(L, l, peri_safetensors_goto(t, i, &fault), &fault);
+            peri_push_elements(L, l, &l->source, &tensor->layout);
+            lua_rawset(L, result);
+        }
+        l->path = path;
+        lua_settop(L, all);
+    }
+    peri_check_only(L, l, only, result, all);
+    /* What is left is passed over, up to what should be the end. */
+    if (t->n > 0)
+        peri_loader_check(
+            L, l,
+            peri_source_advance(&l->source, t->data + t->tensors[t->n - 1].end - l->source.position,
+                                &fault),
+            &fault);
+    return name_left_out(L, l, result, left);
 }
 
 int peri_load_npz(lua_State *L, peri_loader *l)

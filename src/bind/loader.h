@@ -11,6 +11,7 @@
 #include "format/element.h"
 #include "format/image.h"
 #include "format/pickle.h"
+#include "format/safetensors.h"
 #include "format/source.h"
 #include "format/zip.h"
 
@@ -18,6 +19,7 @@ typedef struct {
     peri_source source;
     peri_zip zip;
     peri_pickle pickle;
+    peri_safetensors tensors;
     peri_csv csv;
     peri_image image;
     unsigned char *text; /* a whole file in memory */
@@ -68,6 +70,7 @@ void peri_push_json(lua_State *L, const char *name);
 
 int peri_load_npy(lua_State *L, peri_loader *l);
 int peri_load_npz(lua_State *L, peri_loader *l);
+int peri_load_safetensors(lua_State *L, peri_loader *l);
 int peri_load_pickle(lua_State *L, peri_loader *l);
 int peri_load_idx(lua_State *L, peri_loader *l);
 int peri_load_csv(lua_State *L, peri_loader *l);

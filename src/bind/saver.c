@@ -12,6 +12,7 @@
 #include "bind/ordered.h"
 #include "format/npy.h"
 #include "format/npz.h"
+#include "format/safetensors.h"
 #include "format/table.h"
 #include "format/writer.h"
 
@@ -51,56 +52,75 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Pushes an array for each field of the table at 2, in the order of their names, which go to
- * names[] and stay alive as the table's keys. */
-static void gather(lua_State *L, size_t n, const char **names, peri_view *arrays)
+/* The arrays of the table at 2, in the order of their names. All of it lives on the stack. */
+typedef struct {
+    size_t n;
+    const char **names;
+    peri_view *arrays;
+} named_arrays;
+
+static named_arrays gather(lua_State *L, const char *what)
 {
+    named_arrays g = {0};
+    if (lua_type(L, 2) != LUA_TTABLE)
+        peri_argerror(L, 2, "value: expected a table of arrays by name, got %s",
+                      peri_push_got(L, 2));
+    lua_pushnil(L);
+    while (lua_next(L, 2)) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            peri_argerror(L, 2, "value: the arrays of %s have names, and one has the key %s", what,
+                          peri_push_got(L, -1));
+        if (strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
+            peri_argerror(L, 2, "value: a name holds a NUL byte");
+        g.n++;
+    }
+    g.names = peri_push_scratch(L, (g.n + 1) * sizeof *g.names);
+    g.arrays = peri_push_scratch(L, (g.n + 1) * sizeof *g.arrays);
     size_t k = 0;
     lua_pushnil(L);
     while (lua_next(L, 2)) {
         lua_pop(L, 1);
-        names[k++] = lua_tostring(L, -1);
+        g.names[k++] = lua_tostring(L, -1); /* the table's keys stay alive */
     }
-    qsort(names, n, sizeof *names, compare_names);
-    luaL_checkstack(L, (int)n + 12, "too many arrays");
-    for (k = 0; k < n; k++) {
-        lua_getfield(L, 2, names[k]);
+    qsort(g.names, g.n, sizeof *g.names, compare_names);
+    luaL_checkstack(L, (int)g.n + 12, "too many arrays");
+    for (k = 0; k < g.n; k++) {
+        lua_getfield(L, 2, g.names[k]);
         const int type = lua_type(L, -1);
         const int at = lua_gettop(L);
         if (type != LUA_TNUMBER && type != LUA_TTABLE && peri_test_array(L, at) == NULL)
-            peri_argerror(L, 2, "value: field '%s': expected array, got %s", names[k],
+            peri_argerror(L, 2, "value: field '%s': expected array, got %s", g.names[k],
                           peri_push_got(L, at));
-        arrays[k] = peri_view_of(peri_arg_operand(L, at, lua_pushfstring(L, "value.%s", names[k])));
+        g.arrays[k] =
+            peri_view_of(peri_arg_operand(L, at, lua_pushfstring(L, "value.%s", g.names[k])));
         lua_settop(L, at);
     }
+    return g;
 }
 
 void peri_save_npz(lua_State *L, const peri_saving *s)
 {
     const bool compress = peri_option_boolean(L, 3, "compress", false);
-    if (lua_type(L, 2) != LUA_TTABLE)
-        peri_argerror(L, 2, "value: expected a table of arrays by name, got %s",
-                      peri_push_got(L, 2));
-    size_t n = 0;
-    lua_pushnil(L);
-    while (lua_next(L, 2)) {
-        lua_pop(L, 1);
-        if (lua_type(L, -1) != LUA_TSTRING)
-            peri_argerror(L, 2, "value: the arrays of an .npz have names, and one has the key %s",
-                          peri_push_got(L, -1));
-        if (strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
-            peri_argerror(L, 2, "value: a name holds a NUL byte");
-        n++;
-    }
-    const char **names = peri_push_scratch(L, (n + 1) * sizeof *names);
-    peri_view *arrays = peri_push_scratch(L, (n + 1) * sizeof *arrays);
-    gather(L, n, names, arrays);
+    const named_arrays g = gather(L, "an .npz");
     peri_fault fault = {0};
     peri_writer w;
     peri_io status = peri_writer_open(&w, s->path, s->sync, &fault);
     if (status == PERI_IO_OK)
-        status = end_file(&w, peri_npz_write(&w, n, names, arrays, compress, &s->memory, &fault),
-                          &fault);
+        status = end_file(
+            &w, peri_npz_write(&w, g.n, g.names, g.arrays, compress, &s->memory, &fault), &fault);
+    peri_check_io(L, s->path, status, &fault);
+}
+
+void peri_save_safetensors(lua_State *L, const peri_saving *s)
+{
+    const named_arrays g = gather(L, "safetensors");
+    peri_fault fault = {0};
+    peri_writer w;
+    peri_io status = peri_writer_open(&w, s->path, s->sync, &fault);
+    if (status == PERI_IO_OK)
+        status = end_file(
+            &w, peri_safetensors_write(&w, g.n, g.names, g.arrays, &s->memory, &fault), &fault);
     peri_check_io(L, s->path, status, &fault);
 }
 

@@ -16,6 +16,7 @@ typedef struct {
 
 void peri_save_npy(lua_State *L, const peri_saving *s);
 void peri_save_npz(lua_State *L, const peri_saving *s);
+void peri_save_safetensors(lua_State *L, const peri_saving *s);
 void peri_save_csv(lua_State *L, const peri_saving *s);
 void peri_save_tsv(lua_State *L, const peri_saving *s);
 void peri_save_json(lua_State *L, const peri_saving *s);

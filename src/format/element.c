@@ -38,7 +38,7 @@ bool peri_element_parse(const char *text, size_t length, peri_element *out)
 
 int peri_element_dtype(peri_element e)
 {
-    return e.kind == 'f' && e.size <= 4 ? PERI_F32 : PERI_F64;
+    return (e.kind == 'f' && e.size <= 4) || e.kind == 'B' ? PERI_F32 : PERI_F64;
 }
 
 bool peri_element_is_native(peri_element e, int dtype)
@@ -200,7 +200,9 @@ static void convert_floats(peri_element e, const unsigned char *in, size_t count
             ((float *)out)[i] = (float)v;
             continue;
         }
-        const uint32_t bits = e.size == 4 ? get4(p, e.swapped) : widen(get2(p, e.swapped));
+        const uint32_t bits = e.kind == 'B' ? (uint32_t)get2(p, e.swapped) << 16
+                              : e.size == 4 ? get4(p, e.swapped)
+                                            : widen(get2(p, e.swapped));
         if (dtype == PERI_F32) {
             memcpy((float *)out + i, &bits, 4);
         } else {
@@ -216,7 +218,7 @@ peri_io peri_element_convert(peri_element e, const void *in, size_t count, int d
 {
     if (count == 0)
         return PERI_IO_OK;
-    if (e.kind == 'f') {
+    if (e.kind == 'f' || e.kind == 'B') {
         if (peri_element_is_native(e, dtype))
             memcpy(out, in, count * e.size);
         else

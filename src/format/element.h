@@ -3,7 +3,8 @@
  * Elements as files hold them, and how they become those of an array.
  *
  * NumPy's kinds: 'b' truth values of 1 byte, 'i' and 'u' integers of 1, 2, 4, 8 bytes, 'f'
- * floating point of 2, 4, 8 bytes, each in either byte order. f2 and f4 become PERI_F32, the rest
+ * floating point of 2, 4, 8 bytes, each in either byte order; 'B' the upper half of an f4
+ * (bfloat16). B, f2 and f4 become PERI_F32, the rest
  * PERI_F64, unless told otherwise. Between floating types values are rounded (bits are kept where
  * the types agree, NaN payloads too); an integer that the array's dtype cannot hold is refused
  * when `exact`.
@@ -19,7 +20,7 @@
 #include "kernel/view.h"
 
 typedef struct {
-    char kind; /* 'b', 'i', 'u' or 'f'; 0: none */
+    char kind; /* 'b', 'i', 'u', 'f' or 'B'; 0: none */
     unsigned char size;
     bool swapped; /* not this machine's byte order */
 } peri_element;

@@ -232,15 +232,15 @@ uint64_t peri_npy_size(const peri_view *array)
            (uint64_t)peri_view_size(array) * peri_dtype_size(array->dtype);
 }
 
-peri_io peri_npy_put(const peri_view *array,
-                     peri_io (*put)(void *ud, const void *data, size_t n, peri_fault *fault),
-                     void *ud, peri_fault *fault)
+peri_io peri_npy_put_elements(const peri_view *array,
+                              peri_io (*put)(void *ud, const void *data, size_t n,
+                                             peri_fault *fault),
+                              void *ud, peri_fault *fault)
 {
     char buffer[16 * 1024];
     const size_t size = peri_view_size(array), width = peri_dtype_size(array->dtype);
-    const peri_io status = put(ud, buffer, format_header(array, buffer), fault);
-    if (status != PERI_IO_OK || size == 0)
-        return status;
+    if (size == 0)
+        return PERI_IO_OK;
     if (peri_view_is_contiguous(array))
         return put(ud, array->data, size * width, fault);
     /* An odometer over the indices; `at` is where it points. */
@@ -265,4 +265,13 @@ peri_io peri_npy_put(const peri_view *array,
         }
     }
     return PERI_IO_OK;
+}
+
+peri_io peri_npy_put(const peri_view *array,
+                     peri_io (*put)(void *ud, const void *data, size_t n, peri_fault *fault),
+                     void *ud, peri_fault *fault)
+{
+    char header[HEADER_ROOM];
+    const peri_io status = put(ud, header, format_header(array, header), fault);
+    return status == PERI_IO_OK ? peri_npy_put_elements(array, put, ud, fault) : status;
 }

@@ -24,7 +24,13 @@ peri_io peri_npy_put(const peri_view *array,
                      peri_io (*put)(void *ud, const void *data, size_t n, peri_fault *fault),
                      void *ud, peri_fault *fault);
 
-/* How many bytes that is. */
+/* The elements alone. */
+peri_io peri_npy_put_elements(const peri_view *array,
+                              peri_io (*put)(void *ud, const void *data, size_t n,
+                                             peri_fault *fault),
+                              void *ud, peri_fault *fault);
+
+/* How many bytes header and elements are. */
 uint64_t peri_npy_size(const peri_view *array);
 
 #endif

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "format/text.h"
+
 void peri_pickle_init(peri_pickle *p, peri_source *source, int dtype, bool exact)
 {
     memset(p, 0, sizeof *p);
@@ -197,32 +199,11 @@ peri_io peri_pickle_create(peri_pickle *p, kind k, object **o, peri_fault *fault
     return PERI_IO_OK;
 }
 
-static bool valid_utf8(const char *text, size_t length)
-{
-    const unsigned char *s = (const unsigned char *)text, *end = s + length;
-    while (s < end) {
-        if (*s < 0x80) {
-            s++;
-            continue;
-        }
-        /* Surrogates pass, as they do in Python's pickles. */
-        const int n = *s >= 0xf0 ? 3 : *s >= 0xe0 ? 2 : 1;
-        if (*s < 0xc2 || *s > 0xf4 || end - s <= n || (*s == 0xe0 && s[1] < 0xa0) ||
-            (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))
-            return false;
-        for (int i = 1; i <= n; i++)
-            if ((s[i] & 0xc0) != 0x80)
-                return false;
-        s += n + 1;
-    }
-    return true;
-}
-
 /* A string object of bytes that are at hand until the next call. */
 peri_io peri_pickle_make_string(peri_pickle *p, const char *bytes, size_t length, bool text,
                                 event *e, peri_fault *fault)
 {
-    if (text && length <= PERI_PICKLE_SHORT && !valid_utf8(bytes, length))
+    if (text && length <= PERI_PICKLE_SHORT && !peri_utf8_or_surrogates(bytes, length))
         return peri_pickle_refuse(p, "a string of the pickle is not UTF-8", fault);
     object *o;
     peri_io status = peri_pickle_create(p, length <= PERI_PICKLE_SHORT ? STRING : BLOB, &o, fault);
@@ -324,7 +305,7 @@ peri_io peri_pickle_surface(peri_pickle *p, value v, event *e, bool *made, peri_
         object *o = &p->objects[id - 1];
         size_t *next = &p->work[p->nwork - 1].next;
         if (o->kind == BLOB) {
-            if (o->text && !valid_utf8(o->bytes, o->length))
+            if (o->text && !peri_utf8_or_surrogates(o->bytes, o->length))
                 return peri_pickle_refuse(p, "a string of the pickle is not UTF-8", fault);
             *e = (event){.kind = PERI_PICKLE_TEXT, .id = id, .length = o->length};
             o->made = *made = true;

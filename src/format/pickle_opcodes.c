@@ -8,6 +8,7 @@
 
 #include "format/number.h"
 #include "format/pickle_machine.h"
+#include "format/text.h"
 
 /* n (1 to 8) bytes, little-endian. */
 static peri_io take_number(peri_pickle *p, size_t n, uint64_t *out, peri_fault *fault)
@@ -77,14 +78,6 @@ static peri_io take_bytes(peri_pickle *p, uint64_t n, bool text, event *e, bool 
         p->fill.from_source = true;
     return PERI_IO_OK;
 }
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* Undoes repr() of Python 2's str, in place. False when an escape is damaged. */
 static bool unescape(char *s, size_t n, size_t *length)
 {
@@ -101,8 +94,8 @@ static bool unescape(char *s, size_t n, size_t *length)
         if (found != NULL) {
             s[out++] = meant[found - letters];
         } else if (s[i] == 'x') {
-            const int high = n - i < 3 ? -1 : hex_digit(s[i + 1]);
-            const int low = n - i < 3 ? -1 : hex_digit(s[i + 2]);
+            const int high = n - i < 3 ? -1 : peri_hex_digit(s[i + 1]);
+            const int low = n - i < 3 ? -1 : peri_hex_digit(s[i + 2]);
             if (high < 0 || low < 0)
                 return false;
             s[out++] = (char)(high * 16 + low);
@@ -124,22 +117,6 @@ static bool unescape(char *s, size_t n, size_t *length)
     return true;
 }
 
-static size_t put_utf8(uint32_t c, char *out)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    const int n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (int i = n - 1; i > 0; i--) {
-        out[i] = (char)(0x80 | (c & 0x3f));
-        c >>= 6;
-    }
-    out[0] = (char)(lead[n] | c);
-    return (size_t)n;
-}
-
 /* raw-unicode-escape to UTF-8; out holds 2 * n. False when an escape is damaged. */
 static bool unescape_unicode(const char *s, size_t n, char *out, size_t *length)
 {
@@ -150,21 +127,21 @@ static bool unescape_unicode(const char *s, size_t n, char *out, size_t *length)
                               : s[i + 1] == 'U'          ? 8
                                                          : 0;
         if (digits == 0) {
-            used += put_utf8((unsigned char)s[i], out + used);
+            used += peri_utf8_put((unsigned char)s[i], out + used);
             continue;
         }
         uint32_t c = 0;
         if (n - i < digits + 2)
             return false;
         for (size_t d = 0; d < digits; d++) {
-            const int h = hex_digit(s[i + 2 + d]);
+            const int h = peri_hex_digit(s[i + 2 + d]);
             if (h < 0 || c > 0x10ffff)
                 return false;
             c = c << 4 | (uint32_t)h;
         }
         if (c > 0x10ffff)
             return false;
-        used += put_utf8(c, out + used);
+        used += peri_utf8_put(c, out + used);
         i += digits + 1;
     }
     *length = used;

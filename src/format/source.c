@@ -364,6 +364,44 @@ peri_io peri_source_read(peri_source *s, void *out, size_t n, peri_fault *fault)
     return PERI_IO_OK;
 }
 
+peri_io peri_source_advance(peri_source *s, uint64_t n, peri_fault *fault)
+{
+    const size_t waiting = s->end - s->start;
+    if (n <= waiting) {
+        peri_source_skip(s, (size_t)n);
+        return PERI_IO_OK;
+    }
+    if (s->window_size == 0)
+        return ends_early(s, waiting, fault);
+    if (s->fd >= 0 && !s->inflating && s->raw_size != PERI_NO_BYTE) {
+        peri_source_skip(s, waiting);
+        n -= waiting;
+        if (s->raw_taken > s->raw_size || n > s->raw_size - s->raw_taken)
+            return ends_early(s, 0, fault);
+        if (n > s->limit || s->position > s->limit - n)
+            return peri_source_claim(s, n, "what is passed over has", fault);
+        if (lseek(s->fd, (off_t)n, SEEK_CUR) < 0)
+            return peri_fail_system(fault, errno, "cannot read");
+        s->start = s->end = 0;
+        s->raw_taken += n;
+        s->position += n;
+        return PERI_IO_OK;
+    }
+    while (n > 0) {
+        const unsigned char *bytes;
+        size_t count;
+        const size_t want = n < PERI_WINDOW ? (size_t)n : PERI_WINDOW;
+        const peri_io status = peri_source_peek(s, want, &bytes, &count, fault);
+        if (status != PERI_IO_OK)
+            return status;
+        if (count < want)
+            return ends_early(s, count, fault);
+        peri_source_skip(s, want);
+        n -= want;
+    }
+    return PERI_IO_OK;
+}
+
 peri_io peri_source_gunzip(peri_source *s, bool *is_gzip, peri_fault *fault)
 {
     const unsigned char *bytes;

@@ -85,6 +85,9 @@ static inline void peri_source_skip(peri_source *s, size_t n)
     s->position += n;
 }
 
+/* Passes over n bytes: read where it must be, jumped over in a plain file. */
+peri_io peri_source_advance(peri_source *s, uint64_t n, peri_fault *fault);
+
 /* Exactly n bytes, or PERI_IO_BAD "the file ends early". */
 peri_io peri_source_read(peri_source *s, void *out, size_t n, peri_fault *fault);
 

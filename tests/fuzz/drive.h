@@ -15,6 +15,7 @@
 #include "format/image.h"
 #include "format/npy.h"
 #include "format/pickle.h"
+#include "format/safetensors.h"
 #include "format/source.h"
 #include "format/zip.h"
 
@@ -206,6 +207,26 @@ static inline peri_io drive_npz(drive *d)
     return status;
 }
 
+static inline peri_io drive_safetensors(drive *d)
+{
+    peri_source s;
+    peri_safetensors t;
+    peri_io status = drive_open(d, &s);
+    peri_safetensors_init(&t, &s);
+    if (status == PERI_IO_OK)
+        status = peri_safetensors_open(&t, &d->fault);
+    for (size_t i = 0; status == PERI_IO_OK && i < t.n; i++) {
+        drive_add(d, t.tensors[i].name, strlen(t.tensors[i].name));
+        if (t.tensors[i].layout.element.kind == 0)
+            continue;
+        status = peri_safetensors_goto(&t, i, &d->fault);
+        if (status == PERI_IO_OK)
+            status = drive_elements(d, &s, &t.tensors[i].layout);
+    }
+    peri_safetensors_close(&t);
+    return drive_end(d, &s, status);
+}
+
 /* A host for pickles: a block of memory an object, and what it must be checked on the way. */
 typedef struct {
     void **blocks;
@@ -341,8 +362,10 @@ typedef struct {
 } drive_reader;
 
 static const drive_reader drive_readers[] = {
-    {"npy", drive_npy}, {"npz", drive_npz}, {"pickle", drive_pickle}, {"gzip", drive_gzip},
-    {"idx", drive_idx}, {"csv", drive_csv}, {"image", drive_image},
+    {"npy", drive_npy},       {"npz", drive_npz},
+    {"pickle", drive_pickle}, {"gzip", drive_gzip},
+    {"idx", drive_idx},       {"csv", drive_csv},
+    {"image", drive_image},   {"safetensors", drive_safetensors},
 };
 
 #endif

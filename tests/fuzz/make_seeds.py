@@ -6,6 +6,7 @@ fuzzing found.
 """
 import gzip
 import io
+import json
 import os
 import pickle
 import random
@@ -127,3 +128,23 @@ put('image', 'p3.ppm', b'P3\n1 1\n255\n255 0 9\n')
 # Any bytes are a program of fuzz_lua: these are a dozen statements each.
 for i in range(24):
     put('lua', f'{i:02}', random.Random(i).randbytes(120))
+
+
+def safetensors(header, data, pad=True):
+    h = header if isinstance(header, bytes) else json.dumps(header, separators=(',', ':')).encode()
+    h += b' ' * (-len(h) % 8 if pad else 0)
+    return struct.pack('<Q', len(h)) + h + data
+
+kinds = {'F64': '<f8', 'F32': '<f4', 'F16': '<f2', 'U8': 'u1', 'I8': 'i1', 'I16': '<i2', 'U16': '<u2', 'I32': '<i4', 'U32': '<u4', 'I64': '<i8', 'U64': '<u8', 'BOOL': 'u1'}
+header, data = {'__metadata__': {'format': 'pt', 'a "note"': 'é\n'}}, b''
+for kind, descr in kinds.items():
+    x = np.array([[0, 1, 1]]).astype(descr).tobytes()
+    header['x.' + kind] = {'dtype': kind, 'shape': [1, 3], 'data_offsets': [len(data), len(data) + len(x)]}
+    data += x
+header['x.BF16'] = {'dtype': 'BF16', 'shape': [2], 'data_offsets': [len(data), len(data) + 4]}
+data += b'\x20\x40\x80\x7f'
+put('safetensors', 'kinds', safetensors(header, data))
+put('safetensors', 'names', safetensors(b' {"\\u00e9\\ud83d\\ude00\\n" : {"shape":[ ],"data_offsets":[0,4],\n"dtype":"F32"}}'[1:], b'\0\0\x80?', False))
+put('safetensors', 'empty', safetensors({}, b''))
+put('safetensors', 'order', safetensors({'a': {'dtype': 'F32', 'shape': [0, 2], 'data_offsets': [8, 8]}, 'b': {'dtype': 'F64', 'shape': [], 'data_offsets': [0, 8]}}, struct.pack('<d', 2.385)))
+put('safetensors', 'f8', safetensors({'a': {'dtype': 'F8_E4M3', 'shape': [2], 'data_offsets': [0, 2]}, 'b': {'dtype': 'U8', 'shape': [1], 'data_offsets': [2, 3]}}, b'\1\2\3'))
