@@ -37,6 +37,9 @@ luas  := $(sort $(wildcard lua/perigee/*.lua lua/perigee/private/*.lua))
 obj    = $(patsubst %.c,$B/obj/%.o,$(1))
 lib   := $(call obj,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
 
+# Targets that build as a step of theirs use all processors, unless make was told how many.
+ALONG := $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
+
 # A build says what it does in short; make V=1 shows the commands.
 ifneq ($(V),1)
 .SILENT:
@@ -112,7 +115,7 @@ build-tests: all $(ctests)
 
 test:
 	@vendor/install.sh test
-	@$(MAKE) --no-print-directory build-tests
+	@$(MAKE) --no-print-directory $(ALONG) build-tests
 	@B=$B tests/run.sh
 
 # ---- what must hold beside the tests --------------------------------------------------------
@@ -122,12 +125,12 @@ ASAN := B=$B/asan CC=clang OPT=-O1 \
 
 check:
 	@vendor/install.sh check
-	@$(MAKE) --no-print-directory build-tests
+	@$(MAKE) --no-print-directory $(ALONG) build-tests
 	@B=$B tests/check.sh layers format prose luacheck warnings tidy analyzer
-	@$(MAKE) --no-print-directory -s B=$B/clang CC=clang build-tests
+	@$(MAKE) --no-print-directory -s $(ALONG) B=$B/clang CC=clang build-tests
 	@echo "check: the tests of a build by clang"
 	@B=$B/clang tests/run.sh
-	@$(MAKE) --no-print-directory -s $(ASAN) build-tests
+	@$(MAKE) --no-print-directory -s $(ALONG) $(ASAN) build-tests
 	@echo "check: the tests under ASan and UBSan"
 	@B=$B/asan SANITIZED=1 tests/run.sh
 	@$(MAKE) --no-print-directory fuzz SECONDS=3
@@ -135,7 +138,7 @@ check:
 # Half an hour; two matrix tests take most of it.
 valgrind:
 	@vendor/install.sh check
-	@$(MAKE) --no-print-directory build-tests
+	@$(MAKE) --no-print-directory $(ALONG) build-tests
 	@B=$B tests/check.sh valgrind
 
 bench: all
@@ -165,7 +168,7 @@ $B/fuzz/fuzz_lua: tests/fuzz/fuzz_lua.c $(whole)
 
 fuzz:
 	@vendor/install.sh check
-	@$(MAKE) --no-print-directory -s $(fuzzers)
+	@$(MAKE) --no-print-directory -s $(ALONG) $(fuzzers)
 	@B=$B FUZZ_SECONDS=$(SECONDS) tests/fuzz/run.sh $(fuzzers)
 
 # The reference, and definitions for editors that speak LuaLS.
@@ -181,7 +184,7 @@ threats: build-tests
 COVERAGE := B=$B/coverage OPT=-O0 SANITIZE=--coverage CFLAGS=-Wno-sign-conversion
 
 coverage:
-	@$(MAKE) --no-print-directory -s $(COVERAGE) build-tests
+	@$(MAKE) --no-print-directory -s $(ALONG) $(COVERAGE) build-tests
 	@find $B/coverage -name '*.gcda' -delete
 	@$(COVERAGE) tests/run.sh >$B/coverage.log; tail -n 1 $B/coverage.log
 	@B=$B/coverage tests/coverage.sh
@@ -193,7 +196,7 @@ lua-suite: all
 
 run:
 	@vendor/install.sh run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(ALONG) all
 	@B=$B experiments/run.sh
 
 # ---- installing ------------------------------------------------------------------------------

@@ -74,10 +74,10 @@ luacheck_() {
 }
 
 warnings() {
-    ${CCACHE:-} make -s -j"${JOBS:-2}" B="$B/warn" CC="${CCACHE:-} gcc" OPT=-O1 CFLAGS=-Werror \
+    ${CCACHE:-} make -s -j"${JOBS:-$(nproc)}" B="$B/warn" CC="${CCACHE:-} gcc" OPT=-O1 CFLAGS=-Werror \
         "$B/warn/libperigee.a" || fail "warnings: gcc"
     # As it is tested afterwards.
-    ${CCACHE:-} make -s -j"${JOBS:-2}" B="$B/clang" CC="${CCACHE:-} clang" CFLAGS=-Werror \
+    ${CCACHE:-} make -s -j"${JOBS:-$(nproc)}" B="$B/clang" CC="${CCACHE:-} clang" CFLAGS=-Werror \
         "$B/clang/libperigee.a" || fail "warnings: clang"
 }
 
@@ -85,7 +85,7 @@ tidy() {
     flags="-std=c11 -D_GNU_SOURCE -DPERI_VERSION=\"0\" -Isrc $(pkg-config --cflags openblas lapacke stb zlib libpng lua5.4 cairo freetype2)"
     # shellcheck disable=SC2086
     printf '%s\n' src/*.c src/*/*.c src/*/*/*.c |
-        xargs -P "${JOBS:-2}" -n 1 sh -c 'clang-tidy --quiet "$0" -- '"$flags"' 2>/dev/null' >"$B/tidy.log"
+        xargs -P "${JOBS:-$(nproc)}" -n 1 sh -c 'clang-tidy --quiet "$0" -- '"$flags"' 2>/dev/null' >"$B/tidy.log"
     grep -E '(warning|error):' "$B/tidy.log" && fail "tidy: see above ($B/tidy.log)"
 }
 
@@ -96,7 +96,7 @@ analyzer() {
     flags="-std=c11 -D_GNU_SOURCE -DPERI_VERSION=\"0\" -Isrc $(pkg-config --cflags openblas lapacke stb zlib libpng libjpeg lua5.4 cairo freetype2)"
     # shellcheck disable=SC2086
     printf '%s\n' src/*.c src/*/*.c src/*/*/*.c vendor/stb.c |
-        xargs -P "${JOBS:-2}" -n 1 sh -c 'gcc '"$flags"' -O2 -fanalyzer \
+        xargs -P "${JOBS:-$(nproc)}" -n 1 sh -c 'gcc '"$flags"' -O2 -fanalyzer \
             -Wno-analyzer-use-of-uninitialized-value -Wno-analyzer-shift-count-overflow -c "$0" -o /dev/null' >"$B/analyzer.log" 2>&1 ||
         fail "analyzer: $(tail -n 3 "$B/analyzer.log")"
     grep -E 'warning:.*Wanalyzer' "$B/analyzer.log" && fail "analyzer: see above ($B/analyzer.log)"

@@ -52,7 +52,7 @@ list() {
 }
 
 list | { [ -n "${ONLY:-}" ] && grep -- "$ONLY" || cat; } |
-    xargs -P "${JOBS:-2}" -L 1 sh tests/one.sh "$logs"
+    xargs -P "${JOBS:-$(nproc)}" -L 1 sh tests/one.sh "$logs"
 
 passed=0
 failed=0
