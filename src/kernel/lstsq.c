@@ -21,22 +21,9 @@
 #include "kernel/simd.h"
 #include "kernel/tsqr.h"
 
-enum { LANES = 8, SLOTS = 8, MAX_STEPS = 12, PASS_DOUBLES = 1 << 16 };
+enum { PADDING = 8, SLOTS = 8, MAX_STEPS = 12, PASS_DOUBLES = 1 << 16 };
 
 static const double SEMINORMAL_LIMIT = 1e5; /* condition up to which R alone corrects x */
-
-typedef double lanes __attribute__((vector_size(64)));
-typedef double lanes_anywhere __attribute__((vector_size(64), aligned(8)));
-
-#define INLINE static inline __attribute__((always_inline))
-/* At -O3 gcc 12 takes loops over lanes apart before it sees that each is one instruction: 20 times
- * the time. */
-#ifndef __clang__
-#pragma GCC optimize("O2")
-#endif
-
-/* Vectors stay within this file, where all of it is inlined: no ABI is touched. */
-#pragma GCC diagnostic ignored "-Wpsabi"
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -50,7 +37,7 @@ static size_t max_size(size_t a, size_t b)
 
 static size_t padded(size_t n)
 {
-    return (n + LANES - 1) / LANES * LANES;
+    return (n + PADDING - 1) / PADDING * PADDING;
 }
 
 /* Hands out parts of the workspace; with base NULL it only counts. */
@@ -79,31 +66,7 @@ static double *take_doubles(arena *a, size_t rows, size_t cols)
 
 /* ---- residuals in double-double ------------------------------------------------------------ */
 
-INLINE lanes product_error(const lanes *x, const lanes *y, const lanes *p, const bool fused)
-{
-    lanes e;
-    if (fused) {
-        for (int l = 0; l < LANES; l++)
-            e[l] = __builtin_fma((*x)[l], (*y)[l], -(*p)[l]);
-    } else {
-        const double split = 134217729; /* 2^27 + 1 */
-        const lanes cx = *x * split, cy = *y * split;
-        const lanes xh = cx - (cx - *x), yh = cy - (cy - *y);
-        const lanes xl = *x - xh, yl = *y - yh;
-        e = ((xh * yh - *p) + xh * yl + xl * yh) + xl * yl;
-    }
-    return e;
-}
-
-/* hi + lo += x y */
-INLINE void add_product(lanes *hi, lanes *lo, const lanes *x, const lanes *y, const bool fused)
-{
-    const lanes p = *x * *y, s = *hi + p, z = s - *hi;
-    *lo += ((*hi - (s - z)) + (p - z)) + product_error(x, y, &p, fused);
-    *hi = s;
-}
-
-static void add_exact(double *hi, double *lo, double x, double x_lo)
+static inline void add_exact(double *hi, double *lo, double x, double x_lo)
 {
     const double s = *hi + x, z = s - *hi;
     *lo += ((*hi - (s - z)) + (x - z)) + x_lo;
@@ -126,71 +89,19 @@ typedef struct {
     size_t first;
 } pass;
 
-/* 8 elements of a row of M from column j, scaled; zeros beyond its end. */
-INLINE lanes load(const pass *a, const double *row, size_t j)
-{
-    lanes x = {0};
-    if (j + LANES <= a->k)
-        x = *(const lanes_anywhere *)(row + j);
-    else
-        for (size_t c = j; c < a->k; c++)
-            x[c - j] = row[c];
-    if (a->scale != NULL)
-        for (size_t c = j; c < min_size(j + LANES, a->k); c++)
-            x[c - j] *= a->scale[c];
-    return x;
-}
-
-INLINE void run_rows(const pass *a, size_t start, size_t end, double *ghi, double *glo,
-                     const bool fused)
-{
-    for (size_t i = start; i < end; i++)
-        for (size_t q = 0; q < a->p; q++) {
-            const double *row = a->M + i * a->k, *y = a->y + q * a->kp;
-            lanes hi = {0}, lo = {0};
-            for (size_t j = 0; j < a->k; j += LANES) {
-                const lanes m = load(a, row, j), v = -*(const lanes_anywhere *)(y + j);
-                add_product(&hi, &lo, &m, &v, fused);
-            }
-            double f = 0, f_lo = 0;
-            if (a->F != NULL)
-                f = a->F[i * a->p + q] * (a->scale != NULL ? a->scale[a->k + q] : 1);
-            if (a->r != NULL)
-                add_exact(&f, &f_lo, -a->r[i * a->p + q], 0);
-            for (int c = 0; c < LANES; c++)
-                add_exact(&f, &f_lo, hi[c], lo[c]);
-            const double rounded = f + f_lo;
-            a->f[i * a->p + q] = rounded;
-            if (!a->want_g)
-                continue;
-            const double u = a->r != NULL ? a->r[i * a->p + q] : rounded;
-            const double u_lo = a->r != NULL ? 0 : (f - rounded) + f_lo;
-            const lanes minus = (lanes){0} - u;
-            double *to_hi = ghi + q * a->kp, *to_lo = glo + q * a->kp;
-            for (size_t j = 0; j < a->k; j += LANES) {
-                const lanes m = load(a, row, j);
-                lanes gh = *(const lanes_anywhere *)(to_hi + j);
-                lanes gl = *(const lanes_anywhere *)(to_lo + j);
-                gl -= m * u_lo;
-                add_product(&gh, &gl, &m, &minus, fused);
-                *(lanes_anywhere *)(to_hi + j) = gh;
-                *(lanes_anywhere *)(to_lo + j) = gl;
-            }
-        }
-}
-
+#define LANES_BITS  64
+#define LANES_BYTES 16
+#include "kernel/lanes.h"
+#include "kernel/lstsq_loops.h"
 #if PERI_X86
-static PERI_AVX512 void run_rows_512(const pass *a, size_t start, size_t end, double *ghi,
-                                     double *glo)
-{
-    run_rows(a, start, end, ghi, glo, true);
-}
-
-static PERI_AVX2 void run_rows_256(const pass *a, size_t start, size_t end, double *ghi,
-                                   double *glo)
-{
-    run_rows(a, start, end, ghi, glo, true);
-}
+#undef LANES_BYTES
+#define LANES_BYTES 32
+#include "kernel/lanes.h"
+#include "kernel/lstsq_loops.h"
+#undef LANES_BYTES
+#define LANES_BYTES 64
+#include "kernel/lanes.h"
+#include "kernel/lstsq_loops.h"
 #endif
 
 static void run_block(void *context, size_t slot)
@@ -202,15 +113,15 @@ static void run_block(void *context, size_t slot)
     memset(lo, 0, a->p * a->kp * sizeof *lo);
 #if PERI_X86
     if (peri_isa() == PERI_ISA_AVX512) {
-        run_rows_512(a, start, end, hi, lo);
+        run_rows_f64_64(a, start, end, hi, lo);
         return;
     }
-    if (peri_isa() >= PERI_ISA_AVX2) {
-        run_rows_256(a, start, end, hi, lo);
+    if (peri_isa() == PERI_ISA_AVX2) {
+        run_rows_f64_32(a, start, end, hi, lo);
         return;
     }
 #endif
-    run_rows(a, start, end, hi, lo, false);
+    run_rows_f64_16(a, start, end, hi, lo);
 }
 
 /* Runs the pass; g (k,p) becomes G - the sums, G (k,p) or NULL for zeros. */

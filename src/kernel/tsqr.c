@@ -4,7 +4,7 @@
  * products with all columns of its panel take one pass over the rows, one multiply-add a row, and
  * so does its elimination. A panel is applied to 8 columns at a time in the same way.
  *
- * The inner loops exist in three copies, chosen at run time: AVX-512, AVX2 with FMA, and plain.
+ * The inner loops stand in tsqr_loops.h, one copy for each level of instructions.
  */
 #include "kernel/tsqr.h"
 
@@ -24,21 +24,10 @@ enum {
     BLOCK_DOUBLES = 96 * 1024, /* of a block, if that is not too few rows */
     BLOCK_RATIO = 8,           /* rows of a block are at least this many times n */
     WIDE = 160,                /* columns from which panels are gathered for gemm, */
-    GATHER = 64                /* so many columns at a time */
+    GATHER = 64,               /* so many columns at a time */
+    PIECE = 64,                /* rows a panel is applied to at a time, */
+    PASS = 256                 /* and columns */
 };
-
-typedef double lanes __attribute__((vector_size(64)));
-typedef double lanes_anywhere __attribute__((vector_size(64), aligned(8)));
-
-#define INLINE static inline __attribute__((always_inline))
-/* At -O3 gcc 12 takes loops over lanes apart before it sees that each is one instruction: 20 times
- * the time. */
-#ifndef __clang__
-#pragma GCC optimize("O2")
-#endif
-
-/* Vectors stay within this file, where all of it is inlined: no ABI is touched. */
-#pragma GCC diagnostic ignored "-Wpsabi"
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -48,22 +37,6 @@ static size_t min_size(size_t a, size_t b)
 static size_t padded(size_t n)
 {
     return (n + PANEL - 1) / PANEL * PANEL;
-}
-
-/* c + x y in each lane; one rounding where the CPU has the instruction. */
-INLINE void add_product(lanes *c, const lanes *x, const lanes *y, const bool fused)
-{
-    if (fused)
-        for (int l = 0; l < PANEL; l++)
-            (*c)[l] = __builtin_fma((*x)[l], (*y)[l], (*c)[l]);
-    else
-        *c += *x * *y;
-}
-
-INLINE lanes spread(double x)
-{
-    const lanes first = {x};
-    return __builtin_shufflevector(first, first, 0, 0, 0, 0, 0, 0, 0, 0);
 }
 
 /* ---- one panel ---------------------------------------------------------------------------- */
@@ -83,167 +56,6 @@ static void form_t(size_t k, const double *gram, const double *tau, double *t)
     }
 }
 
-/* w = V^T C for the 8 columns of V and one or two groups of 8 of C, a tile of w each. Rows are ld
- * apart. */
-INLINE void project(size_t m, const double *v, const double *c, size_t ld, double *w,
-                    const int groups, const bool fused)
-{
-    lanes sum[2][PANEL];
-#pragma GCC unroll 8
-    for (int l = 0; l < PANEL; l++)
-        sum[0][l] = sum[1][l] = spread(0);
-    for (size_t i = 0; i < m; i++) {
-        const lanes row0 = *(const lanes_anywhere *)(c + i * ld);
-        const lanes row1 = groups > 1 ? *(const lanes_anywhere *)(c + i * ld + PANEL) : (lanes){0};
-        const double *vi = v + i * ld;
-#pragma GCC unroll 8
-        for (int l = 0; l < PANEL; l++) {
-            const lanes x = spread(vi[l]);
-            add_product(&sum[0][l], &x, &row0, fused);
-            if (groups > 1)
-                add_product(&sum[1][l], &x, &row1, fused);
-        }
-    }
-#pragma GCC unroll 8
-    for (int l = 0; l < PANEL; l++) {
-        *(lanes_anywhere *)(w + l * PANEL) = sum[0][l];
-        if (groups > 1)
-            *(lanes_anywhere *)(w + TILE + l * PANEL) = sum[1][l];
-    }
-}
-
-/* C -= V w. */
-INLINE void deflate(size_t m, const double *v, double *c, size_t ld, const double *w,
-                    const int groups, const bool fused)
-{
-    lanes minus[2][PANEL];
-#pragma GCC unroll 8
-    for (int l = 0; l < PANEL; l++) {
-        minus[0][l] = -*(const lanes_anywhere *)(w + l * PANEL);
-        minus[1][l] = groups > 1 ? -*(const lanes_anywhere *)(w + TILE + l * PANEL) : (lanes){0};
-    }
-    for (size_t i = 0; i < m; i++) {
-        lanes row0 = *(const lanes_anywhere *)(c + i * ld), odd0 = spread(0);
-        lanes row1 = groups > 1 ? *(const lanes_anywhere *)(c + i * ld + PANEL) : (lanes){0};
-        lanes odd1 = odd0;
-        const double *vi = v + i * ld;
-#pragma GCC unroll 8
-        for (int l = 0; l < PANEL; l += 2) {
-            const lanes x = spread(vi[l]), y = spread(vi[l + 1]);
-            add_product(&row0, &x, &minus[0][l], fused);
-            add_product(&odd0, &y, &minus[0][l + 1], fused);
-            if (groups > 1) {
-                add_product(&row1, &x, &minus[1][l], fused);
-                add_product(&odd1, &y, &minus[1][l + 1], fused);
-            }
-        }
-        *(lanes_anywhere *)(c + i * ld) = row0 + odd0;
-        if (groups > 1)
-            *(lanes_anywhere *)(c + i * ld + PANEL) = row1 + odd1;
-    }
-}
-
-/* C -= V T^T V^T C. */
-INLINE void eliminate(size_t m, const double *v, const double t[TILE], double *c, size_t ld,
-                      const int groups, const bool fused)
-{
-    double w[2 * TILE], tw[2 * TILE];
-    project(m, v, c, ld, w, groups, fused);
-    for (int at = 0; at < groups * TILE; at += TILE)
-        for (int l = 0; l < PANEL; l++) { /* row l of T^T w */
-            lanes sum = spread(0);
-            for (int q = 0; q <= l; q++) {
-                const lanes x = spread(t[q * PANEL + l]);
-                const lanes y = *(const lanes_anywhere *)(w + at + q * PANEL);
-                add_product(&sum, &x, &y, fused);
-            }
-            *(lanes_anywhere *)(tw + at + l * PANEL) = sum;
-        }
-    deflate(m, v, c, ld, tw, groups, fused);
-}
-
-/* s = the dot products of column j below its diagonal with each column of the panel there. */
-INLINE lanes dot_columns(size_t m, const double *a, size_t ld, const int j, const bool fused)
-{
-    lanes s = spread(0);
-    for (size_t i = (size_t)j + 1; i < m; i++) {
-        const lanes y = *(const lanes_anywhere *)(a + i * ld), x = spread(y[j]);
-        add_product(&s, &x, &y, fused);
-    }
-    return s;
-}
-
-/* One row of the panel: becomes v in column j, loses v w to its right; s gains what column j + 1
- * adds to its dot products. */
-INLINE void reflect_row(double *at, const int j, double scale, const lanes *minus, lanes *s,
-                        const bool fused)
-{
-    lanes y = *(const lanes_anywhere *)at;
-    const double v = scale * y[j];
-    const lanes x = spread(v);
-    add_product(&y, &x, minus, fused);
-    y[j] = v;
-    *(lanes_anywhere *)at = y;
-    if (j + 1 < PANEL) {
-        const lanes next = spread(y[j + 1]);
-        add_product(s, &next, &y, fused);
-    }
-}
-
-/* Eliminates column j of the panel. s: dot_columns of j, on return those of j + 1. */
-INLINE void reflect(size_t m, double *a, size_t ld, const int j, double r[TILE], double tau[PANEL],
-                    lanes *s, const bool fused)
-{
-    double *row = a + (size_t)j * ld;
-    const double alpha = row[j], below = (*s)[j];
-    for (int k = j; k < PANEL; k++)
-        r[j * PANEL + k] = row[k];
-    tau[j] = 0;
-    if (below == 0) { /* nothing to eliminate: H_j = I */
-        if (j + 1 < PANEL)
-            *s = dot_columns(m, a, ld, j + 1, fused);
-        return;
-    }
-    const double beta = -copysign(sqrt(alpha * alpha + below), alpha);
-    const double scale = 1 / (alpha - beta);
-    tau[j] = (beta - alpha) / beta;
-    r[j * PANEL + j] = beta;
-    lanes minus = spread(0);
-    for (int k = j + 1; k < PANEL; k++) {
-        minus[k] = -tau[j] * (row[k] + scale * (*s)[k]);
-        r[j * PANEL + k] = row[k] += minus[k];
-    }
-    lanes even = spread(0), odd = even, ignored = even;
-    size_t i = (size_t)j + 1;
-    if (i < m)
-        reflect_row(a + i * ld, j, scale, &minus, &ignored, fused);
-    for (i++; i + 2 <= m; i += 2) {
-        reflect_row(a + i * ld, j, scale, &minus, &even, fused);
-        reflect_row(a + (i + 1) * ld, j, scale, &minus, &odd, fused);
-    }
-    if (i < m)
-        reflect_row(a + i * ld, j, scale, &minus, &even, fused);
-    *s = even + odd;
-}
-
-/* Factors the panel a (m,8), rows ld apart: V replaces it, its triangle goes to r, T to t. */
-INLINE void factor_panel(size_t m, double *a, size_t ld, double r[TILE], double t[TILE],
-                         const bool fused)
-{
-    double tau[PANEL] = {0}, gram[TILE];
-    memset(r, 0, TILE * sizeof *r);
-    lanes s = dot_columns(m, a, ld, 0, fused);
-#pragma GCC unroll 8
-    for (int j = 0; j < PANEL; j++)
-        if ((size_t)j < m)
-            reflect(m, a, ld, j, r, tau, &s, fused);
-    for (size_t j = 0; j < min_size(PANEL, m); j++)
-        for (size_t k = j; k < PANEL; k++)
-            a[j * ld + k] = j == k;
-    project(m, a, a, ld, gram, 1, fused);
-    form_t(PANEL, gram, tau, t);
-}
-
 /* A block (m,ld) at `a`, with columns to carry from np on. top (n,ld) receives R and the first n
  * rows of the carried columns; t has a tile for each panel. */
 typedef struct {
@@ -251,56 +63,39 @@ typedef struct {
     double *a, *top, *t;
 } block;
 
-/* Factors the panels of columns first..last-1 and applies them to the columns up to `stop`. */
-INLINE void factor_panels(const block *b, size_t first, size_t last, size_t stop, const bool fused)
-{
-    const size_t ld = b->ld;
-    for (size_t j = first; j < last && j < b->m; j += PANEL) {
-        double r[TILE], *t = b->t + j / PANEL * TILE, *v = b->a + j * ld + j;
-        const size_t rows = b->m - j, kept = min_size(min_size(b->n - j, PANEL), rows);
-        factor_panel(rows, v, ld, r, t, fused);
-        for (size_t i = 0; i < kept; i++)
-            memcpy(b->top + (j + i) * ld + j, r + i * PANEL, PANEL * sizeof *r);
-        for (size_t k = j + PANEL; k < stop;) {
-            const size_t groups = k + PANEL < stop ? 2 : 1;
-            double *c = b->a + j * ld + k;
-            if (groups == 2)
-                eliminate(rows, v, t, c, ld, 2, fused);
-            else
-                eliminate(rows, v, t, c, ld, 1, fused);
-            for (size_t i = 0; i < kept; i++)
-                memcpy(b->top + (j + i) * ld + k, c + i * ld, groups * PANEL * sizeof *c);
-            k += groups * PANEL;
-        }
-    }
-}
+typedef struct {
+    const peri_tsqr *f;
+    int level;
+    size_t first; /* block of this wave's block 0 */
+    const double *X, *B, *scale;
+    size_t ldx, ldb;
+    double *top;    /* of all blocks, (nblocks n, ld) */
+    double *colmax; /* (SLOTS, ld) */
+    bool bad[SLOTS];
+} wave;
 
+typedef struct {
+    void (*factor_panels)(const block *b, size_t first, size_t last, size_t stop);
+    bool (*load_block)(const wave *w, size_t row, size_t m, double *a, double *most);
+} loops;
+
+#define LANES_BITS  64
+#define LANES_BYTES 16
+#include "kernel/lanes.h"
+#include "kernel/tsqr_loops.h"
 #if PERI_X86
-static PERI_AVX512 void factor_panels_512(const block *b, size_t first, size_t last, size_t stop)
-{
-    factor_panels(b, first, last, stop, true);
-}
-
-static PERI_AVX2 void factor_panels_256(const block *b, size_t first, size_t last, size_t stop)
-{
-    factor_panels(b, first, last, stop, true);
-}
+#undef LANES_BYTES
+#define LANES_BYTES 32
+#include "kernel/lanes.h"
+#include "kernel/tsqr_loops.h"
+#undef LANES_BYTES
+#define LANES_BYTES 64
+#include "kernel/lanes.h"
+#include "kernel/tsqr_loops.h"
+static const loops *const tables[3] = {&loops_f64_16, &loops_f64_32, &loops_f64_64};
+#else
+static const loops *const tables[3] = {&loops_f64_16};
 #endif
-
-static void factor_panels_any(const block *b, size_t first, size_t last, size_t stop)
-{
-#if PERI_X86
-    if (peri_isa() == PERI_ISA_AVX512) {
-        factor_panels_512(b, first, last, stop);
-        return;
-    }
-    if (peri_isa() >= PERI_ISA_AVX2) {
-        factor_panels_256(b, first, last, stop);
-        return;
-    }
-#endif
-    factor_panels(b, first, last, stop, false);
-}
 
 static size_t scratch_doubles(size_t np, size_t ld)
 {
@@ -338,12 +133,12 @@ static void factor_block(const block *b, double *scratch)
 {
     memset(b->top, 0, b->n * b->ld * sizeof *b->top);
     if (b->np < WIDE) {
-        factor_panels_any(b, 0, b->np, b->ld);
+        tables[peri_isa()]->factor_panels(b, 0, b->np, b->ld);
         return;
     }
     for (size_t first = 0; first < b->np; first += GATHER) {
         const size_t last = min_size(first + GATHER, b->np);
-        factor_panels_any(b, first, last, last);
+        tables[peri_isa()]->factor_panels(b, first, last, last);
         eliminate_rest(b, first, last, scratch);
     }
 }
@@ -432,89 +227,6 @@ size_t peri_tsqr_work(size_t m, size_t n, size_t p, bool store)
     return bytes;
 }
 
-typedef struct {
-    const peri_tsqr *f;
-    int level;
-    size_t first; /* block of this wave's block 0 */
-    const double *X, *B, *scale;
-    size_t ldx, ldb;
-    double *top;    /* of all blocks, (nblocks n, ld) */
-    double *colmax; /* (SLOTS, ld) */
-    bool bad[SLOTS];
-} wave;
-
-/* to = from * scale over n numbers; most keeps the largest magnitudes. Whether one is not finite.
- */
-static bool load_row(double *to, const double *from, const double *scale, size_t n, double *most)
-{
-    double bad = 0;
-    for (size_t j = 0; j < n; j++) {
-        const double x = from[j], size = fabs(x);
-        bad += x * 0; /* NaN where x is not finite */
-        most[j] = size > most[j] ? size : most[j];
-        to[j] = scale ? x * scale[j] : x;
-    }
-    return bad != 0;
-}
-
-INLINE bool load_row_lanes(double *to, const double *from, size_t n, double *most)
-{
-    lanes bad = spread(0);
-    size_t j = 0;
-    for (; j + PANEL <= n; j += PANEL) {
-        const lanes x = *(const lanes_anywhere *)(from + j);
-        lanes high = *(const lanes_anywhere *)(most + j);
-        bad += x * 0;
-        for (int l = 0; l < PANEL; l++) {
-            const double size = fabs(x[l]);
-            high[l] = size > high[l] ? size : high[l];
-        }
-        *(lanes_anywhere *)(most + j) = high;
-        *(lanes_anywhere *)(to + j) = x;
-    }
-    double sum = 0;
-    for (int l = 0; l < PANEL; l++)
-        sum += bad[l];
-    return load_row(to + j, from + j, NULL, n - j, most + j) || sum != 0;
-}
-
-INLINE bool load_block(const wave *w, size_t row, size_t m, double *a, double *most)
-{
-    const peri_tsqr *f = w->f;
-    bool bad = false;
-    for (size_t i = 0; i < m; i++, a += f->ld) {
-        const double *x = w->X + (row + i) * w->ldx;
-        if (w->scale == NULL)
-            bad |= load_row_lanes(a, x, f->n, most);
-        else
-            bad |= load_row(a, x, w->scale, f->n, most);
-        for (size_t j = f->n; j < f->np; j++)
-            a[j] = 0;
-        if (f->p > 0)
-            bad |= load_row(a + f->np, w->B + (row + i) * w->ldb,
-                            w->scale != NULL ? w->scale + f->n : NULL, f->p, most + f->np);
-        for (size_t j = f->np + f->p; j < f->ld; j++)
-            a[j] = 0;
-    }
-    return bad;
-}
-
-#if PERI_X86
-static PERI_AVX512 bool load_block_512(const wave *w, size_t row, size_t m, double *a, double *most)
-{
-    return load_block(w, row, m, a, most);
-}
-#endif
-
-static bool load_block_any(const wave *w, size_t row, size_t m, double *a, double *most)
-{
-#if PERI_X86
-    if (peri_isa() == PERI_ISA_AVX512)
-        return load_block_512(w, row, m, a, most);
-#endif
-    return load_block(w, row, m, a, most);
-}
-
 static void run_block(void *context, size_t slot)
 {
     wave *w = context;
@@ -527,7 +239,8 @@ static void run_block(void *context, size_t slot)
     double *a = f->level[w->level].v + (keep ? start : slot * largest) * f->ld;
     double *t = f->level[w->level].t + (keep ? b : slot) * tiles;
     if (w->level == 0) {
-        w->bad[slot] = load_block_any(w, start, end - start, a, w->colmax + slot * f->ld);
+        w->bad[slot] =
+            tables[peri_isa()]->load_block(w, start, end - start, a, w->colmax + slot * f->ld);
         if (w->bad[slot])
             return;
     }
