@@ -61,6 +61,20 @@ static bool tile_row(const double *e, uint64_t *bits)
 }
 
 #if PERI_X86
+PERI_AVX2 static bool tile_row_avx2(const double *e, uint64_t *bits)
+{
+    const __m256d one = _mm256_set1_pd(1.0), zero = _mm256_setzero_pd();
+    __m256d good = _mm256_cmp_pd(zero, zero, _CMP_EQ_OQ);
+    uint64_t ones = 0;
+    for (unsigned k = 0; k < TILE; k += 4) {
+        const __m256d v = _mm256_loadu_pd(e + k), here = _mm256_cmp_pd(v, one, _CMP_EQ_OQ);
+        ones |= (uint64_t)(unsigned)_mm256_movemask_pd(here) << k;
+        good = _mm256_and_pd(good, _mm256_or_pd(here, _mm256_cmp_pd(v, zero, _CMP_EQ_OQ)));
+    }
+    *bits = ones;
+    return _mm256_movemask_pd(good) == 15;
+}
+
 PERI_AVX512 static bool tile_row_avx512(const double *e, uint64_t *bits)
 {
     const __m512d one = _mm512_set1_pd(1.0), zero = _mm512_setzero_pd();
@@ -84,6 +98,8 @@ static bool row_bits(const peri_view *E, size_t i, size_t j, size_t count, uint6
 #if PERI_X86
         if (peri_isa() >= PERI_ISA_AVX512)
             return tile_row_avx512(e, bits);
+        if (peri_isa() == PERI_ISA_AVX2)
+            return tile_row_avx2(e, bits);
 #endif
         if (tile_row(e, bits))
             return true;

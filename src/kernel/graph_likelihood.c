@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pairs are walked in blocks of ROWS rows; within a block in chunks of CHUNK columns, whose
- * features, transposed, stay in the nearest cache. Nothing of size n x n is ever made. With
- * AVX-512 the products x_i.x_j, the exponential and the sums are one loop over registers of 8
- * pairs; else the products of a chunk come from BLAS. A small graph keeps its products, as one
- * row of pairs: at 15 nodes they are half of the work, and its rows fill no register.
+ * Pairs are walked in blocks of BLOCK rows; within a block in chunks of CHUNK columns, whose
+ * features, transposed, stay in the nearest cache. Nothing of size n x n is ever made: the products
+ * x_i.x_j of four rows, the exponential and the sums are loops over registers of pairs. A small
+ * graph keeps its products, as one row of pairs: at 15 nodes they are half of the work, and its
+ * rows fill no register.
  */
 #include "kernel/graph.h"
 
@@ -21,17 +21,14 @@
 #include <immintrin.h>
 #endif
 
-enum { ROWS = 64, CHUNK = 256, GROUP = 4, CHUNK_WORDS = CHUNK / 64 };
+enum { BLOCK = 64, CHUNK = 256, GROUP = 4, CHUNK_WORDS = CHUNK / 64 };
 
 /* A product of up to this many factors in (1, 2] is finite. */
 enum { FACTORS = 960 };
 
-/* One lane of the narrowest registers holds the factors of all pairs of a small graph. */
-_Static_assert(PERI_GRAPH_FLAT *(PERI_GRAPH_FLAT - 1) / 2 / 4 + 1 <= FACTORS, "one product a lane");
-
 static size_t block_count(size_t n)
 {
-    return (n + ROWS - 1) / ROWS;
+    return (n + BLOCK - 1) / BLOCK;
 }
 
 size_t peri_graph_work(const peri_graph *g)
@@ -54,7 +51,7 @@ static void transpose(const peri_graph *g, double *xt)
 /* Where a row stands in its list of neighbours, chunk after chunk. */
 typedef struct {
     const peri_graph *g;
-    size_t next[ROWS];
+    size_t next[BLOCK];
 } lists;
 
 static void open_lists(lists *l, const peri_graph *g, size_t row, size_t rows)
@@ -92,17 +89,7 @@ typedef struct {
     const peri_stop *stop;
 } job;
 
-/* ---- any CPU -------------------------------------------------------------------------------- */
-
-typedef double v4 __attribute__((vector_size(32)));
-typedef uint64_t w4 __attribute__((vector_size(32)));
-
-typedef struct {
-    v4 positive, q, ga, gb, haa, hab, hbb;
-    size_t factors;
-} tally;
-
-static const w4 sign_bit = {1ull << 63, 1ull << 63, 1ull << 63, 1ull << 63};
+/* ---- below AVX-512 --------------------------------------------------------------------------- */
 
 /* A four of edges as the sign that makes u of z: minus where there is none. */
 #define SIGN(e) ((e) ? 0.0 : -0.0)
@@ -113,103 +100,25 @@ static const w4 sign_bit = {1ull << 63, 1ull << 63, 1ull << 63, 1ull << 63};
 #define SIGNS4(e) SIGNS(e), SIGNS(e + 1), SIGNS(e + 2), SIGNS(e + 3)
 static const double signs[16][4] = {SIGNS4(0), SIGNS4(4), SIGNS4(8), SIGNS4(12)};
 
-#define SIMD(name) name##_base
-#include "kernel/graph_loops.h"
-#undef SIMD
+/* The lanes that count, as ones. */
+#define COUNT(e, k) ((e) >> (k)&1 ? UINT64_MAX : 0)
+#define COUNTS(e)                                                                                  \
+    {                                                                                              \
+        COUNT(e, 0), COUNT(e, 1), COUNT(e, 2), COUNT(e, 3)                                         \
+    }
+#define COUNTS4(e) COUNTS(e), COUNTS(e + 1), COUNTS(e + 2), COUNTS(e + 3)
+static const uint64_t counted[16][4] = {COUNTS4(0), COUNTS4(4), COUNTS4(8), COUNTS4(12)};
 
+#define LANES_BITS  64
+#define LANES_BYTES 16
+#include "kernel/lanes.h"
+#include "kernel/likelihood_loops.h"
 #if PERI_X86
-PERI_BEGIN_AVX2
-#define SIMD(name) name##_avx2
-#include "kernel/graph_loops.h"
-#undef SIMD
-PERI_END
-#else
-#define add_row_avx2 add_row_base
+#undef LANES_BYTES
+#define LANES_BYTES 32
+#include "kernel/lanes.h"
+#include "kernel/likelihood_loops.h"
 #endif
-
-static double lanes(const v4 *v)
-{
-    return ((*v)[0] + (*v)[1]) + ((*v)[2] + (*v)[3]);
-}
-
-static void close_product(tally *t, double *loglik)
-{
-    for (int l = 0; l < 4; l++)
-        *loglik -= log1p(t->q[l]);
-    memset(&t->q, 0, sizeof t->q);
-    t->factors = 0;
-}
-
-/* Adds what is held to *out, whose sums but the likelihood are still 0. */
-static void close_sums(tally *sum, peri_graph_sums *out)
-{
-    close_product(sum, &out->loglik);
-    out->loglik -= lanes(&sum->positive);
-    out->gradient[0] = lanes(&sum->ga);
-    out->gradient[1] = lanes(&sum->gb);
-    out->hessian[0] = -lanes(&sum->haa);
-    out->hessian[1] = -lanes(&sum->hab);
-    out->hessian[2] = -lanes(&sum->hbb);
-}
-
-/* Products of rows [row, row + rows) with columns [j0, j1): s (rows, CHUNK). */
-static void products(const peri_graph *g, size_t row, size_t rows, size_t j0, size_t j1, double *s)
-{
-    const int m = (int)g->m;
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)(j1 - j0), m, 1.0,
-                g->x + row * g->m, m, g->x + j0 * g->m, m, 0.0, s, CHUNK);
-}
-
-enum { BAND = 16 };
-
-static void block_any(const job *w, size_t row, size_t rows, peri_graph_sums *out)
-{
-    const peri_graph *g = w->g;
-    double s[BAND * CHUNK], u[CHUNK], t[CHUNK];
-    lists l;
-    open_lists(&l, g, row, rows);
-    tally sum;
-    memset(&sum, 0, sizeof sum);
-    const bool avx2 = peri_isa() >= PERI_ISA_AVX2;
-    for (size_t j0 = row / CHUNK * CHUNK; j0 < g->n; j0 += CHUNK) {
-        const size_t j1 = g->n - j0 < CHUNK ? g->n : j0 + CHUNK;
-        for (size_t band = 0; band < rows; band += BAND) {
-            const size_t count = rows - band < BAND ? rows - band : BAND;
-            products(g, row + band, count, j0, j1, s);
-            for (size_t r = 0; r < count; r++) {
-                const size_t i = row + band + r, from = j0 > i ? 0 : i + 1 - j0, to = j1 - j0;
-                if (from >= to)
-                    continue;
-                uint64_t bits[CHUNK_WORDS];
-                take_bits(&l, band + r, i, j0, j1, bits);
-                if (sum.factors + CHUNK / 4 > FACTORS)
-                    close_product(&sum, &out->loglik);
-                sum.factors += CHUNK / 4;
-                double *line = s + r * CHUNK;
-                for (size_t j = to; j % 4 != 0; j++)
-                    line[j] = 0.0;
-                (avx2 ? add_row_avx2 : add_row_base)(line, bits, from, to, w->a, w->b, u, t, &sum);
-            }
-        }
-        if (peri_stop_requested(w->stop))
-            return;
-    }
-    close_sums(&sum, out);
-}
-
-static void flat_any(const peri_graph *g, double a, double b, peri_graph_sums *out)
-{
-    double u[CHUNK], t[CHUNK];
-    tally sum;
-    memset(&sum, 0, sizeof sum);
-    const bool avx2 = peri_isa() >= PERI_ISA_AVX2;
-    const size_t pairs = pair_count(g->n);
-    for (size_t j = 0; j < pairs; j += CHUNK) {
-        const size_t to = pairs - j < CHUNK ? pairs - j : CHUNK;
-        (avx2 ? add_row_avx2 : add_row_base)(g->s + j, g->e + j / 64, 0, to, a, b, u, t, &sum);
-    }
-    close_sums(&sum, out);
-}
 
 /* ---- AVX-512 -------------------------------------------------------------------------------- */
 
@@ -407,7 +316,7 @@ PERI_END
 static void run_block(void *context, size_t block)
 {
     const job *w = context;
-    const size_t row = block * ROWS, rows = w->g->n - row < ROWS ? w->g->n - row : ROWS;
+    const size_t row = block * BLOCK, rows = w->g->n - row < BLOCK ? w->g->n - row : BLOCK;
     peri_graph_sums *out = &w->parts[block];
     memset(out, 0, sizeof *out);
     if (peri_stop_requested(w->stop))
@@ -417,8 +326,12 @@ static void run_block(void *context, size_t block)
         block_avx512(w, row, rows, out);
         return;
     }
+    if (peri_isa() == PERI_ISA_AVX2) {
+        block_f64_32(w, row, rows, out);
+        return;
+    }
 #endif
-    block_any(w, row, rows, out);
+    block_f64_16(w, row, rows, out);
 }
 
 static void add_sums(peri_graph_sums *sums, const peri_graph_sums *more)
@@ -442,15 +355,19 @@ static void sum_graph(const peri_graph *g, double a, double b, peri_graph_sums *
             flat_avx512(g, a, b, all);
             return;
         }
+        if (peri_isa() == PERI_ISA_AVX2) {
+            flat_f64_32(g, a, b, all);
+            return;
+        }
 #endif
-        flat_any(g, a, b, all);
+        flat_f64_16(g, a, b, all);
         return;
     }
     double *xt = work;
     job w = {g, xt, a, b, (peri_graph_sums *)(work + g->m * padded(g->n)), stop};
     transpose(g, xt);
     const size_t blocks = block_count(g->n);
-    if (g->n <= 4 * ROWS) /* too few to wake a thread for; the same blocks all the same */
+    if (g->n <= 4 * BLOCK) /* too few to wake a thread for; the same blocks all the same */
         for (size_t k = 0; k < blocks; k++)
             run_block(&w, k);
     else
@@ -487,6 +404,16 @@ peri_status peri_graph_ascend(const peri_graph *graphs, size_t count, double lr,
     return PERI_OK;
 }
 
+enum { BAND = 16 };
+
+/* Products of rows [row, row + rows) with columns [j0, j1): s (rows, CHUNK). */
+static void products(const peri_graph *g, size_t row, size_t rows, size_t j0, size_t j1, double *s)
+{
+    const int m = (int)g->m;
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)(j1 - j0), m, 1.0,
+                g->x + row * g->m, m, g->x + j0 * g->m, m, 0.0, s, CHUNK);
+}
+
 /* Takes product s of a pair, with an edge or without, into range; which is known too late to be
  * branched on. */
 static inline void widen(double range[4], double s, bool edge)
@@ -511,8 +438,8 @@ peri_status peri_graph_range(const peri_graph *g, double range[4], const peri_st
     }
     double s[BAND * CHUNK];
     lists l;
-    for (size_t row = 0; row < g->n; row += ROWS) {
-        const size_t rows = g->n - row < ROWS ? g->n - row : ROWS;
+    for (size_t row = 0; row < g->n; row += BLOCK) {
+        const size_t rows = g->n - row < BLOCK ? g->n - row : BLOCK;
         open_lists(&l, g, row, rows);
         for (size_t j0 = row / CHUNK * CHUNK; j0 < g->n; j0 += CHUNK) {
             const size_t j1 = g->n - j0 < CHUNK ? g->n : j0 + CHUNK;
