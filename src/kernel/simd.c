@@ -68,13 +68,23 @@ int peri_isa_limit(int level)
     return peri_isa();
 }
 
-bool peri_isa_has_sha(void)
+static bool detect_sha(void)
 {
 #if PERI_X86
     unsigned a = 0, b = 0, c = 0, d = 0;
-    return peri_isa() >= PERI_ISA_AVX2 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 &&
-           (b >> 29 & 1) != 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b >> 29 & 1) != 0;
 #else
     return false;
 #endif
+}
+
+bool peri_isa_has_sha(void)
+{
+    static atomic_int known = -1; /* asking takes a hundred nanoseconds or, in a guest, thousands */
+    int sha = atomic_load_explicit(&known, memory_order_relaxed);
+    if (sha < 0) {
+        sha = detect_sha();
+        atomic_store_explicit(&known, sha, memory_order_relaxed);
+    }
+    return sha != 0 && peri_isa() >= PERI_ISA_AVX2;
 }
