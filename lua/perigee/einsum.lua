@@ -2,9 +2,10 @@
 --
 -- pg.einsum: sums of products written with one letter an axis.
 --
--- Operands are taken in from left to right, two at a time. For a pair, the letters of which neither
--- the result nor a later operand knows are summed: those of one operand alone by sum, those of both
--- by a product of matrices, with the letters that both have and that stay as leading axes:
+-- Operands are taken in two at a time, the pair first whose product adds the fewest elements to what
+-- is there (the greedy order of opt_einsum). For a pair, the letters of which neither the result nor
+-- another operand knows are summed: those of one operand alone by sum, those of both by a product of
+-- matrices, with the letters that both have and that stay as leading axes:
 --     A [batch, free of A, summed] . B [batch, summed, free of B] -> [batch, free of A, free of B]
 
 local pg = ...
@@ -84,31 +85,52 @@ local function diagonals(a, letters)
   return a, letters
 end
 
--- a without the letters that `kept` has not.
-local function sum_out(a, letters, kept)
+-- What f(key, ...) returns, kept for the next time; a thousand of them at most.
+local function remembered(f)
+  local known, count = {}, 0
+  return function(key, ...)
+    local value = known[key]
+    if value == nil then
+      value = f(...)
+      if count == 1000 then known, count = {}, 0 end
+      known[key], count = value, count + 1
+    end
+    return value
+  end
+end
+
+-- The axes of the letters that `kept` has not, and the letters that stay.
+local split = remembered(function(letters, kept)
   local axes, stay = {}, {}
   for k = 1, #letters do
     local letter = letters:sub(k, k)
     if contains(kept, letter) then stay[#stay + 1] = letter else axes[#axes + 1] = k end
   end
-  if #axes == 0 then return a, letters end
-  local sum = a:sum(axes)
-  if #stay == 0 then sum = pg.array(sum, a.dtype) end
-  return sum, table.concat(stay)
+  return {axes = #axes > 0 and axes, stay = table.concat(stay)}
+end)
+
+-- a without the letters that `kept` has not.
+local function sum_out(a, letters, kept)
+  local part = split(letters .. "," .. kept, letters, kept)
+  if not part.axes then return a, letters end
+  local sum = a:sum(part.axes)
+  if part.stay == "" then sum = pg.array(sum, a.dtype) end
+  return sum, part.stay
 end
 
-local function extents(a, letters, of)
-  local list, product = {}, 1
-  for letter in of:gmatch(".") do
-    list[#list + 1] = a.shape[letters:find(letter, 1, true)]
-    product = product * list[#list]
+-- The number of elements over these letters; their extents go to the end of `list`.
+local function count(letters, extent, list)
+  local product = 1
+  for letter in letters:gmatch(".") do
+    local n = extent[letter]
+    product = product * n
+    if list then list[#list + 1] = n end
   end
-  return list, product
+  return product
 end
 
-local function contract(a, la, b, lb, kept)
-  a, la = sum_out(a, la, kept .. lb)
-  b, lb = sum_out(b, lb, kept .. la)
+-- Which letters play which part in the product of two operands that have no letter to sum alone.
+local roles = remembered(function(la, lb, kept)
   local both, summed, free_a, free_b = "", "", "", ""
   for letter in la:gmatch(".") do
     if not contains(lb, letter) then free_a = free_a .. letter
@@ -118,24 +140,49 @@ local function contract(a, la, b, lb, kept)
   for letter in lb:gmatch(".") do
     if not contains(la, letter) then free_b = free_b .. letter end
   end
-  local shape, batch = extents(a, la, both)
-  local shape_a, rows = extents(a, la, free_a)
-  local shape_b, cols = extents(b, lb, free_b)
-  local _, inner = extents(a, la, summed)
-  for _, n in ipairs(shape_a) do shape[#shape + 1] = n end
-  for _, n in ipairs(shape_b) do shape[#shape + 1] = n end
-  local left = arrange(a, la, both .. free_a .. summed)
-  local right = arrange(b, lb, both .. summed .. free_b)
+  return {both = both, summed = summed, free_a = free_a, free_b = free_b, result = both .. free_a .. free_b,
+    left = both .. free_a .. summed, right = both .. summed .. free_b}
+end)
+
+local function contract(a, la, b, lb, kept, extent)
+  a, la = sum_out(a, la, kept .. lb)
+  b, lb = sum_out(b, lb, kept .. la)
+  local role = roles(la .. "," .. lb .. "," .. kept, la, lb, kept)
+  local shape = {}
+  local batch = count(role.both, extent, shape)
+  local rows, cols = count(role.free_a, extent, shape), count(role.free_b, extent, shape)
+  local inner = count(role.summed, extent)
+  local left, right = arrange(a, la, role.left), arrange(b, lb, role.right)
   local product
-  if summed == "" then
+  if role.summed == "" then
     product = left:reshape(batch, rows, 1) * right:reshape(batch, 1, cols)
   elseif batch == 1 then
     product = left:reshape(rows, inner):matmul(right:reshape(inner, cols))
   else
     product = left:reshape(batch, rows, inner):matmul(right:reshape(batch, inner, cols))
   end
-  return product:reshape(shape), both .. free_a .. free_b
+  return product:reshape(shape), role.result
 end
+
+-- The pair of operands whose product, without the letters that nobody else knows, grows least.
+local function choose_pair(letters, result, extent)
+  local best, first, second
+  for i = 1, #letters - 1 do
+    for j = i + 1, #letters do
+      local others = result
+      for k, word in ipairs(letters) do
+        if k ~= i and k ~= j then others = others .. word end
+      end
+      local stay = letters[i] .. letters[j]:gsub("[" .. letters[i] .. ",]", "")
+      stay = stay:gsub(".", function(letter) return not contains(others, letter) and "" or nil end)
+      local growth = count(stay, extent) - count(letters[i], extent) - count(letters[j], extent)
+      if best == nil or growth < best then best, first, second = growth, i, j end
+    end
+  end
+  return first, second
+end
+
+local parsed = remembered(function(spec, operands) return {parse(spec, operands)} end)
 
 --- pg.einsum(subscripts, a, ...) -> array | number
 -- The sum of products that the subscripts say: one letter an axis, a comma between operands; letters
@@ -144,13 +191,14 @@ end
 -- transpose; without "->" the result has the letters that occur once, in alphabetical order
 -- @param a  array: as many axes as its letters
 -- @param ...  arrays: further operands
--- @return array, or a number when the result has no letters
+-- @return array, or a number when the result has no letters; a single operand whose axes are only
+-- put in another order gives a view
 -- @error a letter that stands for two extents, naming both
 -- @example pg.einsum("ij,ij->", pg.ones(2, 3), pg.ones(2, 3)) --> 6.0
 return function(spec, ...)
   local operands = {...}
   if #operands == 0 then fail(2, "a: expected array, got no value") end
-  local inputs, result = parse(spec, operands)
+  local inputs, result = table.unpack(parsed(type(spec) == "string" and spec .. #operands or {}, spec, operands))
   local extent = {}
   for k, letters in ipairs(inputs) do
     local a = operands[k]
@@ -158,27 +206,34 @@ return function(spec, ...)
     if a.ndim ~= #letters then
       fail(k + 1, "operand %d: \"%s\" names %d axes, shape %s has %d", k, letters, #letters, a.shape, a.ndim)
     end
+    local shape = a.shape
     for axis = 1, #letters do
       local letter = letters:sub(axis, axis)
-      extent[letter] = extent[letter] or a.shape[axis]
-      if extent[letter] ~= a.shape[axis] then
-        fail(k + 1, "operand %d: '%s' is %d here and %d before", k, letter, a.shape[axis], extent[letter])
+      extent[letter] = extent[letter] or shape[axis]
+      if extent[letter] ~= shape[axis] then
+        fail(k + 1, "operand %d: '%s' is %d here and %d before", k, letter, shape[axis], extent[letter])
       end
     end
   end
   -- Pairs of f32 among f64 would round what they hand on.
   local wide = false
   for _, a in ipairs(operands) do wide = wide or a.dtype == "f64" end
-  for k, a in ipairs(operands) do operands[k] = wide and a:astype("f64") or a end
-  local a, letters = diagonals(operands[1], inputs[1])
-  for k = 2, #operands do
-    local kept = result .. table.concat(inputs, "", k + 1)
-    local b, lb = diagonals(operands[k], inputs[k])
-    a, letters = contract(a, letters, b, lb, kept)
+  local letters = {}
+  for k, a in ipairs(operands) do
+    if wide and a.dtype ~= "f64" then a = a:astype("f64") end
+    operands[k], letters[k] = diagonals(a, inputs[k])
   end
-  a, letters = sum_out(a, letters, result)
+  while #operands > 1 do
+    local i, j = 1, 2
+    if #operands > 2 then i, j = choose_pair(letters, result, extent) end
+    local b, lb = table.remove(operands, j), table.remove(letters, j)
+    local kept = result
+    for k, word in ipairs(letters) do
+      if k ~= i then kept = kept .. word end
+    end
+    operands[i], letters[i] = contract(operands[i], letters[i], b, lb, kept, extent)
+  end
+  local a, left = sum_out(operands[1], letters[1], result)
   if result == "" then return a:item() end
-  a = arrange(a, letters, result)
-  if #operands == 1 then a = a:copy() end
-  return a
+  return arrange(a, left, result)
 end
