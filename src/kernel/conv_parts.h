@@ -36,7 +36,9 @@ static inline size_t peri_staged_at(const peri_staging *g, size_t r, size_t q)
     return r * peri_staged_row(g) + q % g->deal * g->cols + q / g->deal;
 }
 
+/* The whole, and without what stands around the image. */
 void peri_stage(const peri_staging *g, int dtype, const void *image, void *staged);
+void peri_stage_inside(const peri_staging *g, int dtype, const void *image, void *staged);
 
 /* out[image, m, row, col] = bias[m] + sum over k of A[m,k] staged[image source_image + row
  * source_row + col + tap[k]]. Strides are in elements. */

@@ -104,13 +104,12 @@ static void deal_row(const peri_staging *g, size_t elem, const char *from, char 
     }
 }
 
-void peri_stage(const peri_staging *g, int dtype, const void *image, void *staged)
+void peri_stage_inside(const peri_staging *g, int dtype, const void *image, void *staged)
 {
     const peri_conv_functions *f = peri_conv_choose(dtype);
     const size_t elem = peri_dtype_size(dtype), row = peri_staged_row(g) * elem;
     const char *from = image;
     char *to = staged;
-    memset(staged, 0, peri_staged_size(g) * elem);
     for (size_t c = 0; c < g->channels; c++, to += g->rows * row)
         for (size_t r = 0; r < g->h; r++, from += g->w * elem) {
             char *line = to + (r + g->top) * row;
@@ -123,6 +122,12 @@ void peri_stage(const peri_staging *g, int dtype, const void *image, void *stage
             else
                 deal_row(g, elem, from, line);
         }
+}
+
+void peri_stage(const peri_staging *g, int dtype, const void *image, void *staged)
+{
+    memset(staged, 0, peri_staged_size(g) * peri_dtype_size(dtype));
+    peri_stage_inside(g, dtype, image, staged);
 }
 
 /* ---- the plan of a product ---------------------------------------------------------------- */
