@@ -86,8 +86,8 @@ static problem make_problem(kind which, size_t n, size_t c, size_t pixels, size_
     q.dx = take(PERI_F64, count);
     q.dw = zeros(PERI_F64, c);
     q.db = zeros(PERI_F64, c);
-    q.mean = calloc(n * c + 1, sizeof *q.mean);
-    q.rstd = calloc(n * c + 1, sizeof *q.rstd);
+    q.mean = calloc((n + 1) * c, sizeof *q.mean);
+    q.rstd = calloc((n + 1) * c, sizeof *q.rstd);
     return q;
 }
 
@@ -105,8 +105,8 @@ static problem in_f32(const problem *q)
     p.dx = take(PERI_F32, q->x.count);
     p.dw = zeros(PERI_F32, q->c);
     p.db = zeros(PERI_F32, q->c);
-    p.mean = calloc(q->n * q->c + 1, sizeof *p.mean);
-    p.rstd = calloc(q->n * q->c + 1, sizeof *p.rstd);
+    p.mean = calloc((q->n + 1) * q->c, sizeof *p.mean);
+    p.rstd = calloc((q->n + 1) * q->c, sizeof *p.rstd);
     return p;
 }
 
