@@ -15,48 +15,12 @@ typedef struct {
     double (*bce)(size_t n, const void *z, const void *y, void *loss, double scale, void *dz);
 } activation_functions;
 
-#define LANES_BITS  32
-#define LANES_BYTES 16
-#include "kernel/lanes.h"
-
-#include "kernel/activation_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 64
-#include "kernel/lanes.h"
-
-#include "kernel/activation_loops.h"
-#if LANES_X86
-#undef LANES_BYTES
-#define LANES_BYTES 32
-#include "kernel/lanes.h"
-
-#include "kernel/activation_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 32
-#include "kernel/lanes.h"
-
-#include "kernel/activation_loops.h"
-#undef LANES_BYTES
-#define LANES_BYTES 64
-#include "kernel/lanes.h"
-
-#include "kernel/activation_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 64
-#include "kernel/lanes.h"
-
-#include "kernel/activation_loops.h"
-#endif
+#define LANES_LOOPS "kernel/activation_loops.h"
+#include "kernel/lanes_each.h"
 
 static const activation_functions *choose(int dtype)
 {
-#if LANES_X86
-    if (peri_lanes_bytes() == 64)
-        return dtype == PERI_F32 ? &activation_f32_64 : &activation_f64_64;
-    if (peri_lanes_bytes() == 32)
-        return dtype == PERI_F32 ? &activation_f32_32 : &activation_f64_32;
-#endif
-    return dtype == PERI_F32 ? &activation_f32_16 : &activation_f64_16;
+    return LANES_CHOOSE(activation, dtype);
 }
 
 enum { CHUNK = 512, BLOCK = 1 << 14 };

@@ -25,60 +25,12 @@ typedef struct {
     double (*dot)(const void *x, const void *y, size_t n);
 } row_functions;
 
-#define LANES_BITS  32
-#define LANES_BYTES 16
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/attention_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 64
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/attention_loops.h"
-#if LANES_X86
-#undef LANES_BYTES
-#define LANES_BYTES 32
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/attention_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 32
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/attention_loops.h"
-#undef LANES_BYTES
-#define LANES_BYTES 64
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/attention_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 64
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/attention_loops.h"
-#endif
+#define LANES_LOOPS "kernel/attention_loops.h"
+#include "kernel/lanes_each.h"
 
 static const row_functions *choose(int dtype)
 {
-#if LANES_X86
-    if (peri_lanes_bytes() == 64)
-        return dtype == PERI_F32 ? &attention_f32_64 : &attention_f64_64;
-    if (peri_lanes_bytes() == 32)
-        return dtype == PERI_F32 ? &attention_f32_32 : &attention_f64_32;
-#endif
-    return dtype == PERI_F32 ? &attention_f32_16 : &attention_f64_16;
+    return LANES_CHOOSE(attention, dtype);
 }
 
 enum { QUERIES = 32 /* rows of scores at a time */ };

@@ -3,6 +3,7 @@
  * Rows of scores over vectors, written over the names of lanes.h and row_loops.h and included by
  * attention.c once an element type and level. It leaves NAME(attention), the table of them.
  */
+#include "kernel/row_loops.h"
 
 /* x = scale x + mask */
 INLINE void NAME(finish_scores)(const score_row *r, REAL *x)

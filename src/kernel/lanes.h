@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Vectors of one element type on one instruction set. A kernel written once over these names is
- * included once for each pair, as lstm_cell.c does:
+ * included once for each pair, by lanes_each.h or as here:
  *
  *     #define LANES_BITS 32    // 32: float, 64: double
  *     #define LANES_BYTES 64   // 64: AVX-512, 32: AVX2 and FMA, 16: what every machine has

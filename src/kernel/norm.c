@@ -20,48 +20,12 @@ typedef struct {
                      const void *w, void *dx, void *dw, void *db);
 } norm_functions;
 
-#define LANES_BITS  32
-#define LANES_BYTES 16
-#include "kernel/lanes.h"
-
-#include "kernel/norm_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 64
-#include "kernel/lanes.h"
-
-#include "kernel/norm_loops.h"
-#if LANES_X86
-#undef LANES_BYTES
-#define LANES_BYTES 32
-#include "kernel/lanes.h"
-
-#include "kernel/norm_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 32
-#include "kernel/lanes.h"
-
-#include "kernel/norm_loops.h"
-#undef LANES_BYTES
-#define LANES_BYTES 64
-#include "kernel/lanes.h"
-
-#include "kernel/norm_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 64
-#include "kernel/lanes.h"
-
-#include "kernel/norm_loops.h"
-#endif
+#define LANES_LOOPS "kernel/norm_loops.h"
+#include "kernel/lanes_each.h"
 
 static const norm_functions *choose(int dtype)
 {
-#if LANES_X86
-    if (peri_lanes_bytes() == 64)
-        return dtype == PERI_F32 ? &norm_f32_64 : &norm_f64_64;
-    if (peri_lanes_bytes() == 32)
-        return dtype == PERI_F32 ? &norm_f32_32 : &norm_f64_32;
-#endif
-    return dtype == PERI_F32 ? &norm_f32_16 : &norm_f64_16;
+    return LANES_CHOOSE(norm, dtype);
 }
 
 enum { BLOCK = 1 << 14, MAX_BLOCKS = 64 };

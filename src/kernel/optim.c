@@ -12,42 +12,12 @@ typedef struct {
     void (*sgd)(size_t n, const peri_sgd *s, const void *grad, void *params, void *buffer);
 } optim_functions;
 
-#define LANES_BITS  32
-#define LANES_BYTES 16
-#include "kernel/lanes.h"
-#include "kernel/optim_step.h"
-#undef LANES_BITS
-#define LANES_BITS 64
-#include "kernel/lanes.h"
-#include "kernel/optim_step.h"
-#if LANES_X86
-#undef LANES_BYTES
-#define LANES_BYTES 32
-#include "kernel/lanes.h"
-#include "kernel/optim_step.h"
-#undef LANES_BITS
-#define LANES_BITS 32
-#include "kernel/lanes.h"
-#include "kernel/optim_step.h"
-#undef LANES_BYTES
-#define LANES_BYTES 64
-#include "kernel/lanes.h"
-#include "kernel/optim_step.h"
-#undef LANES_BITS
-#define LANES_BITS 64
-#include "kernel/lanes.h"
-#include "kernel/optim_step.h"
-#endif
+#define LANES_LOOPS "kernel/optim_step.h"
+#include "kernel/lanes_each.h"
 
 static const optim_functions *choose(int dtype)
 {
-#if LANES_X86
-    if (peri_lanes_bytes() == 64)
-        return dtype == PERI_F32 ? &optim_f32_64 : &optim_f64_64;
-    if (peri_lanes_bytes() == 32)
-        return dtype == PERI_F32 ? &optim_f32_32 : &optim_f64_32;
-#endif
-    return dtype == PERI_F32 ? &optim_f32_16 : &optim_f64_16;
+    return LANES_CHOOSE(optim, dtype);
 }
 
 void peri_optim_adam(int dtype, size_t n, const peri_adam *adam, const void *g, void *p, void *m,

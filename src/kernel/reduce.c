@@ -43,42 +43,8 @@ typedef struct {
     void (*thin)(const void *from, size_t n, void *to);
 } loops;
 
-#define LANES_BYTES 16
-#define LANES_BITS  64
-#include "kernel/lanes.h"
-#include "kernel/reduce_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 32
-#include "kernel/lanes.h"
-#include "kernel/reduce_loops.h"
-#undef LANES_BITS
-#undef LANES_BYTES
-#if PERI_X86
-#define LANES_BYTES 32
-#define LANES_BITS  64
-#include "kernel/lanes.h"
-#include "kernel/reduce_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 32
-#include "kernel/lanes.h"
-#include "kernel/reduce_loops.h"
-#undef LANES_BITS
-#undef LANES_BYTES
-#define LANES_BYTES 64
-#define LANES_BITS  64
-#include "kernel/lanes.h"
-#include "kernel/reduce_loops.h"
-#undef LANES_BITS
-#define LANES_BITS 32
-#include "kernel/lanes.h"
-#include "kernel/reduce_loops.h"
-#undef LANES_BITS
-#undef LANES_BYTES
-static const loops *const tables[3][2] = {
-    {&loops_f64_16, &loops_f32_16}, {&loops_f64_32, &loops_f32_32}, {&loops_f64_64, &loops_f32_64}};
-#else
-static const loops *const tables[3][2] = {{&loops_f64_16, &loops_f32_16}};
-#endif
+#define LANES_LOOPS "kernel/reduce_loops.h"
+#include "kernel/lanes_each.h"
 
 /* Kinds whose result does not depend on the order of the elements. */
 static bool is_free(kind k)
@@ -149,8 +115,8 @@ static void make_plan(plan *p, const peri_view *a, const bool reduced[], const p
                       bool any_order)
 {
     int order[PERI_MAX_NDIM];
-    p->table = tables[peri_isa()][a->dtype];
-    p->doubles = tables[peri_isa()][PERI_F64];
+    p->table = LANES_CHOOSE(loops, a->dtype);
+    p->doubles = LANES_CHOOSE(loops, PERI_F64);
     p->dtype = a->dtype;
     p->width = peri_dtype_size(a->dtype);
     p->kept = p->axes = 0;

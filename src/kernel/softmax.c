@@ -31,71 +31,12 @@ typedef struct {
     void (*cross)(const peri_cross_row *r);
 } row_functions;
 
-#define TABLE                                                                                      \
-    static const row_functions NAME(rows) = {                                                      \
-        NAME(softmax),   NAME(log_softmax),    NAME(softmax_back), NAME(log_softmax_back),         \
-        NAME(logsumexp), NAME(logsumexp_back), NAME(cross)};
-
-#define LANES_BITS  32
-#define LANES_BYTES 16
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/softmax_loops.h"
-TABLE
-#undef LANES_BITS
-#define LANES_BITS 64
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/softmax_loops.h"
-TABLE
-#if LANES_X86
-#undef LANES_BYTES
-#define LANES_BYTES 32
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/softmax_loops.h"
-TABLE
-#undef LANES_BITS
-#define LANES_BITS 32
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/softmax_loops.h"
-TABLE
-#undef LANES_BYTES
-#define LANES_BYTES 64
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/softmax_loops.h"
-TABLE
-#undef LANES_BITS
-#define LANES_BITS 64
-#include "kernel/lanes.h"
-
-#include "kernel/row_loops.h"
-
-#include "kernel/softmax_loops.h"
-TABLE
-#endif
+#define LANES_LOOPS "kernel/softmax_loops.h"
+#include "kernel/lanes_each.h"
 
 static const row_functions *choose(int dtype)
 {
-#if LANES_X86
-    if (peri_lanes_bytes() == 64)
-        return dtype == PERI_F32 ? &rows_f32_64 : &rows_f64_64;
-    if (peri_lanes_bytes() == 32)
-        return dtype == PERI_F32 ? &rows_f32_32 : &rows_f64_32;
-#endif
-    return dtype == PERI_F32 ? &rows_f32_16 : &rows_f64_16;
+    return LANES_CHOOSE(rows, dtype);
 }
 
 enum { BLOCK = 1 << 14 /* elements of a block of rows, or one row */ };

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Rows of softmax and cross-entropy over vectors, written over the names of lanes.h and row_loops.h
- * and included by softmax.c once an element type and level. It leaves functions of one row.
+ * and included by softmax.c once an element type and level. It leaves NAME(rows), the
+ * table of its functions.
  */
+#include "kernel/row_loops.h"
 
 static KERNEL void NAME(softmax)(const void *from, size_t n, void *to)
 {
@@ -104,3 +106,7 @@ static KERNEL void NAME(cross)(const peri_cross_row *r)
         NAME(row_cross_back)(x, l, n, T, r->chosen, low, high, sum, g, dx);
     }
 }
+
+static const row_functions NAME(rows) = {
+    NAME(softmax),   NAME(log_softmax),    NAME(softmax_back), NAME(log_softmax_back),
+    NAME(logsumexp), NAME(logsumexp_back), NAME(cross)};
