@@ -8,56 +8,64 @@
 
 local pg, core = ...
 local args = pg._args
+local error, ipairs, math, string, type = error, ipairs, math, string, type
 
 local cpt = {}
-local methods = {}
-local fields = {"d", "entries", "free", "stored", "tables", "alpha", "images", "observations", "handle"}
-
-local meta = {__name = "cpt model"}
-
-function meta.__index(_, key)
-  local method = methods[key]
-  if method then return method end
-  local names = {}
-  for _, name in ipairs(fields) do
-    if name == key then return nil end
-    names[#names + 1] = name
-  end
-  for name in pairs(methods) do names[#names + 1] = name end
-  table.sort(names)
-  local near = args.nearest(tostring(key), names)
-  error(string.format("a cpt model has no '%s'%s", tostring(key), near and "; did you mean '" .. near .. "'?" or ""), 2)
-end
 
 -- A count as an integer where it is one that Lua can hold.
 local function count(x)
   return math.tointeger(x) or x
 end
 
-function meta:__tostring()
-  local entries = math.type(self.entries) == "integer" and string.format("%d", self.entries)
-    or string.format("%.3g", self.entries)
-  if self.tables then
-    return string.format("cpt model: %d pixels, dense tables with %s entries", self.d, entries)
-  end
+local function summary(m)
+  local entries = math.type(m.entries) == "integer" and string.format("%d", m.entries)
+    or string.format("%.3g", m.entries)
+  if m.tables then return string.format("cpt model: %d pixels, dense tables with %s entries", m.d, entries) end
   return string.format("cpt model: %d pixels, %d images of %d observations, alpha = %g; %d entries stored of %s",
-    self.d, self.images, self.observations, self.alpha, self.stored, entries)
+    m.d, m.images, m.observations, m.alpha, m.stored, entries)
 end
+
+-- What cpt:save writes: dense tables as table_1, table_2, ...; a compact model as images, counts and alpha.
+local function arrays_of(m)
+  local out = {}
+  if m.tables then
+    for k, t in ipairs(m.tables) do out["table_" .. k] = t end
+  else
+    out.images, out.counts = core.images(m.handle)
+    out.alpha = pg.full({1}, m.alpha)
+  end
+  return out, {compress = true}
+end
+
+local collect
+
+local function from_arrays(found, refuse)
+  if found.table_1 then
+    local tables = {}
+    while found["table_" .. #tables + 1] do tables[#tables + 1] = found["table_" .. #tables + 1] end
+    return cpt.new(tables)
+  end
+  if not (found.images and found.counts and found.alpha) then
+    refuse("it has neither table_1 nor images, counts and alpha")
+  end
+  return collect("cpt.load", found.images, found.alpha:item(), found.counts)
+end
+
+local class = pg._model.class("cpt", {
+  fields = {"d", "entries", "free", "stored", "tables", "alpha", "images", "observations", "handle"},
+  summary = summary,
+  write = arrays_of,
+  read = from_arrays,
+  example = function(rng) return cpt.estimate(rng:bernoulli(0.5, 8, 4)) end,
+})
+local methods = class.methods
 
 local function model(d, m)
   m.d = d
   m.entries = count(2.0 ^ (d + 1) - 2)
   m.free = count(2.0 ^ d - 1)
   m.stored = m.stored or m.entries
-  return setmetatable(m, meta)
-end
-
-local function self_of(name, m)
-  if getmetatable(m) ~= meta then
-    error(string.format("bad self in call to '%s' (expected a cpt model, got %s; write m:%s(...), with a colon)",
-      name, args.got(m), name), 3)
-  end
-  return m
+  return class.new(m)
 end
 
 --- pg.cpt.new(tables) -> model
@@ -75,7 +83,7 @@ end
 
 local collectors = {["cpt.estimate"] = core.collect, ["cpt.load"] = args.named(core.collect, "cpt.load")}
 
-local function collect(name, X, alpha, counts)
+function collect(name, X, alpha, counts)
   local handle, stored, images, observations = collectors[name](X, alpha, counts)
   local _, d = X:dims()
   return model(d, {handle = handle, stored = count(stored), images = images, observations = count(observations),
@@ -108,7 +116,6 @@ end
 -- @param rng  generator
 -- @return X  n x d of 0 and 1
 function methods:sample(n, rng)
-  self_of("sample", self)
   args.integer("sample", 1, "n", n, 0)
   args.rng("sample", 2, rng)
   return core.sample(self.handle, n, rng)
@@ -118,20 +125,11 @@ end
 -- The log-probability of each image, -inf where it cannot be.
 -- @param X  array, n x d of 0 and 1; one image (1-d) gives a number
 function methods:logprob(X)
-  self_of("logprob", self)
   if type(X) == "table" then X = pg.array(X) end
   args.array("logprob", 1, "X", X)
   if X.ndim == 1 then return core.logprob(self.handle, X:reshape(1, -1))[1] end
   if X.ndim > 2 then X = X:reshape(X.shape[1], -1) end
   return core.logprob(self.handle, X)
-end
-
---- cpt:loglik(X) -> number
--- The sum of cpt:logprob(X).
--- @param X  array, n x d of 0 and 1
-function methods:loglik(X)
-  local lp = self:logprob(X)
-  return type(lp) == "number" and lp or lp:sum()
 end
 
 --- cpt:support([opts]) -> X, p
@@ -140,7 +138,6 @@ end
 -- @return X  k x d of 0 and 1
 -- @return p  k probabilities
 function methods:support(opts)
-  self_of("support", self)
   opts = args.options("support", 1, opts, {max = 1000000})
   local max = args.integer("support", 1, "max", opts.max, 1, 2147483647)
   local X, p = core.support(self.handle, max)
@@ -154,48 +151,19 @@ end
 -- The probability that the next pixel is 1, after those given.
 -- @param prefix  sequence or array of fewer than d pixels, 0 or 1
 function methods:conditional(prefix)
-  self_of("conditional", self)
   return core.conditional(self.handle, prefix)
 end
 
 --- cpt:entropy() -> number
 -- The entropy of an image in nats; over d, that of a pixel: the floor of any model's mean loss.
 function methods:entropy()
-  self_of("entropy", self)
   return core.entropy(self.handle)
 end
 
---- cpt:save(path)
--- Writes the model as .npz, for pg.cpt.load: dense tables as table_1, table_2, ...; a compact model as
--- images, counts and alpha.
--- @param path  ending in .npz
-function methods:save(path)
-  self_of("save", self)
-  local out = {}
-  if self.tables then
-    for k, table in ipairs(self.tables) do out["table_" .. k] = table end
-  else
-    out.images, out.counts = core.images(self.handle)
-    out.alpha = pg.full({1}, self.alpha)
-  end
-  pg.save(path, out, {compress = true})
-end
-
 --- pg.cpt.load(path) -> model
--- The model that cpt:save wrote.
+-- The model that cpt:save wrote: dense tables as table_1, table_2, ...; a compact model as images, counts and alpha.
 -- @param path  of an .npz file
 -- @error a file that holds something else
-function cpt.load(path)
-  local found = pg.load(path)
-  if type(found) == "table" and found.table_1 then
-    local tables = {}
-    while found["table_" .. #tables + 1] do tables[#tables + 1] = found["table_" .. #tables + 1] end
-    return cpt.new(tables)
-  end
-  if type(found) ~= "table" or not (found.images and found.counts and found.alpha) then
-    error(path .. ": not a cpt model: it has neither table_1 nor images, counts and alpha", 2)
-  end
-  return collect("cpt.load", found.images, found.alpha:item(), found.counts)
-end
+cpt.load = class.load
 
 return cpt

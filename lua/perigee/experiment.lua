@@ -360,6 +360,8 @@ end
 
 local current
 
+pg._model.register("experiment", {example = function() return setmetatable({}, experiment) end})
+
 --- pg.experiment(spec) -> experiment
 -- Begins an experiment: reads the options its script was called with, makes its folder and makes the script strict.
 -- Every experiment also knows --seed, --quick, --out and --help.

@@ -10,6 +10,8 @@
 
 local pg, core = ...
 local args = pg._args
+local error, getmetatable, ipairs, math, setmetatable, string, table, type =
+  error, getmetatable, ipairs, math, setmetatable, string, table, type
 
 local graph = {}
 
@@ -136,41 +138,34 @@ local function check_separable(data)
   return why
 end
 
-local methods = {}
-local model_meta = {__name = "graph model"}
-
-function model_meta.__index(_, key)
-  local method = methods[key]
-  if method then return method end
-  local names = {"a", "b", "loglik", "stderr", "iterations", "converged", "trace", "separable"}
-  for i = 1, #names do
-    if names[i] == key then return nil end
+local function summary(m)
+  local text = string.format("graph model: p(edge) = sigmoid(a x_i.x_j + b), a = %.6g, b = %.6g", m.a, m.b)
+  if m.stderr then
+    text = string.format("%s, standard errors %.3g, %.3g", text, m.stderr[1], m.stderr[2])
   end
-  for name in pairs(methods) do names[#names + 1] = name end
-  table.sort(names)
-  local near = args.nearest(tostring(key), names)
-  error(string.format("a graph model has no '%s'%s", tostring(key), near and "; did you mean '" .. near .. "'?" or ""),
-    2)
-end
-
-function model_meta:__tostring()
-  local text = string.format("graph model: p(edge) = sigmoid(a x_i.x_j + b), a = %.6g, b = %.6g", self.a, self.b)
-  if self.stderr then
-    text = string.format("%s, standard errors %.3g, %.3g", text, self.stderr[1], self.stderr[2])
-  end
-  if self.loglik then
-    text = string.format("%s; log-likelihood %.6f, %s after %d iterations", text, self.loglik,
-      self.converged and "converged" or "not converged", self.iterations)
+  if m.loglik then
+    text = string.format("%s; log-likelihood %.6f, %s after %d iterations", text, m.loglik,
+      m.converged and "converged" or "not converged", m.iterations)
   end
   return text
 end
+
+local class = pg._model.class("graph", {
+  fields = {"a", "b", "loglik", "stderr", "iterations", "converged", "trace", "separable"},
+  summary = summary,
+  file = {{"a", "number"}, {"b", "number"}, {"loglik", "number", optional = true}, {"stderr", "2", optional = true},
+    {"iterations", "integer", optional = true}, {"converged", "boolean", optional = true}},
+  example = function() return graph.new{a = 1, b = 0} end,
+})
+local methods = class.methods
+graph.load = class.load
 
 --- pg.graph.new(opts) -> model
 -- A model with given a and b.
 -- @param opts.a, opts.b  numbers
 function graph.new(opts)
   opts = args.options("graph.new", 1, opts, {a = args.any, b = args.any})
-  return setmetatable({a = finite("graph.new", 1, "a", opts.a), b = finite("graph.new", 1, "b", opts.b)}, model_meta)
+  return class.new{a = finite("graph.new", 1, "a", opts.a), b = finite("graph.new", 1, "b", opts.b)}
 end
 
 -- Standard errors: the roots of the diagonal of (-H)^-1.
@@ -297,14 +292,7 @@ function graph.fit(list, opts)
     m.separable = why
     ascend(data, m, opts)
   end
-  return setmetatable(m, model_meta)
-end
-
-local function self_of(name, m)
-  if getmetatable(m) ~= model_meta then
-    error(string.format("bad self in call to '%s' (expected a graph model, got %s; write m:%s(...), with a colon)",
-      name, args.got(m), name), 3)
-  end
+  return class.new(m)
 end
 
 --- graph:sample(count, rng [, opts]) -> list
@@ -316,7 +304,6 @@ end
 -- @param opts.X  array, n x m: these features in place of random ones
 -- @return list  of {X = n x m, E = n x n}
 function methods:sample(count, rng, opts)
-  self_of("sample", self)
   args.integer("sample", 1, "count", count, 0)
   args.rng("sample", 2, rng)
   opts = args.options("sample", 3, opts, {n = 15, m = 3, X = args.any})
@@ -334,37 +321,7 @@ end
 -- The log-likelihood of each graph under the model's a and b.
 -- @param list  a graph, a list of graphs, or pg.graph.data of them
 function methods:logprob(list)
-  self_of("logprob", self)
   return core.logprob(pack_all("logprob", list).joined, self.a, self.b)
-end
-
---- graph:save(path)
--- Writes a, b and what a fit found as .npz, for pg.graph.load.
--- @param path  ending in .npz
-function methods:save(path)
-  self_of("save", self)
-  local out = {a = pg.array{self.a}, b = pg.array{self.b}}
-  if self.loglik then out.loglik, out.iterations = pg.array{self.loglik}, pg.array{self.iterations} end
-  if self.loglik then out.converged = pg.array{self.converged and 1 or 0} end
-  if self.stderr then out.stderr = self.stderr end
-  pg.save(path, out)
-end
-
---- pg.graph.load(path) -> model
--- The model that graph:save wrote.
--- @param path  of an .npz file
--- @error a file that holds something else
-function graph.load(path)
-  local found = pg.load(path)
-  if type(found) ~= "table" or not (found.a and found.b) then
-    error(path .. ": not a graph model: it has no a and b", 2)
-  end
-  local m = {a = found.a:item(), b = found.b:item(), stderr = found.stderr}
-  if found.loglik then
-    m.loglik, m.iterations = found.loglik:item(), math.tointeger(found.iterations:item())
-    m.converged = found.converged:item() == 1
-  end
-  return setmetatable(m, model_meta)
 end
 
 -- Edges, triangles and how many nodes have each degree, over a list of arrays E.
@@ -400,9 +357,7 @@ end
 --   simulations, and p, twice the share of simulations at least as far on the observed side, at most 1
 -- @source Hunter, Goodreau & Handcock 2008 (goodness of fit of ergm)
 function graph.gof(m, list, opts)
-  if getmetatable(m) ~= model_meta then
-    args.fail("graph.gof", 1, "m: expected a graph model, got " .. args.got(m))
-  end
+  class.check("graph.gof", 1, "m", m)
   opts = args.options("graph.gof", 3, opts, {rng = args.any, count = 100})
   args.rng("graph.gof", 3, opts.rng)
   local count = args.integer("graph.gof", 3, "count", opts.count, 1)

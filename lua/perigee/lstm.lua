@@ -7,24 +7,36 @@
 local pg, core = ...
 local args = pg._args
 local fail, got = args.fail, args.got
+local error, ipairs, math, pcall, rawget, setmetatable, string, table, tostring, type =
+  error, ipairs, math, pcall, rawget, setmetatable, string, table, tostring, type
 
-local lstm, methods = {}, {}
-local meta = {__name = "lstm"}
+local lstm = {}
+
+-- Raises what is not one argument's fault, at the script's line.
+local function raise(...) error(string.format(...), pg._user_level()) end
 
 -- The names of a net's arrays in order, with where each lies in the flat array.
 local function parts_of(net)
   return rawget(net, "_parts")
 end
 
-function meta.__index(_, key)
-  local method = methods[key]
-  if method then return method end
-  local known = {"params", "grads", "nparams", "input_size", "hidden_size", "num_layers", "output_size", "dtype"}
-  for _, k in ipairs(args.sorted_keys(methods)) do known[#known + 1] = k end
-  local near = args.nearest(tostring(key), known)
-  local hint = near and string.format("; did you mean '%s'?", near) or ""
-  error(string.format("lstm has no '%s'%s", tostring(key), hint), 2)
+local function summary(net)
+  local lines = {string.format("lstm %s: input_size %d, hidden_size %d, num_layers %d, output_size %d, %d parameters",
+    net.dtype, net.input_size, net.hidden_size, net.num_layers, net.output_size, net.nparams)}
+  for _, part in ipairs(parts_of(net)) do
+    lines[#lines + 1] = string.format("  %-14s %s", part[1],
+      part[5] and string.format("%d x %d", part[4], part[5]) or string.format("%d", part[4]))
+  end
+  return table.concat(lines, "\n")
 end
+
+local class = pg._model.class("lstm", {
+  title = "lstm",
+  fields = {"params", "grads", "nparams", "input_size", "hidden_size", "num_layers", "output_size", "dtype"},
+  summary = summary,
+  example = function(rng) return lstm.new{input_size = 1, hidden_size = 2, output_size = 1, rng = rng} end,
+})
+local methods = class.methods
 
 -- A net of these sizes with parameters 0, for the function `name`.
 local function make(name, o)
@@ -33,9 +45,9 @@ local function make(name, o)
     fail(name, 1, string.format("a net of input_size %d, hidden_size %d, num_layers %d, output_size %d is too large",
       o.input_size, o.hidden_size, o.num_layers, o.output_size))
   end
-  return setmetatable({_core = handle, _parts = core.parts(handle), nparams = nparams, dtype = o.dtype,
+  return class.new{_core = handle, _parts = core.parts(handle), nparams = nparams, dtype = o.dtype,
     input_size = o.input_size, hidden_size = o.hidden_size, num_layers = o.num_layers, output_size = o.output_size,
-    params = pg.zeros(nparams, o.dtype), grads = pg.zeros(nparams, o.dtype)}, meta)
+    params = pg.zeros(nparams, o.dtype), grads = pg.zeros(nparams, o.dtype)}
 end
 
 --- pg.lstm.new(opts) -> net
@@ -88,55 +100,54 @@ end
 -- ---- checks -----------------------------------------------------------------------------------
 
 -- Raises unless the 3-d array a has finite elements, or with bits 0 and 1 only.
-local function check_elements(name, arg, what, a, bits, lengths, depth)
+local function check_elements(name, arg, what, a, bits, lengths)
   local i, j, k = core.find_bad(a, bits, lengths)
   if not i then return end
-  local v = a(i, j, k)
-  fail(name, arg, string.format("%s: element (%d, %d, %d) is %s, expected %s", what, i, j, k,
-    v == v // 1 and v ~= 1 / 0 and v ~= -1 / 0 and string.format("%d", v // 1 | 0) or tostring(v),
-    bits and "0 or 1" or "a finite number"), 3 + depth)
+  fail(name, arg, string.format("%s: element (%d, %d, %d) is %.14g, expected %s", what, i, j, k, a(i, j, k),
+    bits and "0 or 1" or "a finite number"))
 end
 
--- `depth` counts the functions between the method and this one.
-local function check_shape(name, arg, what, a, want, words, depth)
-  if not args.is_array(a) then
-    fail(name, arg, string.format("%s: expected array, got %s", what, got(a)), 3 + depth)
-  end
+local function check_shape(name, arg, what, a, want, words)
+  if not args.is_array(a) then fail(name, arg, string.format("%s: expected array, got %s", what, got(a))) end
   local ok = a.ndim == 3
   for axis = 1, 3 do ok = ok and a.shape[axis] >= 1 and (not want[axis] or a.shape[axis] == want[axis]) end
   if not ok then
-    fail(name, arg, string.format("%s: expected %s, got shape %s", what, words, tostring(a.shape)), 3 + depth)
+    local empty = a.ndim == 3 and a.size == 0 and ", none of them 0" or ""
+    fail(name, arg, string.format("%s: expected %s%s, got shape %s", what, words, empty, tostring(a.shape)))
   end
 end
 
-local function check_x(name, net, x, depth)
+local function check_x(name, net, x)
   check_shape(name, 1, "x", x, {nil, nil, net.input_size},
-    string.format("batch x time x %d (input_size)", net.input_size), depth + 1)
+    string.format("batch x time x %d (input_size)", net.input_size))
+end
+
+-- The steps of each of n sequences as the kernel takes them.
+local function pack_lengths(name, lengths, n, steps)
+  if lengths == nil then return nil end
+  if type(lengths) ~= "table" and not args.is_array(lengths) then
+    fail(name, 3, "lengths: expected a list of integers, got " .. got(lengths))
+  end
+  if #lengths ~= n then
+    fail(name, 3, string.format("lengths: expected one for each of %d sequences, got %d", n, #lengths))
+  end
+  local packed, at, value = core.lengths(lengths, steps)
+  if not packed then
+    fail(name, 3, string.format("lengths: element %d is %g, expected an integer in 1..%d", at, value, steps))
+  end
+  return packed
 end
 
 -- x and y of a net's type, and lengths as the kernel takes them.
 local function check_data(name, net, x, y, lengths)
-  check_x(name, net, x, 1)
+  check_x(name, net, x)
   local n, steps = x.shape[1], x.shape[2]
   check_shape(name, 2, "y", y, {n, steps, net.output_size},
-    string.format("(%d, %d, %d), x's batch and time and output_size", n, steps, net.output_size), 1)
-  local packed
-  if lengths ~= nil then
-    if type(lengths) ~= "table" and not args.is_array(lengths) then
-      fail(name, 3, "lengths: expected a list of integers, got " .. got(lengths))
-    end
-    if #lengths ~= n then
-      fail(name, 3, string.format("lengths: expected one for each of %d sequences, got %d", n, #lengths))
-    end
-    local at, value
-    packed, at, value = core.lengths(lengths, steps)
-    if not packed then
-      fail(name, 3, string.format("lengths: element %d is %g, expected an integer in 1..%d", at, value, steps))
-    end
-  end
+    string.format("(%d, %d, %d), x's batch and time and output_size", n, steps, net.output_size))
+  local packed = pack_lengths(name, lengths, n, steps)
   x, y = core.ready(x, net.dtype), core.ready(y, net.dtype)
-  check_elements(name, 1, "x", x, false, packed, 1)
-  check_elements(name, 2, "y", y, true, packed, 1)
+  check_elements(name, 1, "x", x, false, packed)
+  check_elements(name, 2, "y", y, true, packed)
   return x, y, packed
 end
 
@@ -185,18 +196,18 @@ end
 -- @return logits  array, batch x time x output_size
 -- @return state  table {h=, c=} after the last step
 function methods:forward(x, state)
-  check_x("forward", self, x, 0)
+  check_x("forward", self, x)
   local h, c
   if state ~= nil then
     if type(state) ~= "table" then fail("forward", 2, "state: expected a table {h=, c=}, got " .. got(state)) end
     local want = {self.num_layers, x.shape[1], self.hidden_size}
     local words = string.format("(%d, %d, %d), num_layers x batch x hidden_size", table.unpack(want))
-    check_shape("forward", 2, "state.h", state.h, want, words, 0)
-    check_shape("forward", 2, "state.c", state.c, want, words, 0)
+    check_shape("forward", 2, "state.h", state.h, want, words)
+    check_shape("forward", 2, "state.c", state.c, want, words)
     h, c = state.h, state.c
   end
   x = core.ready(x, self.dtype)
-  check_elements("forward", 1, "x", x, false, nil, 0)
+  check_elements("forward", 1, "x", x, false)
   local logits
   logits, h, c = core.forward(self._core, self.params, x, h, c)
   return logits, {h = h, c = c}
@@ -227,21 +238,11 @@ function methods:loss_grad(x, y, opts)
 end
 
 -- What a method that feeds outputs back as inputs wants.
-local function check_predicts(name, net, depth)
+local function check_predicts(name, net)
   if net.input_size ~= net.output_size then
-    error(string.format("%s: wants input_size and output_size to be equal, they are %d and %d", name, net.input_size,
-      net.output_size), 3 + (depth or 0))
+    raise("%s: wants input_size and output_size to be equal, they are %d and %d", name, net.input_size,
+      net.output_size)
   end
-end
-
--- Sequences of bits as inputs and targets, for the function `name`.
-local function check_sequences(name, net, X)
-  check_predicts(name, net, 1)
-  args.array(name, 1, "X", X)
-  if X.ndim ~= 3 and not (X.ndim == 2 and net.input_size == 1) then
-    fail(name, 1, "X: expected n x steps x " .. net.input_size .. ", got shape " .. tostring(X.shape))
-  end
-  return lstm.shift(X)
 end
 
 --- lstm:logprob(X) -> array
@@ -250,9 +251,20 @@ end
 -- @param X  array of 0 and 1, n x steps (or n x steps x input_size)
 -- @return array  n values, in nats
 function methods:logprob(X)
-  local x, y = check_sequences("logprob", self, X)
-  x, y = check_data("logprob", self, x, y)
-  return -core.row_loss(self._core, self.params, x, y)
+  check_predicts("logprob", self)
+  args.array("logprob", 1, "X", X)
+  local size = self.input_size
+  if X.size == 0 or X.ndim ~= 3 and not (X.ndim == 2 and size == 1) or X.ndim == 3 and X.shape[3] ~= size then
+    fail("logprob", 1, string.format("X: expected n x steps%s, got shape %s", size == 1 and "" or " x " .. size,
+      tostring(X.shape)))
+  end
+  local i, j, k = core.find_bad(core.ready(X.ndim == 2 and X:expand_dims(3) or X, self.dtype), true)
+  if i then
+    fail("logprob", 1, string.format("X: element (%d, %d%s) is %.14g, expected 0 or 1", i, j,
+      X.ndim == 3 and ", " .. k or "", X.ndim == 3 and X(i, j, k) or X(i, j)))
+  end
+  local x, y = lstm.shift(X)
+  return -core.row_loss(self._core, self.params, core.ready(x, self.dtype), core.ready(y, self.dtype))
 end
 
 --- lstm:sample(n, rng, opts) -> array
@@ -272,16 +284,6 @@ function methods:sample(n, rng, opts)
   return self.input_size == 1 and X:reshape(n, steps) or X
 end
 
-function meta:__tostring()
-  local lines = {string.format("lstm %s: input_size %d, hidden_size %d, num_layers %d, output_size %d, %d parameters",
-    self.dtype, self.input_size, self.hidden_size, self.num_layers, self.output_size, self.nparams)}
-  for _, part in ipairs(parts_of(self)) do
-    lines[#lines + 1] = string.format("  %-14s %s", part[1],
-      part[5] and string.format("%d x %d", part[4], part[5]) or string.format("%d", part[4]))
-  end
-  return table.concat(lines, "\n")
-end
-
 -- ---- files ------------------------------------------------------------------------------------
 
 --- lstm:save(path)
@@ -298,7 +300,7 @@ end
 local function read_parts(path)
   local read = pg.load(path)
   if type(read) ~= "table" then
-    error(path .. ": expected an .npz with the arrays of a net, got " .. got(read), 3)
+    raise("%s: expected an .npz with the arrays of a net, got %s", path, got(read))
   end
   local arrays = {}
   for _, name in ipairs(args.sorted_keys(read)) do arrays[name:gsub("^lstm%.", "")] = read[name] end
@@ -310,14 +312,14 @@ local function fill(path, net, arrays)
   for _, part in ipairs(parts_of(net)) do
     local name, a = part[1], arrays[part[1]]
     local want = views[name]
-    if not args.is_array(a) then error(string.format("%s: there is no %s", path, name), 3) end
+    if not args.is_array(a) then raise("%s: there is no %s", path, name) end
     if a.shape ~= want.shape then
-      error(string.format("%s: %s is %s, expected %s", path, name, tostring(a.shape), tostring(want.shape)), 3)
+      raise("%s: %s is %s, expected %s", path, name, tostring(a.shape), tostring(want.shape))
     end
     arrays[name] = nil
   end
   local more = args.sorted_keys(arrays)[1]
-  if more then error(string.format("%s: a net of %d layers has no %s", path, net.num_layers, more), 3) end
+  if more then raise("%s: a net of %d layers has no %s", path, net.num_layers, more) end
 end
 
 local function assign(net, arrays)
@@ -354,10 +356,10 @@ function lstm.load(path)
   local first, fc = arrays.weight_ih_l0, arrays["fc.weight"]
   for _, name in ipairs{"weight_ih_l0", "fc.weight"} do
     local a = arrays[name]
-    if not args.is_array(a) then error(string.format("%s: there is no %s", path, name), 2) end
+    if not args.is_array(a) then raise("%s: there is no %s", path, name) end
     if a.ndim ~= 2 or a.size == 0 or name == "weight_ih_l0" and a.shape[1] % 4 ~= 0 then
-      error(string.format("%s: %s is %s, expected %s", path, name, tostring(a.shape),
-        name == "fc.weight" and "output_size x hidden_size" or "4 hidden_size x input_size"), 2)
+      raise("%s: %s is %s, expected %s", path, name, tostring(a.shape),
+        name == "fc.weight" and "output_size x hidden_size" or "4 hidden_size x input_size")
     end
   end
   local layers = 1

@@ -11,21 +11,10 @@ local function rate_text(o)
   return o.schedule and "a schedule" or string.format("%g", o.lr)
 end
 
--- A class whose objects have `fields`, some unset at first; anything else raises with the near name.
-local function class(name, fields)
-  local methods = {}
-  local unset = {m = true, v = true, b = true, schedule = true, size = true, lr = true}
-  local meta = {__name = name}
-  function meta.__index(_, key)
-    local method = methods[key]
-    if method or unset[key] then return method end
-    local known = args.sorted_keys(methods)
-    table.move(fields, 1, #fields, #known + 1, known)
-    local near = args.nearest(tostring(key), known)
-    error(string.format("%s has no '%s'%s", name, tostring(key),
-      near and string.format("; did you mean '%s'?", near) or ""), 2)
-  end
-  return methods, meta
+-- A class of optimizers whose objects have `fields`; returns its methods and what makes an object.
+local function class(name, fields, summary, example)
+  local made = pg._model.class(name, {title = name, fields = fields, summary = summary, example = example})
+  return made.methods, made.new
 end
 
 -- The rate of step t; opt.lr is what was used last.
@@ -54,7 +43,11 @@ local function check_state(opt, params)
   opt.size = params.size
 end
 
-local adam, adam_meta = class("adam", {"lr", "t", "beta1", "beta2", "eps", "weight_decay"})
+local adam, new_adam = class("adam",
+  {"lr", "t", "beta1", "beta2", "eps", "weight_decay", "m", "v", "schedule", "size"}, function(self)
+    return string.format("adam: lr %s, betas %g and %g, eps %g, weight_decay %g, %d steps made", rate_text(self),
+      self.beta1, self.beta2, self.eps, self.weight_decay, self.t)
+  end, function() return optim.adam{} end)
 
 --- pg.optim.adam([opts]) -> optimizer
 -- Adam with PyTorch's formulas and defaults.
@@ -76,8 +69,8 @@ function optim.adam(opts)
   args.number("optim.adam", 1, "weight_decay", o.weight_decay, 0)
   local lr = check_rate("optim.adam", o.lr or 1e-3)
   local scheduled = type(lr) == "function"
-  return setmetatable({lr = not scheduled and lr or nil, schedule = scheduled and lr or nil, beta1 = beta1,
-    beta2 = beta2, eps = o.eps, weight_decay = o.weight_decay, t = 0}, adam_meta)
+  return new_adam{lr = not scheduled and lr or nil, schedule = scheduled and lr or nil, beta1 = beta1,
+    beta2 = beta2, eps = o.eps, weight_decay = o.weight_decay, t = 0}
 end
 
 --- adam:step(params, grads)
@@ -95,12 +88,11 @@ function adam:step(params, grads)
   self.t = t
 end
 
-function adam_meta:__tostring()
-  return string.format("adam: lr %s, betas %g and %g, eps %g, weight_decay %g, %d steps made", rate_text(self),
-    self.beta1, self.beta2, self.eps, self.weight_decay, self.t)
-end
-
-local sgd, sgd_meta = class("sgd", {"lr", "t", "momentum", "dampening", "weight_decay", "nesterov"})
+local sgd, new_sgd = class("sgd",
+  {"lr", "t", "momentum", "dampening", "weight_decay", "nesterov", "b", "schedule", "size"}, function(self)
+    return string.format("sgd: lr %s, momentum %g, dampening %g, weight_decay %g%s, %d steps made", rate_text(self),
+      self.momentum, self.dampening, self.weight_decay, self.nesterov and ", nesterov" or "", self.t)
+  end, function() return optim.sgd{} end)
 
 --- pg.optim.sgd([opts]) -> optimizer
 -- Stochastic gradient descent with PyTorch's formulas.
@@ -123,8 +115,8 @@ function optim.sgd(opts)
   end
   local lr = check_rate("optim.sgd", o.lr or 1e-3)
   local scheduled = type(lr) == "function"
-  return setmetatable({lr = not scheduled and lr or nil, schedule = scheduled and lr or nil, momentum = o.momentum,
-    dampening = o.dampening, weight_decay = o.weight_decay, nesterov = o.nesterov, t = 0}, sgd_meta)
+  return new_sgd{lr = not scheduled and lr or nil, schedule = scheduled and lr or nil, momentum = o.momentum,
+    dampening = o.dampening, weight_decay = o.weight_decay, nesterov = o.nesterov, t = 0}
 end
 
 --- sgd:step(params, grads)
@@ -140,11 +132,6 @@ function sgd:step(params, grads)
   local t = self.t + 1
   core.sgd(params, grads, self.b, t, rate(self, t), self.momentum, self.dampening, self.weight_decay, self.nesterov)
   self.t = t
-end
-
-function sgd_meta:__tostring()
-  return string.format("sgd: lr %s, momentum %g, dampening %g, weight_decay %g%s, %d steps made", rate_text(self),
-    self.momentum, self.dampening, self.weight_decay, self.nesterov and ", nesterov" or "", self.t)
 end
 
 return optim

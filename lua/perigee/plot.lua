@@ -342,4 +342,6 @@ function plot.colormap(name, n)
   return map:take(at, 1) / 255
 end
 
+pg._model.register("figure", {example = function() return plot.figure{} end})
+
 return plot

@@ -5,37 +5,32 @@
 -- The equations stand in src/kernel/ppca.h.
 
 local pg, core = ...
-local args = pg._args
+local args, tree = pg._args, pg._tree
+local error, ipairs, math, string, table, tostring, type = error, ipairs, math, string, table, tostring, type
 
 local ppca = {}
 
 -- ---- the model ---------------------------------------------------------------------------------
 
-local methods = {}
-local meta = {__name = "ppca"}
+local model
+local class = pg._model.class("ppca", {
+  fields = {"W", "mu", "sigma2", "eigenvalues", "d", "n", "trace", "converged"},
+  derived = {d = function(m) return m.W.shape[2] end},
+  summary = function(m)
+    return string.format("ppca: %d features, %d latent dimensions, sigma2 = %.6g, %.1f %% of the variance explained",
+      #m.mu, m.d, m.sigma2, 100 * m:explained():sum())
+  end,
+  file = {{"W", "m d"}, {"mu", "m"}, {"sigma2", "number"}, {"eigenvalues", "m"}, {"n", "integer"}},
+  read = function(values) return model(values) end,
+  example = function(rng) return ppca.fit(rng:standard_normal(12, 3), 2) end,
+})
+local methods = class.methods
+ppca.load = class.load
 
-function meta.__index(_, key)
-  local method = methods[key]
-  if method then return method end
-  local names = {"W", "mu", "sigma2", "eigenvalues", "d", "n", "trace", "converged"}
-  for name in pairs(methods) do names[#names + 1] = name end
-  table.sort(names)
-  local near = args.nearest(tostring(key), names)
-  error(string.format("a ppca model has no '%s'%s", tostring(key),
-    near and string.format("; did you mean '%s'?", near) or ""), 2)
-end
-
-function meta.__tostring(m)
-  return string.format("ppca: %d features, %d latent dimensions, sigma2 = %.6g, %.1f %% of the variance explained",
-    #m.mu, m.d, m.sigma2, 100 * m:explained():sum())
-end
-
--- Optional fields are absent, not errors.
-local function model(fields)
+function model(fields)
   fields.trace = fields.trace or false
   fields.converged = fields.converged ~= false
-  fields.factor = core.factor(fields.W, fields.sigma2)
-  return setmetatable(fields, meta)
+  return class.new(fields)
 end
 
 -- A as rows of `width` values; the second result says whether one row came alone.
@@ -53,10 +48,22 @@ local function features(m, name, X)
   return rows_of(name, "X", "features", X, #m.mu)
 end
 
--- The result named by a letter (see bind_ppca.c), from complete rows or rows with gaps.
-local function project(m, X, letter)
-  return core.project(X, m.mu, m.W, m.factor, m.sigma2, letter)
-    or core.project_missing(X, m.mu, m.W, m.sigma2, letter)
+-- The results named by letters (see bind_ppca.c) of the rows X; nothing where values are missing.
+local complete_as, gaps_as = {}, {}
+for _, name in ipairs{"encode", "posterior", "reconstruct", "logprob", "impute"} do
+  complete_as[name], gaps_as[name] = args.named(core.project, name), args.named(core.project_missing, name)
+end
+
+local function complete(m, name, X, letters)
+  return complete_as[name](X, m.mu, m.W, m.sigma2, letters)
+end
+
+local function with_gaps(m, name, X, letters)
+  return gaps_as[name](X, m.mu, m.W, m.sigma2, letters)
+end
+
+local function project(m, name, X, letter)
+  return complete(m, name, X, letter) or with_gaps(m, name, X, letter)
 end
 
 --- ppca:encode(X) -> Z
@@ -67,7 +74,7 @@ end
 -- @source Tipping & Bishop 1999, eq. 6
 function methods:encode(X)
   local rows, single = features(self, "encode", X)
-  local Z = project(self, rows, "z")
+  local Z = project(self, "encode", rows, "z")
   return single and Z[1] or Z
 end
 
@@ -78,14 +85,12 @@ end
 -- @return cov  array, d x d; with missing values n x d x d
 function methods:posterior(X)
   local rows, single = features(self, "posterior", X)
-  local Z = core.project(rows, self.mu, self.W, self.factor, self.sigma2, "z")
-  if Z then
+  local mean = complete(self, "posterior", rows, "z")
+  if mean then
     -- The covariance depends only on which values are there: any complete row has it.
-    local cov = core.project_missing(self.mu:reshape(1, -1), self.mu, self.W, self.sigma2, "c")
-    return single and Z[1] or Z, cov[1]
+    return single and mean[1] or mean, with_gaps(self, "posterior", self.mu:reshape(1, -1), "c")[1]
   end
-  local cov
-  Z, cov = core.project_missing(rows, self.mu, self.W, self.sigma2, "zc")
+  local Z, cov = with_gaps(self, "posterior", rows, "zc")
   if single then return Z[1], cov[1] end
   return Z, cov
 end
@@ -95,7 +100,7 @@ end
 -- @param Z  array, n x d, or one row (d)
 -- @return X  array, n x m, or (m) for one row
 function methods:decode(Z)
-  local rows, single = rows_of("decode", "Z", "latent values", Z, self.d)
+  local rows, single = rows_of("decode", "Z", "latent values", Z, self.W.shape[2])
   local X = rows:dot(self.W.T) + self.mu
   return single and X[1] or X
 end
@@ -106,8 +111,8 @@ end
 -- @return X  array of the same shape
 function methods:reconstruct(X)
   local rows, single = features(self, "reconstruct", X)
-  local out = core.project(rows, self.mu, self.W, self.factor, self.sigma2, "x")
-    or core.project_missing(rows, self.mu, self.W, self.sigma2, "z"):dot(self.W.T) + self.mu
+  local out = complete(self, "reconstruct", rows, "x")
+    or with_gaps(self, "reconstruct", rows, "z"):dot(self.W.T) + self.mu
   return single and out[1] or out
 end
 
@@ -121,7 +126,7 @@ function methods:sample(n, rng, opts)
   n = args.integer("sample", 1, "n", n, 1)
   args.rng("sample", 2, rng)
   opts = args.options("sample", 3, opts, {noise = false})
-  local X = self:decode(rng:standard_normal(n, self.d))
+  local X = self:decode(rng:standard_normal(n, self.W.shape[2]))
   if opts.noise then X = X + rng:standard_normal(n, #self.mu) * math.sqrt(self.sigma2) end
   return X
 end
@@ -133,16 +138,8 @@ end
 -- @return array  (n), or a number for one row
 function methods:logprob(X)
   local rows, single = features(self, "logprob", X)
-  local p = project(self, rows, "p")
+  local p = project(self, "logprob", rows, "p")
   return single and p[1] or p
-end
-
---- ppca:loglik(X) -> number
--- The sum of logprob over the rows.
--- @param X  array, n x m: NaN marks missing values
-function methods:loglik(X)
-  local p = self:logprob(X)
-  return args.is_array(p) and p:sum() or p
 end
 
 --- ppca:explained() -> array
@@ -159,37 +156,8 @@ end
 -- @return X  array of the same shape
 function methods:impute(X)
   local rows, single = features(self, "impute", X)
-  local out = core.project_missing(rows, self.mu, self.W, self.sigma2, "x")
+  local out = with_gaps(self, "impute", rows, "x")
   return single and out[1] or out
-end
-
---- ppca:save(path)
--- Writes the model as .npz with the arrays W, mu, sigma2, eigenvalues and n.
--- @param path  string ending in .npz
-function methods:save(path)
-  pg.save(path, {W = self.W, mu = self.mu, sigma2 = pg.array(self.sigma2), eigenvalues = self.eigenvalues,
-    n = pg.array(self.n)})
-end
-
---- pg.ppca.load(path) -> m
--- Reads a model that ppca:save wrote.
--- @param path  string
--- @return m  model
--- @error  a file that lacks an array or whose shapes do not belong together
-function ppca.load(path)
-  local t = pg.load(path)
-  for _, name in ipairs{"W", "mu", "sigma2", "eigenvalues", "n"} do
-    if type(t) ~= "table" or not args.is_array(rawget(t, name)) then
-      error(string.format("%s: not a ppca model: it has no array '%s'", path, name), 2)
-    end
-  end
-  local m, d = t.W:dims()
-  if not d or t.W.ndim ~= 2 or #t.mu ~= m or #t.eigenvalues ~= m then
-    error(string.format("%s: not a ppca model: W %s, mu %s and eigenvalues %s do not belong together", path,
-      tostring(t.W.shape), tostring(t.mu.shape), tostring(t.eigenvalues.shape)), 2)
-  end
-  return model{W = t.W, mu = t.mu, sigma2 = t.sigma2:item(), eigenvalues = t.eigenvalues, d = d,
-    n = math.tointeger(t.n:item())}
 end
 
 -- ---- fitting -----------------------------------------------------------------------------------
@@ -228,12 +196,12 @@ local function fit_covariance(X, mu, d)
   core.scatter(X, mu, sum, S)
   local eigenvalues, W, sigma2
   mu, eigenvalues, W, sigma2 = core.fit_moments(n, mu, sum, S, d)
-  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, d = d, n = n}
+  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, n = n}
 end
 
 local function fit_rows(X, mu, d, svd)
   local eigenvalues, W, sigma2 = core.fit_rows(X, mu, d, svd)
-  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, d = d, n = #X}
+  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, n = #X}
 end
 
 -- Where the decomposition of the data costs next to nothing, its digits are free.
@@ -263,6 +231,12 @@ local function fit_em(X, d, opts)
       break
     end
   end
+  -- Where the values lie in d dimensions sigma2 falls for ever, until only its rounding is left.
+  local spread = (W * W):sum() / #mu
+  if sigma2 <= #mu * 2.2e-16 * spread then
+    error(string.format("fit: d: sigma2 is 0 at d = %d, since the values that are there lie in so few dimensions; "
+      .. "a smaller d leaves noise", d), pg._user_level())
+  end
   -- EM finds the subspace; turn W so that its columns are orthogonal and sorted, as in the closed
   -- form, with the same sign convention. The model is the same.
   local _, s, Vt = pg.linalg.svd(W)
@@ -274,7 +248,7 @@ local function fit_em(X, d, opts)
   local m = #mu
   local eigenvalues = pg.full(m, sigma2)
   eigenvalues[{{1, d}}] = s * s + sigma2
-  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, d = d, n = n,
+  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, n = n,
     trace = pg.array(trace), converged = converged}
 end
 
@@ -309,55 +283,104 @@ end
 
 -- ---- more data than memory ---------------------------------------------------------------------
 
-local accumulator = {}
-local accumulator_meta = {__name = "ppca.accumulator", __index = accumulator}
-
-function accumulator_meta.__tostring(acc)
-  return string.format("ppca.accumulate: %d rows so far", acc.n)
+-- Moments of blocks of rows, each about its own mean, joined in a fixed tree: a node's value is {n, mean, S}.
+local function join(a, b)
+  core.join(a[1], a[2], a[3], b[1], b[2], b[3])
+  return {a[1] + b[1], a[2], a[3]}
 end
 
---- pg.ppca.accumulate() -> acc
--- Collects the moments of data that come in chunks; memory does not grow with the rows.
+local function copy_of(v) return {v[1], v[2]:copy(), v[3]:copy()} end
+
+local function block_of(X)
+  return {#X, core.block(X)}
+end
+
+local function square(m) return m, m end
+local STATE, SHAPES = {"mean", "S"}, {function(m) return m end, square}
+
+local accumulator = pg._model.class("ppca.accumulator", {
+  title = "a ppca accumulator",
+  fields = {"n", "block", "start"},
+  derived = {n = function(acc) return acc._count end},
+  summary = function(acc) return string.format("ppca.accumulate: %d rows so far", acc.n) end,
+  example = function() return ppca.accumulate() end,
+})
+
+--- pg.ppca.accumulate([opts]) -> acc
+-- Collects the moments of data that come in chunks; memory does not grow with the rows. Rows are gathered in blocks,
+-- counted from the first, and blocks are joined in a fixed tree, so that the result has the same bits however the
+-- rows are cut into chunks, and however chunks are shared out among accumulators that are merged.
+-- @param opts.block  integer: rows of a block; 4096
+-- @param opts.start  integer: how many rows stand before the first, a multiple of block, where another accumulator
+-- has those; 0
+-- @param opts.state  table: what acc:state() gave; goes on from there
 -- @return acc  with acc:add(X) and acc:fit(d)
+-- @source Chan, Golub & LeVeque 1983 (the moments of two parts)
 -- @example pg.ppca.accumulate():add({{1, 2, 0}, {3, 4.5, 1}, {5, 6, 0}}):fit(1).n --> 3
-function ppca.accumulate()
-  return setmetatable({n = 0}, accumulator_meta)
+function ppca.accumulate(opts)
+  opts = args.options("accumulate", 1, opts, {block = args.any, start = args.any, state = args.any})
+  local acc = accumulator.new()
+  if opts.state == nil then return tree.start("accumulate", acc, opts) end
+  if opts.block ~= nil or opts.start ~= nil then
+    args.fail("accumulate", 1, "state: holds block and start already; give it alone")
+  end
+  tree.restore(acc, opts.state, STATE, SHAPES, 0)
+  return acc
 end
 
---- accumulator:add(X) -> acc
+local methods_of = accumulator.methods
+local mean_of_added = args.named(core.mean, "add")
+
+--- ppca.accumulator:add(X) -> acc
 -- Adds rows.
 -- @param X  array, n x m, f32 or f64 (n x h x w images are flattened)
 -- @return acc  itself
 -- @error  another number of features than before; a value that is not finite, with its place in X
-function accumulator:add(X)
+function methods_of:add(X)
   X = observations("add", X)
   local n, m = X:dims()
   if n == 0 then return self end
   if m == 0 then args.fail("add", 1, "X: expected features, got shape " .. tostring(X.shape)) end
-  if self.S and #self.sum ~= m then
-    args.fail("add", 1, string.format("X: expected rows of %d features, got shape %s", #self.sum, tostring(X.shape)))
+  if self._width and self._width ~= m then
+    args.fail("add", 1, string.format("X: expected rows of %d features, got shape %s", self._width,
+      tostring(X.shape)))
   end
-  -- The sums are taken about the mean of the first chunk, so that little cancels. They are checked
-  -- first: what raises leaves the accumulator as it was.
-  local mean = core.mean(X)
-  if not mean then args.fail("add", 1, "X: has NaN; missing values need pg.ppca.fit") end
-  if not self.S then
-    self.shift, self.sum, self.S = mean, pg.zeros(m), pg.zeros(m, m)
+  -- Checked first: what raises leaves the accumulator as it was.
+  if not mean_of_added(X) then
+    args.fail("add", 1, "X: has NaN; missing values need pg.ppca.fit")
   end
-  core.scatter(X, self.shift, self.sum, self.S)
-  self.n = self.n + n
+  tree.feed(self, X, block_of, join)
   return self
 end
 
---- accumulator:fit(d) -> m
+--- ppca.accumulator:fit(d) -> m
 -- Fits to all rows so far; more may be added afterwards.
 -- @param d  integer in 1..min(n-1, m): latent dimensions
 -- @return m  model, as pg.ppca.fit gives it
-function accumulator:fit(d)
-  if self.n < 2 then error("fit: at least 2 rows are needed, got " .. self.n, 2) end
-  d = check_d("fit", 1, self.n, #self.sum, d)
-  local mu, eigenvalues, W, sigma2 = core.fit_moments(self.n, self.shift, self.sum, self.S:copy(), d)
-  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, d = d, n = self.n}
+function methods_of:fit(d)
+  if self.n < 2 then error("fit: at least 2 rows are needed, got " .. self.n, pg._user_level()) end
+  d = check_d("fit", 1, self.n, self._width, d)
+  local n, mean, S = table.unpack(tree.value_of(self, block_of, join, copy_of))
+  local mu, eigenvalues, W, sigma2 = core.fit_moments(n, mean, pg.zeros_like(mean), S, d)
+  return model{W = W, mu = mu, sigma2 = sigma2, eigenvalues = eigenvalues, n = n}
+end
+
+--- ppca.accumulator:merge(other) -> acc
+-- Takes in what another accumulator holds, of the rows that come after its own: made with start = this one's rows. The
+-- bits are those of one accumulator that was given all rows.
+-- @param other  accumulator of the same block
+-- @return acc  itself
+-- @error  its own rows do not end at a block; the other was made without start and its sums do not fit the tree
+function methods_of:merge(other)
+  accumulator.check("merge", 1, "other", other)
+  return tree.merge_accumulators(self, other, join, copy_of)
+end
+
+--- ppca.accumulator:state() -> table
+-- What it holds as a table of arrays, to be saved by pg.save and given to pg.ppca.accumulate{state = }.
+-- @return table  of arrays
+function methods_of:state()
+  return tree.state(self, STATE, {})
 end
 
 return ppca

@@ -159,4 +159,8 @@ local function progress(n, label, opts)
   return face, nil, nil, face
 end
 
+pg._model.register("progress", {example = function()
+  return setmetatable({_ = {metrics = {}}}, meta)
+end})
+
 return progress

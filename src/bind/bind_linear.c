@@ -2,6 +2,7 @@
  *
  * Primitives of pg.linear: least squares with what its statistics need, at once or by parts. */
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "bind/bind.h"
@@ -58,25 +59,40 @@ static int fit(lua_State *L)
     return 7;
 }
 
-/* (X, Y, state, ones): state (n+p,n+p) takes the rows in. */
+/* check(X, Y): raises at the first element that is not finite. */
+static int check_finite(lua_State *L)
+{
+    for (int arg = 1; arg <= 2; arg++) {
+        const peri_array *a = peri_arg_contiguous(L, arg, arg == 1 ? "X" : "y", PERI_F64, 2);
+        const double *x = a->data;
+        for (size_t i = 0; i < a->size; i++)
+            if (!isfinite(x[i])) {
+                peri_facts facts = {.arg = arg == 1 ? "X" : "y", .nindex = 2, .got = x[i]};
+                facts.index[0] = i / a->shape[1];
+                facts.index[1] = i % a->shape[1];
+                check(L, PERI_ERR_NONFINITE, &facts, 0);
+            }
+    }
+    return 0;
+}
+
+/* add(rows, R): R (width,width) takes the rows (m,width) in. It is written in place, and a script
+ * may have made it anything. */
 static int add(lua_State *L)
 {
-    lua_settop(L, 4);
-    const peri_array *X = peri_arg_contiguous(L, 1, "X", PERI_F64, 2);
-    const peri_array *Y = peri_arg_contiguous(L, 2, "y", PERI_F64, 2);
-    const size_t ones = (size_t)peri_arg_integer(L, 4, "ones", 0, 1);
-    const peri_array *state = peri_arg_inout(L, 3, "state", PERI_F64, 2, true);
-    const size_t m = X->shape[0], n = X->shape[1], p = Y->shape[1];
-    check_rows(L, X, Y);
-    if (state->shape[0] != n + p || state->shape[1] != n + p)
-        peri_error(L, "the accumulator's state was changed: %I columns and %I of y, and shape %s",
-                   (LUAI_UACINT)n, (LUAI_UACINT)p, peri_push_shape(L, 2, state->shape));
-    void *work = peri_push_scratch(L, peri_lstsq_add_work(m, n, p));
+    lua_settop(L, 2);
+    const peri_array *rows = peri_arg_contiguous(L, 1, "rows", PERI_F64, 2);
+    const peri_array *R = peri_arg_inout(L, 2, "R", PERI_F64, 2, true);
+    const size_t m = rows->shape[0], width = rows->shape[1];
+    if (R->shape[0] != width || R->shape[1] != width)
+        peri_error(L, "the accumulator's state was changed: rows of %I numbers, and shape %s",
+                   (LUAI_UACINT)width, peri_push_shape(L, 2, R->shape));
+    void *work = peri_push_scratch(L, peri_lstsq_add_work(m, width, 0));
     peri_facts facts;
     check(L,
-          peri_lstsq_add(m, n, p, X->data, Y->data, state->data, work, &peri_getstate(L)->stop,
-                         &facts),
-          &facts, ones);
+          peri_lstsq_add(m, width, 0, rows->data, rows->data, R->data, work,
+                         &peri_getstate(L)->stop, &facts),
+          &facts, 0);
     return 0;
 }
 
@@ -103,6 +119,7 @@ static int finish(lua_State *L)
 PERI_OPENER(linear)
 {
     static const peri_primitive functions[] = {{"fit", fit, NULL, PERI_FUNCTION},
+                                               {"check", check_finite, "add", PERI_FUNCTION},
                                                {"add", add, NULL, PERI_FUNCTION},
                                                {"finish", finish, "fit", PERI_FUNCTION},
                                                {NULL, NULL, NULL, 0}};

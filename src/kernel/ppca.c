@@ -133,6 +133,39 @@ peri_status peri_ppca_scatter(const peri_rows *X, const double *shift, double *s
     return PERI_OK;
 }
 
+peri_status peri_ppca_block(const peri_rows *X, double *mean, double *S, double *work,
+                            const peri_stop *stop, peri_facts *facts)
+{
+    const size_t m = X->m;
+    double *rest = work + BLOCK * m; /* what the rounded mean leaves */
+    memset(rest, 0, m * sizeof *rest);
+    peri_status status = peri_ppca_mean(X, mean, facts);
+    if (status == PERI_OK)
+        status = peri_ppca_scatter(X, mean, rest, S, work, stop, facts);
+    if (status != PERI_OK)
+        return status;
+    const double scale = 1 / (double)X->n;
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = i; j < m; j++)
+            S[i * m + j] -= rest[i] * rest[j] * scale;
+        mean[i] += rest[i] * scale;
+    }
+    return PERI_OK;
+}
+
+void peri_ppca_join(size_t m, size_t n, double *mean, double *S, size_t n2, const double *mean2,
+                    const double *S2)
+{
+    const double all = (double)n + (double)n2, weight = (double)n / all * (double)n2;
+    for (size_t i = 0; i < m; i++) {
+        const double scaled = weight * (mean2[i] - mean[i]);
+        for (size_t j = i; j < m; j++)
+            S[i * m + j] += S2[i * m + j] + scaled * (mean2[j] - mean[j]);
+    }
+    for (size_t i = 0; i < m; i++)
+        mean[i] += (double)n2 / all * (mean2[i] - mean[i]);
+}
+
 void peri_ppca_moments(size_t n, size_t m, const double *shift, const double *sum, double *S,
                        double *mean)
 {

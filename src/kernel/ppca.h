@@ -38,6 +38,17 @@ peri_status peri_ppca_mean(const peri_rows *X, double *mean, peri_facts *facts);
 peri_status peri_ppca_scatter(const peri_rows *X, const double *shift, double *sum, double *S,
                               double *work, const peri_stop *stop, peri_facts *facts);
 
+/* Moments about their own mean (m): S (m,m) must be 0, its upper triangle becomes
+ * sum (x - mean)(x - mean)'. n >= 1. work: (PERI_PPCA_BLOCK + 1) * m. */
+peri_status peri_ppca_block(const peri_rows *X, double *mean, double *S, double *work,
+                            const peri_stop *stop, peri_facts *facts);
+
+/* Takes the moments of n2 more rows into those of n (Chan, Golub & LeVeque 1983):
+ *     S += S2 + n n2 / (n + n2) (mean2 - mean)(mean2 - mean)',  mean += n2 / (n + n2) (mean2 -
+ * mean) */
+void peri_ppca_join(size_t m, size_t n, double *mean, double *S, size_t n2, const double *mean2,
+                    const double *S2);
+
 /* Turns the sums over n observations into mean (m) and covariance S (1/n). */
 void peri_ppca_moments(size_t n, size_t m, const double *shift, const double *sum, double *S,
                        double *mean);

@@ -169,7 +169,7 @@ describe("pg.graph.fit", function()
     pg.graph.new{a = 1, b = 2}:save(path)
     assert.equal(2, pg.graph.load(path).b)
     pg.save(path, {x = pg.zeros(3)})
-    refused("not a graph model: it has no a and b", pg.graph.load, path)
+    refused("not a graph model: it has no array 'a'", pg.graph.load, path)
     os.remove(path)
   end)
 

@@ -370,7 +370,7 @@ describe("what is wrong", function()
       bad(arg, "x: expected array, got table", {}, y)
       bad(1, "x: expected batch x time x 1 (input_size), got shape (3, 4)", x:reshape(3, 4), y)
       bad(1, "x: expected batch x time x 1 (input_size), got shape (3, 2, 2)", x:reshape(3, 2, 2), y)
-      bad(1, "x: expected batch x time x 1 (input_size), got shape (0, 4, 1)", pg.zeros(0, 4, 1), y)
+      bad(1, "x: expected batch x time x 1 (input_size), none of them 0, got shape (0, 4, 1)", pg.zeros(0, 4, 1), y)
       bad(2, "y: expected (3, 4, 1), x's batch and time and output_size, got shape (4, 3, 1)", x,
         y:reshape(4, 3, 1))
       bad(2, "y: expected array, got no value", x)
@@ -412,8 +412,8 @@ describe("what is wrong", function()
       local wide = new{input = 2}
       wide:logprob(pg.zeros(1, 2))
     end)
-    check("bad argument #1 to 'logprob' (X: expected n x steps x 1, got shape (3,))", net.logprob, net, pg.zeros(3))
-    check("bad argument #2 to 'logprob' (y: element (1, 2, 1) is 3, expected 0 or 1)", net.logprob, net,
+    check("bad argument #1 to 'logprob' (X: expected n x steps, got shape (3,))", net.logprob, net, pg.zeros(3))
+    check("bad argument #1 to 'logprob' (X: element (1, 2) is 3, expected 0 or 1)", net.logprob, net,
       pg.array{{1, 3}})
     check([[bad argument #1 to 'named' (which: expected one of "params", "grads", got "grad")]], net.named, net, "grad")
   end)

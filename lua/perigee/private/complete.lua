@@ -35,7 +35,7 @@ local function fields_of(value, into)
     if type(index) == "table" and index ~= value then fields_of(index, into) end
     local class = rawget(meta, "__name")
     if type(class) == "string" then
-      class = class:match("[%w_]+$") or class
+      class = class:gsub("%.", "%%.")
       for _, entry in ipairs(help.entries()) do add(entry.name:match("^" .. class .. "[:.]([%w_]+)$")) end
     end
   elseif type(meta) == "string" then

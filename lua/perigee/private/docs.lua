@@ -9,7 +9,7 @@ local docs = {}
 -- ---- HTML ------------------------------------------------------------------------------------
 
 local function group_of(entry)
-  return entry.name:match("^pg%.([%w_]+)%.") or entry.name:match("^([%w_]+):") or "pg"
+  return entry.name:match("^pg%.([%w_]+)%.") or entry.name:match("^([%w_]+)[.:]")
 end
 
 local function list_of(title, items)
@@ -155,7 +155,7 @@ function docs.luals()
   local out = {"---@meta perigee", "-- Made by `perigee help --luals`.", ""}
   local classes, by_name, modules, met = {}, {}, {}, {}
   for _, entry in ipairs(help.entries()) do
-    local class, module = entry.name:match("^([%w_]+):"), entry.name:match("^pg%.([%w_]+)%.")
+    local class, module = entry.name:match("^([%w_.]+):"), entry.name:match("^pg%.([%w_]+)%.")
     if class and class ~= "array" and not met[class .. ":"] then
       met[class .. ":"] = true
       by_name[class] = true
@@ -174,7 +174,7 @@ function docs.luals()
   out[#out + 1] = "---@operator unm: perigee.array\nlocal array = {}\n"
   table.sort(classes)
   for _, class in ipairs(classes) do
-    out[#out + 1] = ("---@class perigee.%s\nlocal %s = {}\n"):format(class, class)
+    out[#out + 1] = ("---@class perigee.%s\nlocal %s = {}\n"):format(class, (class:gsub("%.", "_")))
   end
   out[#out + 1] = "---@class perigee\nlocal pg = {}\n"
   table.sort(modules)
@@ -185,7 +185,8 @@ function docs.luals()
     local has_call = entry.signature:find("[({]")
     local plain = entry.name:match("^pg%.([%w_]+)$")
     if has_call and not (plain and met[plain]) then
-      definition(out, entry, entry.name, false, by_name)
+      local class, method = entry.name:match("^([%w_.]+):([%w_]+)$")
+      definition(out, entry, class and class:gsub("%.", "_") .. ":" .. method or entry.name, false, by_name)
       if plain and docs.is_method(plain) then definition(out, entry, "array:" .. plain, true, by_name) end
     end
   end

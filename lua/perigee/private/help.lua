@@ -43,28 +43,69 @@ local function parse(block)
   return entry
 end
 
--- All entries, in order of their names; a name written twice keeps the first block.
+-- What a model has from pg._model is described there once, as model:save; here it becomes that of each model which does
+-- not describe it itself.
+local function inherit(templates)
+  pg._model.open_all()
+  for name, class in pg._model.classes() do
+    for _, block in ipairs(templates) do
+      local entry = parse((block:gsub("pg%.model%.", "pg." .. name .. "."):gsub("model:", name .. ":")))
+      local method = entry.name:match(":([%w_]+)$")
+      local has = class.methods and (method and class.method(method) or not method and class.load)
+      if has and by_name[entry.name] == nil then
+        by_name[entry.name] = entry
+        entries[#entries + 1] = entry
+      end
+    end
+  end
+end
+
+-- All entries, in order of their names; names that have two blocks are kept in help.twice.
 function help.entries()
   if entries then return entries end
-  entries, by_name = {}, {}
+  entries, by_name, help.twice = {}, {}, {}
+  local templates = {}
   for block in pg._helptext:gmatch("\1([^\1]*)") do
     local entry = parse(block)
-    if entry.name and by_name[entry.name] == nil then
+    if block:find("^model:") or block:find("^pg%.model%.") then
+      templates[#templates + 1] = block
+    elseif entry.name and by_name[entry.name] then
+      help.twice[#help.twice + 1] = entry.name
+    elseif entry.name then
       by_name[entry.name] = entry
       entries[#entries + 1] = entry
     end
   end
+  inherit(templates)
   table.sort(entries, function(a, b) return a.name < b.name end)
   return entries
 end
 
--- The entry of a name as people write it: pg.sum, sum, array:sum, ppca.fit, ppca:encode, "image.collage".
+-- Entries whose last word is `word`, such as pg.linalg.svd for svd.
+function help.named(word)
+  local list = {}
+  for _, entry in ipairs(help.entries()) do
+    if entry.name:match("[.:]([%w_]+)$") == word then list[#list + 1] = entry end
+  end
+  return list
+end
+
+-- The entry of a name as people write it: pg.sum, sum, array:sum, ppca.fit, ppca:encode, svd where there is one svd,
+-- accumulator:add where one class of that name has it.
 function help.find(name)
   help.entries()
   name = name:gsub("%s+$", ""):gsub("%(.*$", "")
   local tail = name:match("^array[:.](.+)$") or name:match("^a[:.](.+)$")
-  return by_name[name] or by_name["pg." .. name] or (tail and (by_name["array:" .. tail] or by_name["pg." .. tail]))
-    or by_name["array:" .. name] or by_name["pg." .. name:gsub(":", ".")]
+  local entry = by_name[name] or by_name["pg." .. name]
+    or (tail and (by_name["array:" .. tail] or by_name["pg." .. tail]))
+    or by_name["array:" .. name] or by_name["pg." .. name:gsub(":", ".")] or by_name["pg." .. name .. "_"]
+  if entry then return entry end
+  local class, method = name:match("^([%w_]+):([%w_]+)$")
+  local list = {}
+  for _, e in ipairs(help.named(method or name)) do
+    if class == nil or e.name:find("." .. class .. ":" .. method, 1, true) then list[#list + 1] = e end
+  end
+  return #list == 1 and list[1] or nil
 end
 
 -- Entries that lie under a name, such as those of pg.linalg or of ppca's models.
@@ -73,7 +114,7 @@ function help.under(name)
   local list = {}
   for _, entry in ipairs(help.entries()) do
     if short == "pg" and entry.name:find("^pg%.[%w_]+$") or entry.name:sub(1, #short + 4) == "pg." .. short .. "."
-      or entry.name:sub(1, #short + 1) == short .. ":" then
+      or entry.name:sub(1, #short + 1) == short .. ":" or entry.name:sub(1, #short + 1) == short .. "." then
       list[#list + 1] = entry
     end
   end
@@ -169,7 +210,7 @@ end
 local function overview()
   local groups, by = {}, {}
   for _, entry in ipairs(help.entries()) do
-    local group = entry.name:match("^pg%.([%w_]+)%.") or entry.name:match("^([%w_]+):") or "pg"
+    local group = entry.name:match("^pg%.([%w_]+)%.") or entry.name:match("^([%w_]+)[.:]")
     if by[group] == nil then
       by[group] = {}
       groups[#groups + 1] = group
@@ -191,6 +232,14 @@ function help.text(name)
   if entry and #under > 0 then return help.render(entry) .. "\n\n" .. listing(under), true end
   if entry then return help.render(entry), true end
   if #under > 0 then return listing(under), true end
+  local same = help.named(name:match("([%w_]+)$") or name)
+  if #same > 0 and (name:find("^[%w_]+$") or #same > 1 and name:find("^[%w_]+:[%w_]+$")) then
+    local list = {}
+    for _, e in ipairs(same) do
+      if not name:find(":") or e.name:find(":") then list[#list + 1] = e end
+    end
+    return listing(list), true
+  end
   local near = help.near(name)
   if #near == 0 then return ("no entry for '%s'; help without a name lists all"):format(name), false end
   return ("no entry for '%s'; near it: %s"):format(name, table.concat(near, ", ")), false
