@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel/reduce.h"
 #include "kernel/simd.h"
 
 #if PERI_X86
@@ -101,6 +102,41 @@ static int syevd(int dtype, int n, void *a, void *w, void *work, int lwork, int 
     return info;
 }
 
+/* x = T^-1 x or T^-T x for one column, T a triangle of the row-major a: pieces of x one after
+ * another, each without its products with those before, which take all of the time and which gemv
+ * reads in the order of memory. */
+static void solve_vector(int dtype, bool lower, bool transpose, bool unit, size_t n, const void *a,
+                         void *x)
+{
+    enum { PIECE = 64 };
+    const size_t es = peri_dtype_size(dtype);
+    const CBLAS_UPLO uplo = lower ? CblasLower : CblasUpper;
+    const CBLAS_TRANSPOSE trans = transpose ? CblasTrans : CblasNoTrans;
+    const CBLAS_DIAG diag = unit ? CblasUnit : CblasNonUnit;
+    const bool forward = lower != transpose;
+    const int ld = (int)n;
+    for (size_t done = 0; done < n; done += PIECE) {
+        const size_t size = min_size(n - done, PIECE), at = forward ? done : n - done - size;
+        const size_t known = forward ? 0 : at + size; /* the first of `done` known ones */
+        const size_t row = transpose ? known : at, col = transpose ? at : known;
+        const void *part = (const char *)a + (row * n + col) * es;
+        const void *corner = (const char *)a + (at * n + at) * es;
+        void *to = (char *)x + at * es;
+        const void *from = (const char *)x + known * es;
+        const int count = (int)size, before = (int)done;
+        const int rows = transpose ? before : count, cols = transpose ? count : before;
+        if (dtype == PERI_F32) {
+            if (done > 0)
+                cblas_sgemv(CblasRowMajor, trans, rows, cols, -1, part, ld, from, 1, 1, to, 1);
+            cblas_strsv(CblasRowMajor, uplo, trans, diag, count, corner, ld, to, 1);
+        } else {
+            if (done > 0)
+                cblas_dgemv(CblasRowMajor, trans, rows, cols, -1, part, ld, from, 1, 1, to, 1);
+            cblas_dtrsv(CblasRowMajor, uplo, trans, diag, count, corner, ld, to, 1);
+        }
+    }
+}
+
 /* x = T^-1 x or T^-T x over (n,p), T a triangle of the row-major a. */
 static void solve_triangle(int dtype, bool lower, bool transpose, bool unit, size_t n, size_t p,
                            const void *a, void *x)
@@ -109,10 +145,8 @@ static void solve_triangle(int dtype, bool lower, bool transpose, bool unit, siz
     const CBLAS_TRANSPOSE trans = transpose ? CblasTrans : CblasNoTrans;
     const CBLAS_DIAG diag = unit ? CblasUnit : CblasNonUnit;
     const int rows = (int)n, cols = (int)p;
-    if (p == 1 && dtype == PERI_F32)
-        cblas_strsv(CblasRowMajor, uplo, trans, diag, rows, a, rows, x, 1);
-    else if (p == 1)
-        cblas_dtrsv(CblasRowMajor, uplo, trans, diag, rows, a, rows, x, 1);
+    if (p == 1)
+        solve_vector(dtype, lower, transpose, unit, n, a, x);
     else if (dtype == PERI_F32)
         cblas_strsm(CblasRowMajor, CblasLeft, uplo, trans, diag, rows, cols, 1, a, rows, x, cols);
     else
@@ -378,12 +412,17 @@ static room lay_out(peri_linalg_op op, int dtype, size_t m, size_t n, arena *w)
         r.a = take(w, m, n, es);
         if (op != PERI_LINALG_SVD)
             r.tau = take(w, k, 1, es);
-        if (op == PERI_LINALG_PINV) {
+        if (op == PERI_LINALG_PINV && m < n)
             r.b = take(w, m, k, es);
+        if (op == PERI_LINALG_PINV || (op == PERI_LINALG_SVD && m >= n))
             r.c = take(w, k, n, es);
-        }
         r.iwork = take(w, 8 * max_size(k, 1), 1, sizeof(int));
-        r.lwork = gesdd_lwork(dtype, op == PERI_LINALG_VALUES ? "N" : "S", n, m);
+        if (op == PERI_LINALG_VALUES)
+            r.lwork = gesdd_lwork(dtype, "N", most, k);
+        else if (m >= n)
+            r.lwork = gesdd_lwork(dtype, "O", m, n);
+        else
+            r.lwork = gesdd_lwork(dtype, "S", n, m);
         break;
     case PERI_LINALG_EIGH:
         r.lwork = 1 + 6 * n + 2 * n * n;
@@ -736,6 +775,19 @@ peri_status peri_linalg_qr(int dtype, size_t m, size_t n, const void *A, void *Q
     return PERI_OK;
 }
 
+/* The SVD of what load() brought. A tall A lies by columns, as LAPACK's factorisation A = Q R,
+ * which comes first, is fast: U^T (n,m) replaces it, and V (n,n) goes to r->c. Of a wide one A^T =
+ * Vt^T diag(s) U^T, so that Vt (m,n) and U (m,m) come as they are. */
+static int decompose(int dtype, size_t m, size_t n, const room *r, void *s, void *Vt, void *U)
+{
+    double none = 0;
+    if (m >= n)
+        return gesdd(dtype, "O", (int)m, (int)n, r->a, s, &none, r->c, (int)n, r->lapack,
+                     (int)r->lwork, r->iwork);
+    return gesdd(dtype, "S", (int)n, (int)m, r->a, s, Vt, U, (int)m, r->lapack, (int)r->lwork,
+                 r->iwork);
+}
+
 peri_status peri_linalg_svd(int dtype, size_t m, size_t n, const void *A, void *U, void *s,
                             void *Vt, void *work, peri_facts *facts)
 {
@@ -748,15 +800,17 @@ peri_status peri_linalg_svd(int dtype, size_t m, size_t n, const void *A, void *
     const room r = lay_out(PERI_LINALG_SVD, dtype, m, n, &w);
     if (r.lwork > INT_MAX)
         return too_large(max_size(m, n), facts);
-    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, NULL, facts);
+    const peri_status status = load(dtype, m, n, A, "A", m >= n, r.a, &shift, NULL, facts);
     if (status != PERI_OK)
         return status;
-    /* A^T = Vt^T diag(s) U^T */
-    const int info = gesdd(dtype, "S", (int)n, (int)m, r.a, s, Vt, U, (int)min_size(m, n), r.lapack,
-                           (int)r.lwork, r.iwork);
+    const int info = decompose(dtype, m, n, &r, s, Vt, U);
     if (info != 0) {
         facts->arg = "A";
         return PERI_ERR_NO_CONVERGENCE;
+    }
+    if (m >= n) {
+        copy_flipped(dtype, n, m, r.a, n, U);
+        copy_flipped(dtype, n, n, r.c, n, Vt);
     }
     scale_back(dtype, min_size(m, n), s, shift);
     return PERI_OK;
@@ -774,12 +828,12 @@ peri_status peri_linalg_values(int dtype, size_t m, size_t n, const void *A, dou
     const room r = lay_out(PERI_LINALG_VALUES, dtype, m, n, &w);
     if (r.lwork > INT_MAX)
         return too_large(max_size(m, n), facts);
-    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, NULL, facts);
+    const peri_status status = load(dtype, m, n, A, "A", m >= n, r.a, &shift, NULL, facts);
     if (status != PERI_OK)
         return status;
     double none = 0;
-    const int info = gesdd(dtype, "N", (int)n, (int)m, r.a, r.tau, &none, &none, 1, r.lapack,
-                           (int)r.lwork, r.iwork);
+    const int info = gesdd(dtype, "N", (int)max_size(m, n), (int)min_size(m, n), r.a, r.tau, &none,
+                           &none, 1, r.lapack, (int)r.lwork, r.iwork);
     if (info != 0) {
         facts->arg = "A";
         return PERI_ERR_NO_CONVERGENCE;
@@ -803,11 +857,10 @@ peri_status peri_linalg_pinv(int dtype, size_t m, size_t n, const void *A, doubl
     const room r = lay_out(PERI_LINALG_PINV, dtype, m, n, &w);
     if (r.lwork > INT_MAX)
         return too_large(max_size(m, n), facts);
-    const peri_status status = load(dtype, m, n, A, "A", false, r.a, &shift, NULL, facts);
+    const peri_status status = load(dtype, m, n, A, "A", m >= n, r.a, &shift, NULL, facts);
     if (status != PERI_OK)
         return status;
-    const int info = gesdd(dtype, "S", (int)n, (int)m, r.a, r.tau, r.c, r.b, (int)k, r.lapack,
-                           (int)r.lwork, r.iwork);
+    const int info = decompose(dtype, m, n, &r, r.tau, r.c, r.b);
     if (info != 0) {
         facts->arg = "A";
         return PERI_ERR_NO_CONVERGENCE;
@@ -815,16 +868,21 @@ peri_status peri_linalg_pinv(int dtype, size_t m, size_t n, const void *A, doubl
     const double cut = rcond * get(dtype, r.tau, 0);
     while (*rank < k && get(dtype, r.tau, *rank) > cut)
         ++*rank;
+    /* P = V diag(1/s) U^T: rows of Vt over s, or columns of V. */
     for (size_t j = 0; j < *rank; j++)
-        for (size_t i = 0; i < n; i++) /* rows of Vt over s */
-            put(dtype, r.c, j * n + i, get(dtype, r.c, j * n + i) / get(dtype, r.tau, j));
-    const int rows = (int)n, cols = (int)m, inner = (int)*rank, ldu = (int)k;
+        for (size_t i = 0; i < n; i++) {
+            const size_t at = m >= n ? i * n + j : j * n + i;
+            put(dtype, r.c, at, get(dtype, r.c, at) / get(dtype, r.tau, j));
+        }
+    const int rows = (int)n, cols = (int)m, inner = (int)*rank;
+    const CBLAS_TRANSPOSE flip = m >= n ? CblasNoTrans : CblasTrans;
+    const void *right = m >= n ? r.a : r.b; /* U^T (n,m), or U (m,m) */
     if (dtype == PERI_F32)
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasTrans, rows, cols, inner, 1, r.c, rows, r.b,
-                    ldu, 0, P, cols);
+        cblas_sgemm(CblasRowMajor, flip, flip, rows, cols, inner, 1, r.c, rows, right, cols, 0, P,
+                    cols);
     else
-        cblas_dgemm(CblasRowMajor, CblasTrans, CblasTrans, rows, cols, inner, 1, r.c, rows, r.b,
-                    ldu, 0, P, cols);
+        cblas_dgemm(CblasRowMajor, flip, flip, rows, cols, inner, 1, r.c, rows, right, cols, 0, P,
+                    cols);
     scale_back(dtype, n * m, P, -shift);
     return PERI_OK;
 }
@@ -854,12 +912,25 @@ peri_status peri_linalg_eigh(int dtype, size_t n, const void *A, void *w, void *
     return PERI_OK;
 }
 
+/* Whether the sums of the magnitudes in the rows of the triangle are; the other one is not read. */
+static bool is_finite_triangle(int dtype, bool lower, size_t n, const void *a)
+{
+    const size_t es = peri_dtype_size(dtype);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += magnitudes(dtype, lower ? i + 1 : n - i,
+                          (const char *)a + (i * n + (lower ? 0 : i)) * es);
+    return isfinite(sum) != 0;
+}
+
 peri_status peri_linalg_triangular(int dtype, size_t n, size_t p, const void *A, bool lower,
                                    bool transpose, bool unit, const void *B, void *X,
                                    peri_facts *facts)
 {
     int ignored;
-    peri_status status = load(dtype, n, n, A, "A", false, NULL, &ignored, NULL, facts);
+    peri_status status = PERI_OK;
+    if (!is_finite_triangle(dtype, lower, n, A)) /* or its magnitudes are extreme */
+        status = load(dtype, n, n, A, "A", false, NULL, &ignored, NULL, facts);
     if (status == PERI_OK)
         status = load(dtype, n, p, B, "B", false, NULL, &ignored, NULL, facts);
     if (status != PERI_OK || n == 0 || p == 0)
@@ -874,26 +945,16 @@ peri_status peri_linalg_triangular(int dtype, size_t n, size_t p, const void *A,
 
 /* ---- norms ----------------------------------------------------------------------------------- */
 
-static double squares(int dtype, size_t count, const void *from)
+static double root_of_squares(int dtype, size_t count, const void *x)
 {
-    enum { LANES = 8, PART = 4096 };
-    double total = 0;
-    for (size_t at = 0; at < count; at += PART) { /* parts keep the rounding of long sums small */
-        double sum[LANES] = {0};
-        const size_t end = at + min_size(count - at, PART);
-        for (size_t i = at; i < end; i++)
-            sum[i % LANES] += get(dtype, from, i) * get(dtype, from, i);
-        total += ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
-    }
-    return total;
-}
-
-static double frobenius(int dtype, size_t count, const void *x)
-{
-    const double sum = squares(dtype, count, x);
-    if (sum > 0x1p-900 && sum < 0x1p1000)
-        return sqrt(sum);
-    return peri_linalg_vector_norm(dtype, count, x, 2);
+    const ptrdiff_t stride = 1, none = 0;
+    const size_t one = 1;
+    const bool reduced = true;
+    double result;
+    const peri_view from = {(void *)(uintptr_t)x, dtype, 1, &count, &stride};
+    const peri_view to = {&result, PERI_F64, 1, &one, &none};
+    (void)peri_reduce(PERI_NORM, &from, &reduced, 0, &to, NULL);
+    return result;
 }
 
 double peri_linalg_norm(int dtype, size_t m, size_t n, const void *A, peri_norm order)
@@ -901,7 +962,7 @@ double peri_linalg_norm(int dtype, size_t m, size_t n, const void *A, peri_norm 
     if (m == 0 || n == 0)
         return 0;
     if (order == PERI_NORM_FROBENIUS)
-        return frobenius(dtype, m * n, A);
+        return root_of_squares(dtype, m * n, A);
     const bool rows = order == PERI_NORM_INF || order == PERI_NORM_MINUS_INF;
     const bool least = order == PERI_NORM_MINUS_ONE || order == PERI_NORM_MINUS_INF;
     enum { WIDTH = 64 }; /* columns summed in one pass over the rows */

@@ -469,7 +469,7 @@ static void reduce_strip(const plan *p, kind k, const char *base, size_t w, cons
 static void reduce_some(const plan *p, kind k, const char *base, size_t w, const double *c,
                         double *result, strip_work *work)
 {
-    if (p->strip)
+    if (p->strip && work != NULL)
         reduce_strip(p, k, base, w, c, result, work);
     else if (p->n <= BLOCK && k != SUMEXP && is_direct(p))
         p->table->lines[k](result, base, p->apart, w, p->n, c);

@@ -37,8 +37,8 @@
 #define PROD_STEP(a, x, c) ((a) * (x))
 #define SSD_STEP(a, x, c)  ((a) + ((x) - (c)) * ((x) - (c)))
 
-#define MIN_STEP(a, x)     (((x) < (a)) | ((x) != (x)) ? (x) : (a))
-#define MAX_STEP(a, x)     (((x) > (a)) | ((x) != (x)) ? (x) : (a))
+#define MIN_STEP(a, x)     ((((x) < (a)) | ((x) != (x))) ? (x) : (a))
+#define MAX_STEP(a, x)     ((((x) > (a)) | ((x) != (x))) ? (x) : (a))
 #define ANY_STEP(a, x)     ((x) != 0 ? 1.0 : (a))
 #define ALL_STEP(a, x)     ((x) == 0 ? 0.0 : (a))
 

@@ -375,6 +375,10 @@ static void one_bad_element(void **state)
                     break;
                 }
                 const int cols = op == 10 ? 4 : N;
+                if (op == 9 && at % N > at / N) { /* in the triangle that is not read */
+                    assert_int_equal(status, PERI_OK);
+                    continue;
+                }
                 assert_int_equal(status, PERI_ERR_NONFINITE);
                 assert_string_equal(facts.arg, "A");
                 assert_int_equal(facts.index[0], at / cols);
