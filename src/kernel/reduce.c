@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel/pool.h"
 #include "kernel/simd.h"
 #include "kernel/vmath.h"
 
@@ -24,6 +25,11 @@ enum { TURNED = 8, TURN = 4096 };
 
 /* Elements between two looks at the stop flag. */
 enum { POLL = 1 << 18 };
+
+/* From SHARED elements on the threads of the pool share the work: of one result in parts of
+ * PART_BLOCKS blocks, a power of two, so that a part is a branch of the tree in which blocks are
+ * joined; WAVE parts at a time. */
+enum { SHARED = 1 << 19, PART_BLOCKS = 256, PART = PART_BLOCKS * BLOCK, WAVE = 64 };
 
 /* SSD: sum (x - c)^2. SUMEXP: sum e^(x - c). Up to ALL the numbers are peri_reduction's. */
 typedef enum { SUM, PROD, MIN, MAX, ANY, ALL, SSD, SUMEXP, KINDS } kind;
@@ -203,6 +209,18 @@ static void step_cursor(const plan *p, cursor *c, size_t run)
     }
 }
 
+/* The place of element i. */
+static cursor cursor_at(const plan *p, size_t i)
+{
+    cursor c = {.offset = 0};
+    for (int axis = p->axes - 1; axis >= 0 && i > 0; axis--) {
+        c.index[axis] = axis > 0 ? i % p->shape[axis] : i;
+        c.offset += (ptrdiff_t)c.index[axis] * p->stride[axis];
+        i /= p->shape[axis] > 0 ? p->shape[axis] : 1;
+    }
+    return c;
+}
+
 /* The next n elements of one result, copied to `to`. */
 static void gather(const plan *p, cursor *c, const char *base, size_t n, void *to)
 {
@@ -286,18 +304,53 @@ static void take_turned(const plan *p, turned *t, const char *base, size_t n, ch
     }
 }
 
-static double reduce_source(const plan *p, kind k, const char *base, double c, turned *t)
+/* Blocks are joined as a binary counter counts: level l holds 2^l of them. */
+typedef struct {
+    size_t count; /* of what was added */
+    double level[LEVELS];
+} tree;
+
+/* Adds what 2^low blocks gave. */
+static void add_to_tree(tree *t, kind k, int low, double value)
+{
+    int l = low;
+    for (size_t carry = t->count >> low; carry & 1; carry >>= 1, l++)
+        value = join(k, t->level[l], value);
+    t->level[l] = value;
+    t->count += (size_t)1 << low;
+}
+
+/* All that was added, and before it, as if of lower levels, `rest` where there is one. */
+static double join_tree(const tree *t, kind k, const double *rest)
+{
+    double result = rest != NULL ? *rest : start_of(k);
+    bool none = rest == NULL;
+    int l = 0;
+    for (size_t count = t->count; count != 0; count >>= 1, l++) {
+        if (count & 1) {
+            result = none ? t->level[l] : join(k, t->level[l], result);
+            none = false;
+        }
+    }
+    return result;
+}
+
+/* The result of elements from..to-1 alone; `columns` where they are turned, from 0 on. */
+static double reduce_range(const plan *p, kind k, const char *base, double c, size_t from,
+                           size_t to, turned *columns)
 {
     _Alignas(64) double block[BLOCK], other[BLOCK];
-    double level[LEVELS];
+    tree t;
+    t.count = 0;
     const bool direct = is_direct(p);
     cursor at = {.offset = 0};
-    size_t count = 0;
-    for (size_t i = 0; i < p->n; i += BLOCK, count++) {
-        const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+    if (!direct && columns == NULL)
+        at = cursor_at(p, from);
+    for (size_t i = from; i < to; i += BLOCK) {
+        const size_t n = to - i < BLOCK ? to - i : BLOCK;
         const void *x = base + i * p->width;
-        if (t != NULL) {
-            take_turned(p, t, base, n, (char *)block);
+        if (columns != NULL) {
+            take_turned(p, columns, base, n, (char *)block);
             x = block;
         } else if (!direct) {
             gather(p, &at, base, n, block);
@@ -312,32 +365,65 @@ static double reduce_source(const plan *p, kind k, const char *base, double c, t
         }
         if ((k == ANY && value != 0) || (k == ALL && value == 0))
             return value;
-        int l = 0;
-        for (size_t carry = count; carry & 1; carry >>= 1, l++)
-            value = join(k, level[l], value);
-        level[l] = value;
+        add_to_tree(&t, k, 0, value);
     }
-    double result = start_of(k);
-    bool none = true;
-    for (int l = 0; count != 0; count >>= 1, l++) {
-        if (count & 1) {
-            result = none ? level[l] : join(k, level[l], result);
-            none = false;
-        }
-    }
-    return result;
+    return join_tree(&t, k, NULL);
 }
 
 static double reduce_turned(const plan *p, kind k, const char *base, double c)
 {
     turned t;
     t.row = t.at = t.held = 0;
-    return reduce_source(p, k, base, c, &t);
+    return reduce_range(p, k, base, c, 0, p->n, &t);
+}
+
+typedef struct {
+    const plan *p;
+    kind k;
+    const char *base;
+    double c, value[WAVE];
+    size_t first; /* the wave's first part */
+} parts;
+
+static void reduce_part(void *context, size_t i)
+{
+    parts *w = context;
+    const size_t from = (w->first + i) * PART;
+    const size_t to = w->p->n - from < PART ? w->p->n : from + PART;
+    w->value[i] = reduce_range(w->p, w->k, w->base, w->c, from, to, NULL);
+}
+
+/* By parts, on all threads. What is left behind the last whole part is what the tree would join
+ * first in the end. */
+static double reduce_parts(const plan *p, kind k, const char *base, double c)
+{
+    enum { LOW = 8 };
+    _Static_assert(1 << LOW == PART_BLOCKS, "a part is a level of the tree");
+    parts w = {.p = p, .k = k, .base = base, .c = c};
+    tree t;
+    t.count = 0;
+    const size_t whole = p->n / PART, all = whole + (p->n % PART != 0);
+    double rest = 0;
+    for (w.first = 0; w.first < all; w.first += WAVE) {
+        const size_t count = all - w.first < WAVE ? all - w.first : WAVE;
+        peri_pool_run(count, reduce_part, &w);
+        for (size_t i = 0; i < count; i++) {
+            if (w.first + i == whole)
+                rest = w.value[i];
+            else
+                add_to_tree(&t, k, LOW, w.value[i]);
+        }
+    }
+    return join_tree(&t, k, all > whole ? &rest : NULL);
 }
 
 static double reduce_blocks(const plan *p, kind k, const char *base, double c)
 {
-    return can_turn(p) ? reduce_turned(p, k, base, c) : reduce_source(p, k, base, c, NULL);
+    if (can_turn(p))
+        return reduce_turned(p, k, base, c);
+    if (p->n >= SHARED)
+        return reduce_parts(p, k, base, c);
+    return reduce_range(p, k, base, c, 0, p->n, NULL);
 }
 
 /* ---- w results side by side -------------------------------------------------------------- */
@@ -589,46 +675,62 @@ static void store(const peri_view *out, ptrdiff_t offset, ptrdiff_t stride, size
 typedef void each_strip(const plan *p, const void *how, const char *base, size_t w, double *result,
                         strip_work *work);
 
+/* Results go in pieces of up to STRIP along the last kept axis, `chunks` for each place of the
+ * others; a block of the pool makes `each` pieces one after another. */
+typedef struct {
+    const plan *p;
+    const char *data;
+    const peri_view *out;
+    each_strip *compute;
+    const void *how;
+    const peri_stop *stop;
+    size_t chunks, pieces, each;
+} spread;
+
+static void make_pieces(void *context, size_t block)
+{
+    const spread *w = context;
+    const plan *p = w->p;
+    const int last = p->kept - 1;
+    const size_t end = (block + 1) * w->each < w->pieces ? (block + 1) * w->each : w->pieces;
+    strip_work work;
+    double result[STRIP];
+    for (size_t i = block * w->each; i < end && !peri_stop_requested(w->stop); i++) {
+        const size_t j = i % w->chunks * STRIP;
+        const size_t left = p->kept_shape[last] - j, count = left < STRIP ? left : STRIP;
+        ptrdiff_t in = (ptrdiff_t)j * p->apart, to = (ptrdiff_t)j * p->out_stride[last];
+        size_t place = i / w->chunks;
+        for (int k = last - 1; k >= 0; k--) {
+            const ptrdiff_t index = (ptrdiff_t)(place % p->kept_shape[k]);
+            in += index * p->kept_stride[k];
+            to += index * p->out_stride[k];
+            place /= p->kept_shape[k];
+        }
+        const char *base = p->n > 0 ? w->data + in * (ptrdiff_t)p->width : w->data; /* maybe NULL */
+        w->compute(p, w->how, base, count, result, &work);
+        store(w->out, to, p->out_stride[last], count, result);
+    }
+}
+
 static peri_status for_many(const plan *p, const char *data, const peri_view *out,
                             each_strip *compute, const void *how, const peri_stop *stop)
 {
-    strip_work work;
-    double result[STRIP];
-    const int outer = p->kept - 1;
-    const size_t strips = p->kept_shape[outer];
-    const ptrdiff_t strip_out = p->out_stride[outer];
-    size_t index[PERI_MAX_NDIM] = {0}, since = 0;
-    ptrdiff_t in_offset = 0, out_offset = 0;
-    for (int k = 0; k < p->kept; k++)
-        if (p->kept_shape[k] == 0)
-            return PERI_OK;
-    for (;;) {
-        for (size_t j = 0; j < strips; j += STRIP) {
-            const size_t w = strips - j < STRIP ? strips - j : STRIP;
-            const ptrdiff_t offset = (in_offset + (ptrdiff_t)j * p->apart) * (ptrdiff_t)p->width;
-            const char *base = p->n > 0 ? data + offset : data; /* which may be NULL */
-            compute(p, how, base, w, result, &work);
-            store(out, out_offset + (ptrdiff_t)j * strip_out, strip_out, w, result);
-            since += w * (p->n + 1);
-            if (since >= POLL) {
-                since = 0;
-                if (peri_stop_requested(stop))
-                    return PERI_ERR_INTERRUPTED;
-            }
-        }
-        int k = outer - 1;
-        for (; k >= 0; k--) {
-            in_offset += p->kept_stride[k];
-            out_offset += p->out_stride[k];
-            if (++index[k] < p->kept_shape[k])
-                break;
-            in_offset -= p->kept_stride[k] * (ptrdiff_t)p->kept_shape[k];
-            out_offset -= p->out_stride[k] * (ptrdiff_t)p->kept_shape[k];
-            index[k] = 0;
-        }
-        if (k < 0)
-            return PERI_OK;
-    }
+    const size_t along = p->kept_shape[p->kept - 1];
+    const size_t chunks = along / STRIP + (along % STRIP != 0);
+    spread w = {p, data, out, compute, how, stop, chunks, chunks, 1};
+    for (int k = 0; k < p->kept - 1; k++)
+        w.pieces *= p->kept_shape[k];
+    if (w.pieces == 0)
+        return PERI_OK;
+    /* A block is as much work as a part of one result, or all that there is. */
+    const size_t piece = (along < STRIP ? along : STRIP) * (p->n < SHARED ? p->n + 1 : SHARED);
+    const bool shared = piece >= SHARED || piece * w.pieces >= SHARED;
+    w.each = !shared ? w.pieces : piece < PART ? PART / piece : 1;
+    if (shared)
+        peri_pool_run(w.pieces / w.each + (w.pieces % w.each != 0), make_pieces, &w);
+    else
+        make_pieces(&w, 0);
+    return peri_stop_requested(stop) ? PERI_ERR_INTERRUPTED : PERI_OK;
 }
 
 static peri_status for_each(const plan *p, const char *data, const peri_view *out,
@@ -669,40 +771,87 @@ peri_status peri_reduce(peri_reduction op, const peri_view *a, const bool reduce
 /* So many elements are still in the cache when they are read again. */
 enum { NEAR = 2048 };
 
-static double position_in_blocks(const plan *p, bool largest, const char *base)
+/* Whether value comes before what was found before it; a first NaN does, and nothing does before
+ * it. */
+static bool is_better(bool largest, double value, double found)
+{
+    return found == found && ((largest ? value > found : value < found) || value != value);
+}
+
+/* The best of elements from..to-1, and the block that holds its first. */
+typedef struct {
+    double value;
+    size_t from;
+} winner;
+
+static winner best_in_range(const plan *p, bool largest, const char *base, size_t from, size_t to)
 {
     _Alignas(64) double block[BLOCK];
     const bool direct = is_direct(p);
     const kind k = largest ? MAX : MIN;
-    cursor at = {.offset = 0}, start = at;
-    double best = start_of(k);
-    size_t from = 0; /* the block that holds the best, and its cursor */
-    for (size_t i = 0; i < p->n; i += BLOCK) {
-        const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+    cursor at = {.offset = 0};
+    if (!direct)
+        at = cursor_at(p, from);
+    winner found = {start_of(k), from};
+    for (size_t i = from; i < to; i += BLOCK) {
+        const size_t n = to - i < BLOCK ? to - i : BLOCK;
         const void *x = base + i * p->width;
-        cursor before;
         if (!direct) {
-            before = at;
             gather(p, &at, base, n, block);
             x = block;
         }
         const double value = p->table->block[k](x, n, 0);
-        if (i == 0 || (largest ? value > best : value < best) || value != value) {
-            best = value;
-            from = i;
-            if (!direct)
-                start = before;
+        if (i == from || is_better(largest, value, found.value)) {
+            found = (winner){value, i};
             if (value != value)
                 break;
         }
     }
-    const size_t n = p->n - from < BLOCK ? p->n - from : BLOCK;
-    const void *x = base + from * p->width;
-    if (!direct) {
-        gather(p, &start, base, n, block);
+    return found;
+}
+
+typedef struct {
+    const plan *p;
+    bool largest;
+    const char *base;
+    winner found[WAVE];
+    size_t first; /* the wave's first part */
+} searches;
+
+static void search_part(void *context, size_t i)
+{
+    searches *w = context;
+    const size_t from = (w->first + i) * PART;
+    const size_t to = w->p->n - from < PART ? w->p->n : from + PART;
+    w->found[i] = best_in_range(w->p, w->largest, w->base, from, to);
+}
+
+static double position_in_blocks(const plan *p, bool largest, const char *base)
+{
+    _Alignas(64) double block[BLOCK];
+    winner found;
+    if (p->n < SHARED) {
+        found = best_in_range(p, largest, base, 0, p->n);
+    } else {
+        searches w = {.p = p, .largest = largest, .base = base};
+        const size_t all = p->n / PART + (p->n % PART != 0);
+        found = (winner){start_of(largest ? MAX : MIN), 0};
+        for (w.first = 0; w.first < all && found.value == found.value; w.first += WAVE) {
+            const size_t count = all - w.first < WAVE ? all - w.first : WAVE;
+            peri_pool_run(count, search_part, &w);
+            for (size_t i = 0; i < count; i++)
+                if (w.first + i == 0 || is_better(largest, w.found[i].value, found.value))
+                    found = w.found[i];
+        }
+    }
+    const size_t n = p->n - found.from < BLOCK ? p->n - found.from : BLOCK;
+    const void *x = base + found.from * p->width;
+    if (!is_direct(p)) {
+        cursor at = cursor_at(p, found.from);
+        gather(p, &at, base, n, block);
         x = block;
     }
-    return (double)(from + p->table->find(x, n, best));
+    return (double)(found.from + p->table->find(x, n, found.value));
 }
 
 static double position_one(const plan *p, bool largest, const char *base)

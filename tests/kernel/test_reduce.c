@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "kernel/pool.h"
 #include "kernel/reduce.h"
 #include "levels.h"
 
@@ -352,11 +353,61 @@ static void running_sums(void **state)
     }
 }
 
+/* The same bits on one, two and three threads: one result of many parts with a rest, read in place,
+ * with a stride and along an axis, and many results. */
+static void threads(void **state)
+{
+    (void)state;
+    enum { N = 700001, ROWS = 100, COLUMNS = N / ROWS, OPS = PERI_LOGSUMEXP + 1 };
+    double *x = malloc(2 * N * sizeof *x), *got = malloc(N * sizeof *got);
+    double *first = malloc(N * sizeof *first);
+    float *x32 = (float *)(void *)x;
+    for (int dtype = PERI_F64; dtype <= PERI_F32; dtype++) {
+        for (size_t i = 0; i < 2 * N; i++) {
+            const double value = 2.385 + sin((double)i * 12.9898);
+            if (dtype == PERI_F32)
+                x32[i] = (float)value;
+            else
+                x[i] = value;
+        }
+        for (int layout = 0; layout < 4; layout++) {
+            size_t shape[2] = {ROWS, COLUMNS}, kept[2] = {1, 1};
+            ptrdiff_t stride[2] = {COLUMNS, 1}, to[2] = {1, 1};
+            bool reduced[2] = {true, true};
+            if (layout == 1)
+                stride[0] *= 2, stride[1] = 2;
+            if (layout >= 2)
+                reduced[layout - 2] = false, kept[layout - 2] = shape[layout - 2];
+            const size_t made = kept[0] * kept[1];
+            const peri_view a = {x, dtype, 2, shape, stride};
+            for (int op = 0; op < OPS + 2; op++) {
+                for (int count = 1; count <= 3; count++) {
+                    const peri_view out = {count == 1 ? first : got, PERI_F64, 2, kept, to};
+                    peri_threads(count);
+                    if (op < OPS)
+                        assert_int_equal(
+                            peri_reduce((peri_reduction)op, &a, reduced, 0, &out, NULL), PERI_OK);
+                    else
+                        assert_int_equal(peri_reduce_position(op == OPS, &a, reduced, &out, NULL),
+                                         PERI_OK);
+                    if (count > 1 && memcmp(first, got, made * sizeof *got) != 0)
+                        fail_msg("dtype %d, layout %d, op %d: other bits on %d threads", dtype,
+                                 layout, op, count);
+                }
+            }
+        }
+    }
+    peri_threads(1);
+    free(x);
+    free(got);
+    free(first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layouts),   cmocka_unit_test(same_bits),    cmocka_unit_test(odd_values),
-        cmocka_unit_test(long_sums), cmocka_unit_test(running_sums),
+        cmocka_unit_test(long_sums), cmocka_unit_test(running_sums), cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
