@@ -79,27 +79,47 @@ static void insertion_sort(uint64_t *a, size_t n)
 /* Two ways to sort n <= RANK_MAX different words by counting for each how many are smaller: n^2
  * comparisons but no branch to guess wrong. */
 
-typedef uint64_t words4 __attribute__((vector_size(32), aligned(8)));
+/* The ranks of the words in `blocks` registers from a + at on, and the words; `blocks` is a
+ * constant where this is inlined. AVX2 compares signed numbers, so top bits are flipped. */
+PERI_AVX2 static inline __attribute__((always_inline)) void
+rank_fours(const uint64_t *a, size_t n, size_t at, size_t blocks, uint64_t *words, uint64_t *place)
+{
+    const __m256i top = _mm256_set1_epi64x(INT64_MIN), last = _mm256_set1_epi64x(INT64_MAX);
+    __m256i word[4], rank[4];
+    _Pragma("GCC unroll 4") for (size_t k = 0; k < blocks; k++)
+    {
+        const size_t from = at + 4 * k;
+        const __m256i some = _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)(n - from)),
+                                                _mm256_setr_epi64x(0, 1, 2, 3));
+        const __m256i raw =
+            _mm256_maskload_epi64((const long long *)(const void *)(a + from), some);
+        _mm256_storeu_si256((__m256i *)(void *)(words + from), raw);
+        word[k] = _mm256_blendv_epi8(last, _mm256_xor_si256(raw, top), some);
+        rank[k] = _mm256_setzero_si256();
+    }
+    for (size_t j = 0; j < n; j++) {
+        const __m256i other = _mm256_xor_si256(_mm256_set1_epi64x((long long)a[j]), top);
+        _Pragma("GCC unroll 4") for (size_t k = 0; k < blocks; k++) /* true is -1 */
+            rank[k] = _mm256_sub_epi64(rank[k], _mm256_cmpgt_epi64(word[k], other));
+    }
+    _Pragma("GCC unroll 4") for (size_t k = 0; k < blocks; k++)
+        _mm256_storeu_si256((__m256i *)(void *)(place + at + 4 * k), rank[k]);
+}
 
 PERI_AVX2 static void rank_sort_avx2(uint64_t *a, size_t n)
 {
-    words4 word[RANK_MAX / 4], rank[RANK_MAX / 4] = {{0}};
-    const size_t blocks = (n + 3) / 4;
-    uint64_t *padded = (uint64_t *)word;
-    memcpy(padded, a, n * sizeof *a);
-    for (size_t i = n; i < 4 * blocks; i++)
-        padded[i] = UINT64_MAX;
-    for (size_t k = 0; k < blocks; k++) {
-        words4 smaller = {0};
-        for (size_t j = 0; j < n; j++) {
-            const words4 other = padded[j] - (words4){0};
-            smaller -= (words4)(other < word[k]); /* true is -1 */
-        }
-        rank[k] = smaller;
-    }
-    const uint64_t *place = (const uint64_t *)rank;
+    uint64_t words[RANK_MAX], place[RANK_MAX];
+    size_t at = 0;
+    for (; at + 12 < n; at += 16)
+        rank_fours(a, n, at, 4, words, place);
+    if (n > at + 8)
+        rank_fours(a, n, at, 3, words, place);
+    else if (n > at + 4)
+        rank_fours(a, n, at, 2, words, place);
+    else if (n > at)
+        rank_fours(a, n, at, 1, words, place);
     for (size_t i = 0; i < n; i++)
-        a[place[i]] = padded[i];
+        a[place[i]] = words[i];
 }
 
 /* `blocks` registers of words, a constant where this is inlined, and as many of counts. */
@@ -446,6 +466,10 @@ static bool is_linear_size(size_t n)
             descents += src[(ptrdiff_t)(i - 1) * step] <= src[(ptrdiff_t)i * step] ? 0 : 1;        \
         return descents;                                                                           \
     }                                                                                              \
+    PERI_AVX2 static size_t fill_avx2_##T(const T *src, size_t n, uint64_t *work)                  \
+    {                                                                                              \
+        return fill_by_##T(src, 1, n, work);                                                       \
+    }                                                                                              \
     PERI_AVX512 static size_t fill_wide_##T(const T *src, size_t n, uint64_t *work)                \
     {                                                                                              \
         return fill_by_##T(src, 1, n, work);                                                       \
@@ -454,6 +478,8 @@ static bool is_linear_size(size_t n)
     {                                                                                              \
         if (step == 1 && peri_isa() == PERI_ISA_AVX512)                                            \
             return fill_wide_##T(src, n, work);                                                    \
+        if (step == 1 && peri_isa() == PERI_ISA_AVX2)                                              \
+            return fill_avx2_##T(src, n, work);                                                    \
         return fill_by_##T(src, step, n, work);                                                    \
     }
 #define UPPER_KEY64(x) (key64(x) & ~LOW32)
