@@ -75,7 +75,7 @@ $B/gen/embedded.c: $(luas) $(helptext) src/embed.sh
 	sh src/embed.sh $(luas) $(helptext) > $@
 
 # The doc blocks, which the help, the reference and the editors' definitions are made from.
-documented := $(sort $(wildcard src/bind/*.c)) $(luas)
+documented := $(sort $(wildcard src/bind/*.c)) src/kernel/ops.h $(luas)
 $(helptext): $(documented) src/docs.awk
 	@mkdir -p $(@D)
 	awk -f src/docs.awk $(documented) > $@

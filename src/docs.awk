@@ -12,7 +12,37 @@ function line(text) {
     gsub(/\]====\]/, "]===]", text)
     print text
 }
+# A row of kernel/ops.h, X(ID, "name", "operator", "arguments", LOOPS, RESULT, SLOPE, "sentence", "further"), as a block.
+function row(text,    part, n, words, w, i) {
+    gsub(/" +"/, "", text)
+    n = split(text, part, "\"")
+    w = split(part[6], words, /[][, ]+/)
+    if (reduction) {
+        begin("pg." part[2] "(" part[6] ") -> " (text ~ /MASK/ ? "boolean" : "number") " | array")
+    } else {
+        begin("pg." part[2] "(" part[6] " [, out]) -> array")
+    }
+    line(part[8])
+    n = split(part[10], words_of, /\\n/)
+    if (n > 0 && words_of[1] !~ /^@/ && words_of[1] != "") line(words_of[1])
+    if (reduction) {
+        line("@param a  array")
+        line("@param axis  integer or table of integers, from 1, negative from the end; absent: all axes")
+        line("@param opts.keepdims  boolean: keep the axes, with extent 1")
+        line("@param opts.out  array of the result's shape and dtype")
+        line("@return " (text ~ /MASK/ ? "true or false without an axis left, else a bool array" : "a number without an axis left, else an array"))
+    } else {
+        for (i = 1; i <= w; i++) if (words[i] != "") line("@param " words[i] "  array or number")
+        line("@param out  array of the result's shape and dtype, written and returned")
+        if (text ~ /, MASK,/) line("@return a bool array, which prints 0 and 1; a number for numbers")
+    }
+    for (i = 1; i <= n; i++) if (words_of[i] ~ /^@/) line(words_of[i])
+    inside = 0
+}
 BEGIN { print "return [====["; }
+/^#define PERI_EACH_/ { reduction = /REDUCTION/ }
+FILENAME ~ /ops\.h$/ && /^ *X\([A-Z0-9_]+, "/ { pending = "" ; open = 1 }
+FILENAME ~ /ops\.h$/ && open { sub(/^ +/, ""); sub(/ *\\$/, ""); pending = pending $0; if (/"\)$/) { row(pending); open = 0 } next }
 FNR == 1 { inside = 0; lua = FILENAME ~ /\.lua$/ }
 !lua && /^\/\*\*\* / { begin(substr($0, 6)); next }
 !lua && inside && /^ \*\// { inside = 0; next }

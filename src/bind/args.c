@@ -36,14 +36,16 @@ peri_array *peri_arg_contiguous(lua_State *L, int arg, const char *name, int dty
     if (ndim >= 0 && a->ndim != ndim)
         peri_argerror(L, arg, "%s: expected %d axes, got shape %s", name, ndim,
                       peri_push_shape(L, a->ndim, a->shape));
-    if ((dtype >= 0 && a->dtype != dtype) || !peri_is_contiguous(a)) {
+    if (dtype < 0)
+        dtype = peri_promote1(a->dtype);
+    if (a->dtype != dtype || !peri_is_contiguous(a)) {
         a = peri_push_copy(L, a, dtype);
         lua_replace(L, arg);
     }
     return a;
 }
 
-peri_array *peri_arg_operand(lua_State *L, int arg, const char *name)
+peri_array *peri_arg_any(lua_State *L, int arg, const char *name)
 {
     if (lua_type(L, arg) == LUA_TNUMBER) {
         peri_array *a = peri_push_array(L, PERI_F64, 0, NULL);
@@ -57,6 +59,16 @@ peri_array *peri_arg_operand(lua_State *L, int arg, const char *name)
         return a;
     }
     return peri_arg_array(L, arg, name);
+}
+
+peri_array *peri_arg_operand(lua_State *L, int arg, const char *name)
+{
+    peri_array *a = peri_arg_any(L, arg, name);
+    if (peri_is_real(a->dtype))
+        return a;
+    a = peri_push_copy(L, a, peri_promote1(a->dtype));
+    lua_replace(L, arg);
+    return a;
 }
 
 peri_array *peri_arg_out(lua_State *L, int arg, int dtype, int ndim, const size_t *shape)
@@ -234,16 +246,34 @@ int peri_arg_axis(lua_State *L, int arg, const char *name, int ndim)
     return (int)axis - 1;
 }
 
-int peri_arg_dtype(lua_State *L, int arg, int def)
+static int named_dtype(lua_State *L, int arg, int def, int end)
 {
     if (lua_isnoneornil(L, arg))
         return def;
-    const char *name = lua_type(L, arg) == LUA_TSTRING ? lua_tostring(L, arg) : "";
-    const int dtype = peri_dtype_named(name);
-    if (dtype >= 0)
+    const int dtype = lua_type(L, arg) == LUA_TSTRING ? peri_dtype_named(lua_tostring(L, arg)) : -1;
+    if (dtype >= 0 && dtype < end)
         return dtype;
-    peri_argerror(L, arg, "dtype: expected \"f64\" or \"f32\", got %s", peri_push_got(L, arg));
+    luaL_Buffer b;
+    const char *got = peri_push_got(L, arg);
+    luaL_buffinit(L, &b);
+    for (int k = 0; k < end; k++) {
+        luaL_addstring(&b, k == 0 ? "\"" : k == end - 1 ? "\" or \"" : "\", \"");
+        luaL_addstring(&b, peri_dtype_name(k));
+    }
+    luaL_addchar(&b, '"');
+    luaL_pushresult(&b);
+    peri_argerror(L, arg, "dtype: expected %s, got %s", lua_tostring(L, -1), got);
     return def;
+}
+
+int peri_arg_dtype(lua_State *L, int arg, int def)
+{
+    return named_dtype(L, arg, def, PERI_REAL_DTYPES);
+}
+
+int peri_arg_any_dtype(lua_State *L, int arg, int def)
+{
+    return named_dtype(L, arg, def, PERI_DTYPES);
 }
 
 static const char *arg_path(lua_State *L, int arg)

@@ -10,15 +10,19 @@
 
 #include "bind/array.h"
 
-/* The array at arg, else an error that names the argument. Any dtype, any strides. */
+/* The array at arg, else an error that names the argument. Any dtype, any strides: for what moves
+ * elements, or reads them through kernel/view. */
 peri_array *peri_arg_array(lua_State *L, int arg, const char *name);
 
-/* The array at arg (or a nested table of numbers, converted), of this dtype and number of axes
- * (-1: any), contiguous. Where the argument is not so already, a copy replaces it in its stack
- * slot, so it stays alive as long as the slot does. */
+/* The array at arg (or a nested table of numbers, converted), of this dtype (-1: a real one, its
+ * own where it is that) and number of axes (-1: any), contiguous. Where the argument is not so
+ * already, a copy replaces it in its stack slot, so it stays alive as long as the slot does. */
 peri_array *peri_arg_contiguous(lua_State *L, int arg, const char *name, int dtype, int ndim);
 
-/* As peri_arg_contiguous for a number or an array: whatever can stand in an expression. */
+/* A number, a nested table or an array: whatever can stand in an expression. Any dtype, any
+ * strides, as peri_arg_array; peri_arg_operand gives a real dtype, for what computes. Where the
+ * argument is not so already, an array replaces it in its stack slot. */
+peri_array *peri_arg_any(lua_State *L, int arg, const char *name);
 peri_array *peri_arg_operand(lua_State *L, int arg, const char *name);
 
 /* The optional output at arg: where it is nil or absent a new array is pushed; else it must be an
@@ -59,8 +63,10 @@ int peri_arg_shape(lua_State *L, int arg, size_t shape[PERI_MAX_NDIM], int *next
 /* An axis counted from 1, or from the end if negative. Returns it counted from 0. */
 int peri_arg_axis(lua_State *L, int arg, const char *name, int ndim);
 
-/* "f64", "f32", "float64" or "float32"; absent: def. */
+/* The name of a dtype in which arithmetic computes ("f64", "float64", ...); absent: def. With _any_
+ * the name of any dtype. */
 int peri_arg_dtype(lua_State *L, int arg, int def);
+int peri_arg_any_dtype(lua_State *L, int arg, int def);
 
 /* The path of a file to read, or to make: without a NUL byte inside, and within the sandbox where
  * there is one. */

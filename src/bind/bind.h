@@ -30,6 +30,7 @@
 #include "bind/args.h"
 #include "bind/array.h"
 #include "bind/errors.h"
+#include "bind/fits.h"
 #include "bind/handle.h"
 #include "bind/options.h"
 #include "bind/register.h"

@@ -14,7 +14,8 @@ static const peri_array *observations(lua_State *L, int *opts, bool *vector)
     if (*opts == 3 && !two && !lua_isnoneornil(L, 2))
         peri_argerror(L, 2, "Y: expected array, got %s", peri_push_got(L, 2));
     lua_settop(L, *opts);
-    const peri_array *part[2] = {peri_arg_operand(L, 1, "X"), two ? peri_test_array(L, 2) : NULL};
+    const peri_array *part[2] = {peri_arg_operand(L, 1, "X"),
+                                 two ? peri_arg_operand(L, 2, "Y") : NULL};
     size_t n = 0, m = 0;
     int dtype = PERI_F32;
     for (int k = 0; k < 1 + two; k++) {

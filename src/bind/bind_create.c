@@ -8,16 +8,24 @@
 #include "bind/nested.h"
 #include "kernel/copy.h"
 
+/* A copy as dtype (-1: its own) of the array at arg; what does not fit raises. */
+static void push_cast(lua_State *L, int arg, const peri_array *a, int dtype)
+{
+    if (dtype >= 0)
+        peri_check_fits(L, arg, "a", a, dtype);
+    peri_push_copy(L, a, dtype);
+}
+
 /*** pg.array(t [, dtype]) -> array
  * A new array from nested tables of numbers (or of arrays), a number, or another array.
  * @param t  table: {{1, 2}, {3, 4}} is 2 x 2; true and false count as 1 and 0
- * @param dtype  "f64" (default; an array keeps its own) or "f32"
+ * @param dtype  "f64" (default; an array keeps its own), "f32", "u8" or "bool"
  * @error a ragged table or an element that is not a number is named with its place
  * @example pg.array{{1, 2}, {3, 4}}.shape --> (2, 2)
  */
 static int array(lua_State *L)
 {
-    const int dtype = peri_arg_dtype(L, 2, -1);
+    const int dtype = peri_arg_any_dtype(L, 2, -1);
     if (lua_type(L, 1) == LUA_TTABLE) {
         peri_refuse_dtype_inside(L, 1, "t");
         peri_push_table(L, 1, "t", dtype < 0 ? PERI_F64 : dtype);
@@ -25,6 +33,7 @@ static int array(lua_State *L)
     }
     if (lua_type(L, 1) == LUA_TNUMBER) {
         peri_array *a = peri_push_array(L, dtype < 0 ? PERI_F64 : dtype, 0, NULL);
+        peri_check_number(L, 1, "t", lua_tonumber(L, 1), a->dtype);
         const peri_view v = peri_view_of(a);
         peri_fill(&v, lua_tonumber(L, 1));
         return 1;
@@ -32,7 +41,7 @@ static int array(lua_State *L)
     const peri_array *a = peri_test_array(L, 1);
     if (a == NULL)
         peri_argerror(L, 1, "t: expected a table of numbers, got %s", peri_push_got(L, 1));
-    peri_push_copy(L, a, dtype);
+    push_cast(L, 1, a, dtype);
     return 1;
 }
 
@@ -45,14 +54,14 @@ static peri_array *push_shaped(lua_State *L)
     if (next == 1)
         peri_argerror(L, 1, "shape: expected integers or a table of them, got %s",
                       peri_push_got(L, 1));
-    const int dtype = peri_arg_dtype(L, next, PERI_F64);
+    const int dtype = peri_arg_any_dtype(L, next, PERI_F64);
     return peri_push_array(L, dtype, ndim, shape);
 }
 
 /*** pg.zeros(n, m, ... [, dtype]) -> array
  * An array of zeros.
  * @param n  integers of at least 0, or one table of them
- * @param dtype  "f64" (default) or "f32"
+ * @param dtype  "f64" (default), "f32", "u8" or "bool"
  * @example pg.zeros(2, 3):sum() --> 0.0
  */
 static int zeros(lua_State *L)
@@ -65,7 +74,7 @@ static int zeros(lua_State *L)
 /*** pg.ones(n, m, ... [, dtype]) -> array
  * An array of ones.
  * @param n  integers of at least 0, or one table of them
- * @param dtype  "f64" (default) or "f32"
+ * @param dtype  "f64" (default), "f32", "u8" or "bool"
  * @example pg.ones(2, 3):sum() --> 6.0
  */
 static int ones(lua_State *L)
@@ -79,7 +88,7 @@ static int ones(lua_State *L)
  * An array whose elements all are v.
  * @param shape  table of integers, or one integer
  * @param v  number
- * @param dtype  "f64" (default) or "f32"
+ * @param dtype  "f64" (default), "f32", "u8" or "bool"
  * @example pg.full({2, 2}, 0.5):sum() --> 2.0
  */
 static int full(lua_State *L)
@@ -96,7 +105,8 @@ static int full(lua_State *L)
     const int ndim = peri_arg_shape(L, 1, shape, NULL);
     const double value = peri_arg_number(L, 2, "v");
     const peri_view v =
-        peri_view_of(peri_push_array(L, peri_arg_dtype(L, 3, PERI_F64), ndim, shape));
+        peri_view_of(peri_push_array(L, peri_arg_any_dtype(L, 3, PERI_F64), ndim, shape));
+    peri_check_number(L, 2, "v", value, v.dtype);
     peri_fill(&v, value);
     return 1;
 }
@@ -105,7 +115,7 @@ static int like(lua_State *L, double value)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
     const peri_view v =
-        peri_view_of(peri_push_array(L, peri_arg_dtype(L, 2, a->dtype), a->ndim, a->shape));
+        peri_view_of(peri_push_array(L, peri_arg_any_dtype(L, 2, a->dtype), a->ndim, a->shape));
     peri_fill(&v, value);
     return 1;
 }
@@ -113,7 +123,7 @@ static int like(lua_State *L, double value)
 /*** pg.zeros_like(a [, dtype]) -> array
  * Zeros of the shape and dtype of a.
  * @param a  array
- * @param dtype  "f64" or "f32"; default: that of a
+ * @param dtype  as pg.zeros; default: that of a
  * @example pg.zeros_like(pg.ones(2)):sum() --> 0.0
  */
 static int zeros_like(lua_State *L)
@@ -124,7 +134,7 @@ static int zeros_like(lua_State *L)
 /*** pg.ones_like(a [, dtype]) -> array
  * Ones of the shape and dtype of a.
  * @param a  array
- * @param dtype  "f64" or "f32"; default: that of a
+ * @param dtype  as pg.zeros; default: that of a
  * @example pg.ones_like(pg.zeros(2)):sum() --> 2.0
  */
 static int ones_like(lua_State *L)
@@ -135,13 +145,13 @@ static int ones_like(lua_State *L)
 /*** pg.eye(n [, dtype]) -> array
  * The n x n identity matrix.
  * @param n  integer of at least 0
- * @param dtype  "f64" (default) or "f32"
+ * @param dtype  "f64" (default), "f32", "u8" or "bool"
  * @example pg.eye(3):sum() --> 3.0
  */
 static int eye(lua_State *L)
 {
     const size_t n = (size_t)peri_arg_integer(L, 1, "n", 0, LUA_MAXINTEGER);
-    peri_array *a = peri_push_zeros(L, peri_arg_dtype(L, 2, PERI_F64), 2, (size_t[]){n, n});
+    peri_array *a = peri_push_zeros(L, peri_arg_any_dtype(L, 2, PERI_F64), 2, (size_t[]){n, n});
     const peri_view diagonal = {a->data, a->dtype, 1, &n, (ptrdiff_t[]){(ptrdiff_t)n + 1}};
     peri_fill(&diagonal, 1);
     return 1;
@@ -209,20 +219,22 @@ static int copy(lua_State *L)
 
 /*** pg.astype(a, dtype) -> array
  * A copy of a as another dtype, rounded to nearest even; a itself when it has that dtype.
+ * u8 holds whole numbers in 0..255 and bool 0 and 1; an element that does not fit raises.
  * @param a  array
- * @param dtype  "f64" or "f32"
+ * @param dtype  "f64", "f32", "u8" or "bool"
  * @example pg.ones(2):astype("f32").dtype --> f32
  */
 static int astype(lua_State *L)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
     if (lua_isnoneornil(L, 2))
-        peri_argerror(L, 2, "dtype: expected \"f64\" or \"f32\", got %s", peri_push_got(L, 2));
-    const int dtype = peri_arg_dtype(L, 2, PERI_F64);
+        peri_argerror(L, 2, "dtype: expected \"f64\", \"f32\", \"bool\" or \"u8\", got %s",
+                      peri_push_got(L, 2));
+    const int dtype = peri_arg_any_dtype(L, 2, PERI_F64);
     if (dtype == a->dtype)
         lua_settop(L, 1);
     else
-        peri_push_copy(L, a, dtype);
+        push_cast(L, 1, a, dtype);
     return 1;
 }
 

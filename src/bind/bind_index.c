@@ -15,8 +15,17 @@ static void push_at(lua_State *L, const peri_array *a, ptrdiff_t offset)
     lua_pushnumber(L, peri_read_at(a->dtype, a->data, offset));
 }
 
-static void put_at(const peri_array *a, ptrdiff_t offset, double value)
+/* A number that is to become an element. */
+static void check_element(lua_State *L, int dtype, double value)
 {
+    if (!peri_fits(dtype, value))
+        peri_raise(L, "cannot assign %s to an array of %s, which takes %s",
+                   peri_push_number(L, value), peri_dtype_name(dtype), peri_dtypes[dtype].values);
+}
+
+static void put_at(lua_State *L, const peri_array *a, ptrdiff_t offset, double value)
+{
+    check_element(L, a->dtype, value);
     peri_write_at(a->dtype, a->data, offset, value);
 }
 
@@ -92,7 +101,7 @@ static int set(lua_State *L)
     if (top < 2)
         peri_argerror(L, 2, "expected %d indices and a value", a->ndim);
     const double value = peri_arg_number(L, top, "v");
-    put_at(a, element_offset(L, a, 2, top - 2), value);
+    put_at(L, a, element_offset(L, a, 2, top - 2), value);
     return 0;
 }
 
@@ -229,6 +238,7 @@ static void assign_value(lua_State *L, const peri_array *a, const peri_view *out
 {
     idx = lua_absindex(L, idx);
     if (lua_type(L, idx) == LUA_TNUMBER) {
+        check_element(L, out->dtype, lua_tonumber(L, idx));
         peri_fill(out, lua_tonumber(L, idx));
         return;
     }
@@ -238,6 +248,7 @@ static void assign_value(lua_State *L, const peri_array *a, const peri_view *out
     if (v == NULL)
         peri_raise(L, "cannot assign %s to an array: expected a number, an array or a table",
                    peri_push_got(L, idx));
+    peri_check_fits(L, 2, "v", v, out->dtype);
     if (peri_overlaps(a, v))
         v = peri_push_copy(L, v, -1);
     peri_view from = peri_view_of(v);
@@ -452,7 +463,7 @@ static int newindex_array(lua_State *L)
             return peri_raise(L, "index: expected an integer, got %s", peri_push_got(L, 2));
         const ptrdiff_t at = check_position(L, a, 0, i);
         if (a->ndim == 1 && lua_type(L, 3) == LUA_TNUMBER) {
-            put_at(a, at * a->stride[0], lua_tonumber(L, 3));
+            put_at(L, a, at * a->stride[0], lua_tonumber(L, 3));
             return 0;
         }
         r = resolve(L, a, 0, 2, 1);

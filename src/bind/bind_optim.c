@@ -16,6 +16,8 @@ static peri_array *check_flat(lua_State *L, int arg, const char *name, const per
                       "%s: expected a contiguous array, got a strided view; it is changed "
                       "in place, so give the array itself",
                       name);
+    if (!peri_is_real(a->dtype))
+        peri_argerror(L, arg, "%s: expected f64 or f32, got %s", name, peri_push_got(L, arg));
     if (like != NULL && (a->dtype != like->dtype || a->size != like->size))
         peri_argerror(L, arg, "%s: expected %I elements of %s, got %s", name,
                       (LUAI_UACINT)like->size, peri_dtype_name(like->dtype), peri_push_got(L, arg));

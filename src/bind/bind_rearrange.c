@@ -25,7 +25,7 @@ static void *offset(const peri_array *a, ptrdiff_t elements)
  * @param list  table of arrays: their shapes agree but for the axis
  * @param axis  integer: default 1
  * @param opts.out  array that receives the result
- * @return array, f64 unless all are f32
+ * @return array of the dtype that holds all: theirs where it is one, else f64 or (without f64) f32
  * @error shapes that do not agree: the message has both
  * @example #pg.concat{pg.ones(2), pg.zeros(3)} --> 5
  */
@@ -35,7 +35,7 @@ static int concat(lua_State *L)
     const peri_array *first = peri_list_item(L, 1, 1);
     if (first->ndim == 0)
         peri_argerror(L, 1, "list: element 1 has no axes; stack joins such");
-    int opts, dtype = PERI_F32;
+    int opts, dtype = -1;
     const int ndim = first->ndim, axis = peri_arg_optional_axis(L, 2, ndim, 0, &opts);
     peri_options(L, opts, out_only);
     size_t shape[PERI_MAX_NDIM];
@@ -53,7 +53,7 @@ static int concat(lua_State *L)
                           "must agree",
                           (LUAI_UACINT)k, got, peri_push_shape(L, ndim, first->shape), axis + 1);
         }
-        dtype = peri_promote(dtype, a->dtype);
+        dtype = dtype < 0 ? a->dtype : peri_common(dtype, a->dtype);
         if (__builtin_add_overflow(shape[axis], a->shape[axis], &shape[axis]))
             peri_error(L, "the result would be too large");
     }
@@ -92,7 +92,7 @@ static int concat(lua_State *L)
 static int stack(lua_State *L)
 {
     const lua_Integer count = peri_arg_list(L, 1, "list");
-    int opts, dtype = PERI_F32;
+    int opts, dtype = -1;
     size_t shape[PERI_MAX_NDIM];
     const peri_array *first = peri_list_item(L, 1, 1);
     const int ndim = first->ndim + 1;
@@ -110,7 +110,7 @@ static int stack(lua_State *L)
             peri_argerror(L, 1, "list: element %I has shape %s, element 1 %s: all must agree",
                           (LUAI_UACINT)k, got, peri_push_shape(L, first->ndim, first->shape));
         }
-        dtype = peri_promote(dtype, a->dtype);
+        dtype = dtype < 0 ? a->dtype : peri_common(dtype, a->dtype);
     }
     const peri_array *out = peri_option_out(L, opts, dtype, ndim, shape);
     const int slot = lua_gettop(L);
@@ -154,7 +154,7 @@ static int stack(lua_State *L)
  */
 static int tile(lua_State *L)
 {
-    peri_array *a = peri_arg_operand(L, 1, "a");
+    peri_array *a = peri_arg_any(L, 1, "a");
     size_t times[PERI_MAX_NDIM], shape[PERI_MAX_NDIM], inner[PERI_MAX_NDIM];
     ptrdiff_t stride[PERI_MAX_NDIM];
     int next;
@@ -178,7 +178,11 @@ static int tile(lua_State *L)
 /* Replaces the array at slot by its elements in row-major order, copied where they must be. */
 static peri_array *flatten(lua_State *L, int slot)
 {
-    const peri_array *a = peri_arg_contiguous(L, slot, "a", -1, -1);
+    const peri_array *a = peri_arg_any(L, slot, "a");
+    if (!peri_is_contiguous(a)) {
+        a = peri_push_copy(L, a, -1);
+        lua_replace(L, slot);
+    }
     const ptrdiff_t unit = 1;
     peri_array *flat = peri_push_view(L, slot, a->data, 1, &a->size, &unit);
     lua_replace(L, slot);
@@ -212,7 +216,7 @@ static int push_taken(lua_State *L, peri_array *a, int axis, const size_t *index
  */
 static int repeat_(lua_State *L)
 {
-    peri_array *a = peri_arg_operand(L, 1, "a");
+    peri_array *a = peri_arg_any(L, 1, "a");
     int axis = 0;
     if (lua_isnoneornil(L, 3))
         a = flatten(L, 1);
@@ -269,9 +273,9 @@ static int repeat(lua_State *L)
  */
 static int take(lua_State *L)
 {
-    peri_array *a = peri_arg_operand(L, 1, "a");
+    peri_array *a = peri_arg_any(L, 1, "a");
     const bool number = lua_type(L, 2) == LUA_TNUMBER;
-    const peri_array *idx = peri_arg_operand(L, 2, "idx");
+    const peri_array *idx = peri_arg_any(L, 2, "idx");
     int opts;
     if (a->ndim == 0)
         peri_argerror(L, 1, "a: expected at least 1 axis, got shape ()");
@@ -336,8 +340,8 @@ static int take(lua_State *L)
  */
 static int compress(lua_State *L)
 {
-    peri_array *a = peri_arg_operand(L, 1, "a");
-    const peri_array *mask = peri_arg_operand(L, 2, "mask");
+    peri_array *a = peri_arg_any(L, 1, "a");
+    const peri_array *mask = peri_arg_any(L, 2, "mask");
     const peri_view m = peri_view_of(mask);
     if (lua_isnoneornil(L, 3) && a->ndim != 1 && mask->ndim == a->ndim &&
         memcmp(mask->shape, a->shape, (size_t)a->ndim * sizeof *a->shape) == 0) {
@@ -368,7 +372,7 @@ static int compress(lua_State *L)
  */
 static int nonzero(lua_State *L)
 {
-    const peri_array *a = peri_arg_operand(L, 1, "a");
+    const peri_array *a = peri_arg_any(L, 1, "a");
     if (a->ndim == 0)
         peri_argerror(L, 1, "a: expected at least 1 axis, got shape ()");
     const peri_view v = peri_view_of(a);
@@ -394,7 +398,7 @@ static int nonzero(lua_State *L)
  */
 static int roll(lua_State *L)
 {
-    peri_array *a = peri_arg_operand(L, 1, "a");
+    peri_array *a = peri_arg_any(L, 1, "a");
     const ptrdiff_t shift =
         (ptrdiff_t)peri_arg_integer(L, 2, "shift", LUA_MININTEGER, LUA_MAXINTEGER);
     int opts;
@@ -433,7 +437,7 @@ static int roll(lua_State *L)
  */
 static int flip(lua_State *L)
 {
-    const peri_array *a = peri_arg_operand(L, 1, "a");
+    const peri_array *a = peri_arg_any(L, 1, "a");
     bool flipped[PERI_MAX_NDIM], all;
     int opts;
     peri_arg_axes(L, 2, a->ndim, flipped, &all, &opts);
@@ -493,7 +497,7 @@ static int diff(lua_State *L)
 
 static int triangle(lua_State *L, bool upper)
 {
-    peri_array *a = peri_arg_operand(L, 1, "a");
+    peri_array *a = peri_arg_any(L, 1, "a");
     if (a->ndim < 2)
         peri_argerror(L, 1, "a: expected at least 2 axes, got shape %s",
                       peri_push_shape(L, a->ndim, a->shape));
@@ -544,7 +548,7 @@ static int triu(lua_State *L)
  */
 static int diag(lua_State *L)
 {
-    const peri_array *a = peri_arg_operand(L, 1, "a");
+    const peri_array *a = peri_arg_any(L, 1, "a");
     if (a->ndim != 1 && a->ndim != 2)
         peri_argerror(L, 1, "a: expected 1 or 2 axes, got shape %s",
                       peri_push_shape(L, a->ndim, a->shape));
@@ -643,7 +647,7 @@ static int meshgrid(lua_State *L)
     const bool swap = peri_option_choice(L, opts, "indexing", choices, 0) == 0 && count >= 2;
     size_t shape[PERI_MAX_NDIM];
     for (int k = 0; k < count; k++) {
-        const peri_array *x = peri_arg_operand(L, k + 1, "x");
+        const peri_array *x = peri_arg_any(L, k + 1, "x");
         if (x->ndim > 1)
             peri_argerror(L, k + 1, "x: expected 1 axis, got shape %s",
                           peri_push_shape(L, x->ndim, x->shape));

@@ -46,7 +46,7 @@ static const peri_array *read_array(lua_State *L)
     const peri_array *a = peri_test_array(L, 1);
     if (a != NULL)
         return a;
-    return lua_istable(L, 1) ? peri_arg_operand(L, 1, "a") : peri_arg_array(L, 1, "a");
+    return lua_istable(L, 1) ? peri_arg_any(L, 1, "a") : peri_arg_array(L, 1, "a");
 }
 
 static void read_request(lua_State *L, const char *const names[], struct request *r)
@@ -99,8 +99,8 @@ static const char *const ddof_names[] = {"keepdims", "ddof", "out", NULL};
 /* The result's array, on top of the stack, and it as a view with an axis for each of a's (shape
  * and stride are given the room). Returns NULL, and *view is of one double, *number, where the
  * result has no axes and no array was asked for. */
-static peri_array *push_result(lua_State *L, const struct request *r, int dtype, double *number,
-                               peri_view *view, size_t shape[PERI_MAX_NDIM],
+static peri_array *push_result(lua_State *L, const struct request *r, bool mask, int dtype,
+                               double *number, peri_view *view, size_t shape[PERI_MAX_NDIM],
                                ptrdiff_t stride[PERI_MAX_NDIM])
 {
     const peri_array *a = r->a;
@@ -124,6 +124,8 @@ static peri_array *push_result(lua_State *L, const struct request *r, int dtype,
     if (given) {
         const int at = lua_gettop(L);
         out = peri_test_array(L, at);
+        if (mask && out != NULL && peri_is_real(out->dtype)) /* may be kept as numbers too */
+            dtype = out->dtype;
         if (out == NULL || out->dtype != dtype || out->ndim != ndim ||
             memcmp(out->shape, kept, (size_t)ndim * sizeof *kept) != 0)
             peri_argerror(L, r->options, "out: expected array %s %s, got %s",
@@ -172,185 +174,35 @@ static void refuse_empty(lua_State *L, const struct request *r)
                        peri_push_shape(L, r->a->ndim, r->a->shape));
 }
 
-/* Pushes the result: an array, or the number. */
-static bool reduce(lua_State *L, peri_reduction op, const char *const names[], double *number)
+static const char *const *option_names(const peri_op *op)
 {
+    return op->id == PERI_VAR || op->id == PERI_STD ? ddof_names : plain_names;
+}
+
+/* Any reduction: an array, or the number, or the truth. */
+static int reduce(lua_State *L)
+{
+    const peri_op *op = peri_row(L);
     struct request r;
     peri_view to;
     size_t shape[PERI_MAX_NDIM];
     ptrdiff_t stride[PERI_MAX_NDIM];
-    read_request(L, names, &r);
-    if (op == PERI_MIN || op == PERI_MAX)
-        refuse_empty(L, &r);
-    const peri_array *out = push_result(L, &r, r.a->dtype, number, &to, shape, stride);
-    const peri_view from = view_input(L, &r, out);
-    peri_check(L, 0, peri_reduce(op, &from, r.reduced, r.ddof, &to, stop_flag(L, r.a)), NULL);
-    return out != NULL;
-}
-
-static int reduce_to_number(lua_State *L, peri_reduction op, const char *const names[])
-{
     double number = 0;
-    if (!reduce(L, op, names, &number))
+    read_request(L, option_names(op), &r);
+    if (op->id == PERI_MIN || op->id == PERI_MAX)
+        refuse_empty(L, &r);
+    const int dtype = peri_op_dtype(op, r.a->dtype);
+    const peri_array *out =
+        push_result(L, &r, op->result == PERI_RESULT_MASK, dtype, &number, &to, shape, stride);
+    const peri_view from = view_input(L, &r, out);
+    peri_check(
+        L, 0, peri_reduce((peri_reduction)op->id, &from, r.reduced, r.ddof, &to, stop_flag(L, r.a)),
+        NULL);
+    if (out == NULL && op->result == PERI_RESULT_MASK)
+        lua_pushboolean(L, number != 0);
+    else if (out == NULL)
         lua_pushnumber(L, number);
     return 1;
-}
-
-static int reduce_to_boolean(lua_State *L, peri_reduction op)
-{
-    double number = 0;
-    if (!reduce(L, op, plain_names, &number))
-        lua_pushboolean(L, number != 0);
-    return 1;
-}
-
-/*** pg.sum(a [, axis] [, opts]) -> number | array
- * The sum of the elements; pairwise, f32 accumulated in f64.
- * @param a  array
- * @param axis  integer or table of integers, from 1, negative from the end; absent: all axes
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- * @return a number without an axis left, else an array
- * @error an axis out of range
- * @example pg.ones(2, 3):sum() --> 6.0
- */
-static int sum(lua_State *L)
-{
-    return reduce_to_number(L, PERI_SUM, plain_names);
-}
-
-/*** pg.prod(a [, axis] [, opts]) -> number | array
- * The product of the elements.
- * @param a  array
- * @param axis  integer or table of integers; absent: all
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- * @example pg.range(1, 5):prod() --> 120.0
- */
-static int prod(lua_State *L)
-{
-    return reduce_to_number(L, PERI_PROD, plain_names);
-}
-
-/*** pg.min(a [, axis] [, opts]) -> number | array
- * The smallest element; NaN where one is NaN.
- * @param a  array
- * @param axis  integer or table of integers; absent: all
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- * @error an empty array has none
- */
-static int min_(lua_State *L)
-{
-    return reduce_to_number(L, PERI_MIN, plain_names);
-}
-
-/*** pg.max(a [, axis] [, opts]) -> number | array
- * The largest element; NaN where one is NaN.
- * @param a  array
- * @param axis  integer or table of integers; absent: all
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- * @error an empty array has none
- * @example pg.array{3, 1, 4}:max() --> 4.0
- */
-static int max_(lua_State *L)
-{
-    return reduce_to_number(L, PERI_MAX, plain_names);
-}
-
-/*** pg.mean(a [, axis] [, opts]) -> number | array
- * The arithmetic mean; NaN of nothing.
- * @param a  array
- * @param axis  integer or table of integers; absent: all
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- * @example pg.range(1, 4):mean() --> 2.5
- */
-static int mean(lua_State *L)
-{
-    return reduce_to_number(L, PERI_MEAN, plain_names);
-}
-
-/*** pg.var(a [, axis] [, opts]) -> number | array
- * The variance, sum (x - mean)^2 / (n - ddof).
- * @param a  array
- * @param axis  integer or table of integers; absent: all
- * @param opts.ddof  number: 0 by default; 1 gives the unbiased estimate
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- * @example pg.range(1, 4):var() --> 1.25
- */
-static int var(lua_State *L)
-{
-    return reduce_to_number(L, PERI_VAR, ddof_names);
-}
-
-/*** pg.std(a [, axis] [, opts]) -> number | array
- * The standard deviation, the square root of pg.var.
- * @param a  array
- * @param axis  integer or table of integers; absent: all
- * @param opts.ddof  number: 0 by default; 1 for that of a sample
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- */
-static int std_(lua_State *L)
-{
-    return reduce_to_number(L, PERI_STD, ddof_names);
-}
-
-/*** pg.norm(a [, axis] [, opts]) -> number | array
- * The Euclidean norm, sqrt(sum x^2), without overflow.
- * @param a  array
- * @param axis  integer or table of integers; absent: all
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- * @example pg.array{3, 4}:norm() --> 5.0
- */
-static int norm(lua_State *L)
-{
-    return reduce_to_number(L, PERI_NORM, plain_names);
-}
-
-/*** pg.logsumexp(a [, axis] [, opts]) -> number | array
- * log(sum e^x) without overflow.
- * @param a  array
- * @param axis  integer or table of integers; absent: all
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- * @example pg.array{1000}:logsumexp() --> 1000.0
- */
-static int logsumexp(lua_State *L)
-{
-    return reduce_to_number(L, PERI_LOGSUMEXP, plain_names);
-}
-
-/*** pg.any(a [, axis] [, opts]) -> boolean | array
- * Whether an element is not 0.
- * @param a  array
- * @param axis  integer or table of integers; absent: all
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- * @return true or false without an axis left, else an array of 0 and 1
- * @example pg.zeros(3):any() --> false
- */
-static int any(lua_State *L)
-{
-    return reduce_to_boolean(L, PERI_ANY);
-}
-
-/*** pg.all(a [, axis] [, opts]) -> boolean | array
- * Whether no element is 0; true of nothing.
- * @param a  array
- * @param axis  integer or table of integers; absent: all
- * @param opts.keepdims  boolean: keep the axes, with extent 1
- * @param opts.out  array of the result's shape and dtype
- * @return true or false without an axis left, else an array of 0 and 1
- * @example pg.ones(3):all() --> true
- */
-static int all(lua_State *L)
-{
-    return reduce_to_boolean(L, PERI_ALL);
 }
 
 /* ---- places ------------------------------------------------------------------------------ */
@@ -366,7 +218,7 @@ static int position(lua_State *L, bool largest)
         peri_argerror(L, 2, "axis: expected an integer, got a table");
     read_request(L, plain_names, &r);
     refuse_empty(L, &r);
-    peri_array *out = push_result(L, &r, PERI_F64, &number, &to, shape, stride);
+    peri_array *out = push_result(L, &r, false, PERI_F64, &number, &to, shape, stride);
     const peri_view from = view_input(L, &r, out);
     peri_check(L, 0, peri_reduce_position(largest, &from, r.reduced, &to, stop_flag(L, r.a)), NULL);
     if (out == NULL) {
@@ -450,7 +302,7 @@ static int cumsum(lua_State *L)
     if (lua_type(L, 2) == LUA_TTABLE && lua_rawlen(L, 2) > 0)
         peri_argerror(L, 2, "axis: expected an integer, got a table");
     read_request(L, out_names, &r);
-    const peri_array *a = r.a;
+    const peri_array *a = peri_arg_operand(L, 1, "a");
     int axis = 0;
     peri_view from;
     if (r.whole) {
@@ -485,7 +337,7 @@ static int softmax(lua_State *L)
     struct request r;
     size_t shape[PERI_MAX_NDIM];
     read_request(L, out_names, &r);
-    const peri_array *a = r.a;
+    const peri_array *a = peri_arg_operand(L, 1, "a");
     for (int axis = 0; axis < a->ndim; axis++)
         shape[axis] = r.reduced[axis] ? 1 : a->shape[axis];
     const peri_stop *stop = stop_flag(L, a);
@@ -500,7 +352,7 @@ static int softmax(lua_State *L)
     const peri_view spread = {scale->data, scale->dtype, a->ndim, a->shape, stride};
     peri_check(L, 0, peri_reduce(PERI_MAX, &from, r.reduced, 0, &small, stop), NULL);
     peri_check(L, 0, peri_elementwise(PERI_EW_SUB, (peri_view[]){from, spread}, &to, stop), NULL);
-    peri_check(L, 0, peri_elementwise((peri_ew)PERI_VM_EXP, &to, &to, stop), NULL);
+    peri_check(L, 0, peri_elementwise(PERI_EW_EXP, &to, &to, stop), NULL);
     peri_check(L, 0, peri_reduce(PERI_SUM, &to, r.reduced, 0, &small, stop), NULL);
     peri_check(L, 0, peri_elementwise(PERI_EW_DIV, (peri_view[]){to, spread}, &to, stop), NULL);
     return 1;
@@ -509,13 +361,12 @@ static int softmax(lua_State *L)
 PERI_OPENER(reduce)
 {
     static const luaL_Reg functions[] = {
-        {"sum", sum},       {"prod", prod},           {"min", min_},
-        {"max", max_},      {"mean", mean},           {"var", var},
-        {"std", std_},      {"norm", norm},           {"any", any},
-        {"all", all},       {"argmin", argmin},       {"argmax", argmax},
-        {"cumsum", cumsum}, {"logsumexp", logsumexp}, {"softmax", softmax},
-        {NULL, NULL},
+        {"argmin", argmin},   {"argmax", argmax}, {"cumsum", cumsum},
+        {"softmax", softmax}, {NULL, NULL},
     };
     peri_array_functions(L, functions);
+    for (int k = 0; k < PERI_REDUCTIONS; k++)
+        peri_array_operation(L, peri_reduction_ops[k].name, reduce, NULL, NULL,
+                             &peri_reduction_ops[k]);
     return 0;
 }

@@ -19,6 +19,7 @@
 #include "bind/register.h"
 #include "bind/say.h"
 #include "bind/state.h"
+#include "kernel/dtype.h"
 
 /* How the running C function is called and counted. Pushes its name. */
 typedef struct {
@@ -229,6 +230,10 @@ void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *fac
         break;
     case PERI_ERR_TOO_LARGE:
         message = lua_pushfstring(L, "an extent of %s is over %d", name, INT_MAX);
+        break;
+    case PERI_ERR_DTYPE:
+        message = lua_pushfstring(L, "%s is %s, which this does not take; a:astype(\"f64\") is",
+                                  name, peri_dtype_name((int)facts->got));
         break;
     case PERI_ERR_INTERRUPTED:
         peri_raise_stop(L);

@@ -7,6 +7,7 @@
 
 #include "bind/alloc.h"
 #include "bind/errors.h"
+#include "bind/fits.h"
 #include "bind/say.h"
 
 /* Extents and dtype of nested tables are fixed by the first element at each depth. */
@@ -58,9 +59,13 @@ static const char *push_path(lua_State *L, const struct filling *f, int depth)
     return lua_tostring(L, -1);
 }
 
-static void put(peri_array *out, size_t at, double value)
+static void put(lua_State *L, struct filling *f, int depth, double value)
 {
-    peri_write_at(out->dtype, out->data, (ptrdiff_t)at, value);
+    if (!peri_fits(f->out->dtype, value))
+        peri_argerror(L, f->arg, "%s: element %s is %s, and a %s is %s", f->name,
+                      push_path(L, f, depth), peri_push_number(L, value),
+                      peri_dtype_name(f->out->dtype), peri_dtypes[f->out->dtype].values);
+    peri_write_at(f->out->dtype, f->out->data, (ptrdiff_t)f->next++, value);
 }
 
 static void fill(lua_State *L, struct filling *f, int depth)
@@ -69,6 +74,7 @@ static void fill(lua_State *L, struct filling *f, int depth)
     const peri_array *inner = peri_test_array(L, -1);
     if (inner != NULL && inner->ndim == f->ndim - depth &&
         memcmp(inner->shape, f->shape + depth, (size_t)inner->ndim * sizeof(size_t)) == 0) {
+        peri_check_fits(L, f->arg, f->name, inner, f->out->dtype);
         const peri_array *copy = peri_push_copy(L, inner, f->out->dtype);
         const size_t width = peri_dtype_size(f->out->dtype);
         memcpy((char *)f->out->data + f->next * width, copy->data, copy->size * width);
@@ -80,9 +86,9 @@ static void fill(lua_State *L, struct filling *f, int depth)
         int isnum;
         const double value = lua_tonumberx(L, -1, &isnum);
         if (lua_type(L, -1) == LUA_TBOOLEAN)
-            put(f->out, f->next++, lua_toboolean(L, -1));
+            put(L, f, depth, lua_toboolean(L, -1));
         else if (isnum && lua_type(L, -1) == LUA_TNUMBER)
-            put(f->out, f->next++, value);
+            put(L, f, depth, value);
         else
             peri_argerror(L, f->arg, "%s: element %s is %s, expected a number", f->name,
                           push_path(L, f, depth), peri_push_got(L, at));

@@ -9,7 +9,7 @@
 const char peri_methods_key, peri_pg_key;
 
 /* Makes a closure of the function, its name being on top, which it takes. */
-static void push_closure(lua_State *L, lua_CFunction function, int shift)
+static void push_closure_of(lua_State *L, lua_CFunction function, int shift, const void *row)
 {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&peri_upvalues);
     lua_pushlightuserdata(L, peri_getstate(L));
@@ -17,7 +17,14 @@ static void push_closure(lua_State *L, lua_CFunction function, int shift)
     lua_rotate(L, -4, -1);
     lua_pushinteger(L, shift);
     lua_pushnil(L);
-    lua_pushcclosure(L, function, PERI_UPVALUES);
+    if (row != NULL)
+        lua_pushlightuserdata(L, (void *)(uintptr_t)row);
+    lua_pushcclosure(L, function, PERI_UPVALUES + (row != NULL));
+}
+
+static void push_closure(lua_State *L, lua_CFunction function, int shift)
+{
+    push_closure_of(L, function, shift, NULL);
 }
 
 /* Sets the function in the table at index `table`, by its key. */
@@ -92,11 +99,32 @@ int peri_named(lua_State *L)
     luaL_checktype(L, 2, LUA_TSTRING);
     const lua_Integer shift = luaL_optinteger(L, 3, PERI_FUNCTION);
     luaL_argcheck(L, shift >= -16 && shift <= 2 * PERI_ONLY, 3, "out of range");
+    const void *row = lua_getupvalue(L, 1, PERI_UPVALUE_ROW) != NULL ? lua_touserdata(L, -1) : NULL;
     lua_pushvalue(L, 2);
-    push_closure(L, lua_tocfunction(L, 1), (int)shift);
+    push_closure_of(L, lua_tocfunction(L, 1), (int)shift, row);
     if (lua_type(L, 4) == LUA_TSTRING) {
         lua_pushvalue(L, 4);
         lua_setupvalue(L, -2, PERI_UPVALUE_PLACE);
     }
     return 1;
+}
+
+static void set_operation(lua_State *L, const void *key, const char *field, const char *name,
+                          lua_CFunction function, int shift, const void *row)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+    lua_pushstring(L, name);
+    push_closure_of(L, function, shift, row);
+    lua_setfield(L, -2, field);
+    lua_pop(L, 1);
+}
+
+void peri_array_operation(lua_State *L, const char *name, lua_CFunction function,
+                          const char *metamethod, lua_CFunction as_operator, const void *row)
+{
+    luaL_checkstack(L, 12, "functions");
+    set_operation(L, &peri_pg_key, name, name, function, PERI_FUNCTION, row);
+    set_operation(L, &peri_methods_key, name, name, function, PERI_METHOD, row);
+    if (metamethod != NULL && *metamethod != 0)
+        set_operation(L, &peri_array_meta, metamethod, name, as_operator, PERI_FUNCTION, row);
 }

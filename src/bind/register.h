@@ -8,6 +8,8 @@
 
 #include <lauxlib.h>
 
+#include "bind/state.h"
+
 /* Heads the definition of a module's opener: PERI_OPENER(cpt) { ... }. Its row is in perigee.c. */
 #define PERI_OPENER(name)                                                                          \
     int peri_open_##name(lua_State *L);                                                            \
@@ -22,6 +24,17 @@ void peri_array_functions(lua_State *L, const luaL_Reg *functions);
 
 /* Array metamethods such as __add. */
 void peri_array_metamethods(lua_State *L, const luaL_Reg *functions);
+
+/* An array function of this name, and (metamethod not NULL or "") an operator, whose closure
+ * carries `row` beside the usual upvalues: peri_row(L) gives it. `as_operator` runs for the
+ * metamethod. */
+void peri_array_operation(lua_State *L, const char *name, lua_CFunction function,
+                          const char *metamethod, lua_CFunction as_operator, const void *row);
+
+static inline const void *peri_row(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(PERI_UPVALUE_ROW));
+}
 
 /* Functions of pg alone, such as zeros. */
 void peri_functions(lua_State *L, const luaL_Reg *functions);

@@ -50,7 +50,8 @@ enum {
     PERI_UPVALUE_NAME,
     PERI_UPVALUE_SHIFT,
     PERI_UPVALUE_PLACE,
-    PERI_UPVALUES = PERI_UPVALUE_PLACE
+    PERI_UPVALUES = PERI_UPVALUE_PLACE,
+    PERI_UPVALUE_ROW /* of a table, where the function is made from one (peri_row) */
 };
 extern const char peri_upvalues;
 

@@ -382,6 +382,10 @@ static const char *dtype_name(int dtype)
         return "F64";
     case PERI_F32:
         return "F32";
+    case PERI_BOOL:
+        return "BOOL";
+    case PERI_U8:
+        return "U8";
     }
     return "";
 }

@@ -4,13 +4,13 @@
 #include <string.h>
 
 const peri_dtype_row peri_dtypes[PERI_DTYPES] = {
-#define ROW(NAME, suffix, type, kind, name, other)                                                 \
-    [PERI_##NAME] = {name, other, sizeof(type), _Alignof(type), PERI_KIND_##kind},
+#define ROW(NAME, suffix, type, kind, name, other, values)                                         \
+    [PERI_##NAME] = {name, other, values, sizeof(type), _Alignof(type), PERI_KIND_##kind},
     PERI_EACH_DTYPE(ROW)
 #undef ROW
 };
 
-#define IS_REAL(NAME, suffix, type, kind, name, other)                                             \
+#define IS_REAL(NAME, suffix, type, kind, name, other, values)                                     \
     _Static_assert((PERI_KIND_##kind == PERI_KIND_REAL) ==                                         \
                        ((int)PERI_##NAME < (int)PERI_REAL_DTYPES),                                 \
                    "the real dtypes are the first");

@@ -25,26 +25,28 @@ typedef enum {
     PERI_KIND_STORED /* keeps values only: arithmetic on it gives a real dtype */
 } peri_kind;
 
-/* X(NAME, suffix, element's C type, kind, name in Lua, other name) */
+/* X(NAME, suffix, element's C type, kind, name in Lua, other name, values it holds (NULL: any)) */
 #define PERI_EACH_DTYPE(X)                                                                         \
-    X(F64, f64, double, REAL, "f64", "float64")                                                    \
-    X(F32, f32, float, REAL, "f32", "float32")
+    X(F64, f64, double, REAL, "f64", "float64", NULL)                                              \
+    X(F32, f32, float, REAL, "f32", "float32", NULL)                                               \
+    X(BOOL, b8, unsigned char, STORED, "bool", "boolean", "0 or 1")                                \
+    X(U8, u8, unsigned char, STORED, "u8", "uint8", "a whole number in 0..255")
 
 typedef enum {
-#define PERI_ENUM_DTYPE(NAME, suffix, type, kind, name, other) PERI_##NAME,
+#define PERI_ENUM_DTYPE(NAME, suffix, type, kind, name, other, values) PERI_##NAME,
     PERI_EACH_DTYPE(PERI_ENUM_DTYPE)
 #undef PERI_ENUM_DTYPE
 } peri_dtype;
 
 enum {
-#define PERI_COUNT_DTYPE(NAME, suffix, type, kind, name, other) +1
+#define PERI_COUNT_DTYPE(NAME, suffix, type, kind, name, other, values) +1
     PERI_DTYPES = 0 PERI_EACH_DTYPE(PERI_COUNT_DTYPE),
 #undef PERI_COUNT_DTYPE
     PERI_REAL_DTYPES = 2 /* those of PERI_KIND_REAL are the first: tables of loops have so many */
 };
 
 typedef struct {
-    const char *name, *other;
+    const char *name, *other, *values;
     size_t size, alignment; /* of an element, in bytes */
     peri_kind kind;
 } peri_dtype_row;
@@ -55,7 +57,7 @@ extern const peri_dtype_row peri_dtypes[PERI_DTYPES];
 static inline size_t peri_dtype_size(int dtype)
 {
     switch ((peri_dtype)dtype) {
-#define PERI_SIZE_OF(NAME, suffix, type, kind, name, other)                                        \
+#define PERI_SIZE_OF(NAME, suffix, type, kind, name, other, values)                                \
     case PERI_##NAME:                                                                              \
         return sizeof(type);
         PERI_EACH_DTYPE(PERI_SIZE_OF)
@@ -96,11 +98,57 @@ static inline int peri_promote1(int dtype)
     return peri_is_real(dtype) ? dtype : (int)PERI_F64;
 }
 
-/* The element at `from`, and one written at `to`, rounded to nearest even. */
+/* The dtype that holds the elements of both: their own where they have one, u8 for bool with u8,
+ * else that of arithmetic. */
+static inline int peri_common(int a, int b)
+{
+    if (a == b)
+        return a;
+    return peri_is_real(a) || peri_is_real(b) ? peri_promote(a, b) : (int)PERI_U8;
+}
+
+/* A number as an element: rounded to nearest even; where it does not fit, the nearest that does
+ * (for bool 1 unless it is 0; NaN gives 0 in u8). */
+static inline double peri_to_f64(double x)
+{
+    return x;
+}
+
+static inline float peri_to_f32(double x)
+{
+    return (float)x;
+}
+
+static inline unsigned char peri_to_b8(double x)
+{
+    return x != 0;
+}
+
+static inline unsigned char peri_to_u8(double x)
+{
+    return x >= 255 ? 255 : x > 0 ? (unsigned char)x : 0;
+}
+
+/* Whether an element can be the number, rounding of f32 aside. */
+static inline bool peri_fits(int dtype, double x)
+{
+    switch ((peri_dtype)dtype) {
+    case PERI_F64:
+    case PERI_F32:
+        return true;
+    case PERI_BOOL:
+        return x == 0 || x == 1;
+    case PERI_U8:
+        return (double)peri_to_u8(x) == x;
+    }
+    return false;
+}
+
+/* The element at `from`, and one written at `to` as peri_to_... make it. */
 static inline double peri_read(int dtype, const void *from)
 {
     switch ((peri_dtype)dtype) {
-#define PERI_READ_AS(NAME, suffix, type, kind, name, other)                                        \
+#define PERI_READ_AS(NAME, suffix, type, kind, name, other, values)                                \
     case PERI_##NAME:                                                                              \
         return (double)*(const type *)from;
         PERI_EACH_DTYPE(PERI_READ_AS)
@@ -112,9 +160,9 @@ static inline double peri_read(int dtype, const void *from)
 static inline void peri_write(int dtype, void *to, double value)
 {
     switch ((peri_dtype)dtype) {
-#define PERI_WRITE_AS(NAME, suffix, type, kind, name, other)                                       \
+#define PERI_WRITE_AS(NAME, suffix, type, kind, name, other, values)                               \
     case PERI_##NAME:                                                                              \
-        *(type *)to = (type)value;                                                                 \
+        *(type *)to = peri_to_##suffix(value);                                                     \
         return;
         PERI_EACH_DTYPE(PERI_WRITE_AS)
 #undef PERI_WRITE_AS

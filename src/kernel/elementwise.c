@@ -5,7 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/copy.h"
 #include "kernel/simd.h"
+#include "kernel/vmath.h"
 
 /* Elements handled at a time where an input must be gathered or the output scattered. */
 enum { BLOCK = 1024 };
@@ -16,16 +18,22 @@ enum { POLL = 1 << 17 };
 /* From this row length on, rows are worked on one by one; shorter ones are gathered. */
 enum { SHORT_ROW = 32 };
 
+typedef void unary_loop(size_t n, const void *a, void *o);
+typedef void binary_loop(size_t n, const void *a, bool ea, const void *b, bool eb, void *o);
+typedef void ternary_loop(size_t n, const void *a, const void *b, const void *c, void *o);
+
 typedef struct {
-    void (*unary[PERI_EW_UNARY_END - PERI_EW_COPY])(size_t n, const void *a, void *o);
-    void (*binary[PERI_EW_POW - PERI_EW_ADD])(size_t n, const void *a, bool ea, const void *b,
-                                              bool eb, void *o);
-    void (*ternary[PERI_EW_COUNT - PERI_EW_WHERE])(size_t n, const void *a, const void *b,
-                                                   const void *c, void *o);
-    void (*cube)(size_t n, const void *a, void *o);
-    void (*inverse)(size_t n, const void *a, void *o);
-    void (*root)(size_t n, const void *a, void *o);
+    unary_loop *unary[PERI_EW_COMPOSED - PERI_EW_UNARY];
+    binary_loop *binary[PERI_EW_VMATH2 - PERI_EW_BINARY];
+    ternary_loop *ternary[PERI_EW_COUNT - PERI_EW_TERNARY];
+    unary_loop *copy, *cube, *inverse, *root;
 } loops;
+
+/* vmath.h counts its functions as ops.h does. */
+#define SAME_NUMBER(ID, ...)                                                                       \
+    _Static_assert((int)PERI_EW_##ID == (int)PERI_VM_##ID, "ops.h and vmath.h differ");
+PERI_EACH_VMATH(SAME_NUMBER)
+#undef SAME_NUMBER
 
 #define SIMD(name) name##_base
 #define FUSED      0
@@ -49,37 +57,46 @@ PERI_BEGIN_AVX512
 #undef FUSED
 PERI_END
 
-static const loops *const tables[2][3] = {
-    {&loops64_base, &loops64_avx2, &loops64_avx512},
-    {&loops32_base, &loops32_avx2, &loops32_avx512},
-};
+static const loops *const levels[] = {loops_base, loops_avx2, loops_avx512};
 #else
-static const loops *const tables[2][3] = {{&loops64_base}, {&loops32_base}};
+static const loops *const levels[] = {loops_base};
 #endif
+
+static const loops *loops_of(int dtype)
+{
+    const loops *table = levels[peri_isa()];
+    switch ((peri_dtype)dtype) {
+    case PERI_F64:
+        return &table[0];
+    case PERI_F32:
+        return &table[1];
+    case PERI_BOOL:
+    case PERI_U8:
+        return &table[2];
+    }
+    return NULL;
+}
+
+int peri_ew_dtype(peri_ew op, int common)
+{
+    return peri_ew_ops[op].loops == PERI_LOOPS_ALL ? common : peri_promote1(common);
+}
 
 static void spread(int dtype, size_t n, const void *from, void *to)
 {
-    if (dtype == PERI_F32) {
-        const float v = *(const float *)from;
-        for (size_t i = 0; i < n; i++)
-            ((float *)to)[i] = v;
-    } else {
-        const double v = *(const double *)from;
-        for (size_t i = 0; i < n; i++)
-            ((double *)to)[i] = v;
-    }
+    peri_convert(n, dtype, to, 1, dtype, from, 0);
 }
 
 /* pow with one exponent for all, where a plain operation is as exact; false: not such a one. */
 static bool pow_by(const loops *table, int dtype, size_t n, const void *a, const void *b, void *out)
 {
-    const double y = dtype == PERI_F32 ? (double)*(const float *)b : *(const double *)b;
+    const double y = peri_read(dtype, b);
     if (y == 2.0)
-        table->unary[PERI_EW_SQUARE - PERI_EW_COPY](n, a, out);
+        table->unary[PERI_EW_SQUARE - PERI_EW_UNARY](n, a, out);
     else if (y == 3.0)
         table->cube(n, a, out);
     else if (y == 1.0)
-        table->unary[0](n, a, out);
+        table->copy(n, a, out);
     else if (y == 0.5)
         table->root(n, a, out);
     else if (y == -1.0)
@@ -87,6 +104,14 @@ static bool pow_by(const loops *table, int dtype, size_t n, const void *a, const
     else
         return false;
     return true;
+}
+
+static void vmath_row(peri_vm f, int dtype, size_t n, const void *a, void *out)
+{
+    if (dtype == PERI_F32)
+        peri_vmath_f32(f, n, a, out);
+    else
+        peri_vmath_f64(f, n, a, out);
 }
 
 static void vmath2_row(peri_ew op, int dtype, size_t n, const void *const in[], const bool each[],
@@ -112,27 +137,90 @@ static void vmath2_row(peri_ew op, int dtype, size_t n, const void *const in[], 
     }
 }
 
-void peri_elementwise_row(peri_ew op, int dtype, size_t n, const void *const in[],
-                          const bool each[], void *out)
+/* A function of vmath.c with a step around it, block by block. */
+#define COMPOSED(T, bits)                                                                          \
+    static void composed##bits(peri_ew op, size_t n, const T *a, bool ea, const T *b, bool eb,     \
+                               T *o)                                                               \
+    {                                                                                              \
+        _Alignas(64) T block[BLOCK];                                                               \
+        const T root = (T)0.70710678118654752440;                                                  \
+        for (size_t i = 0; i < n; i += BLOCK) {                                                    \
+            const size_t count = n - i < BLOCK ? n - i : BLOCK;                                    \
+            for (size_t j = 0; j < count; j++)                                                     \
+                block[j] = a[ea ? i + j : 0] * (op == PERI_EW_GELU ? root : 1);                    \
+            peri_vmath_f##bits(op == PERI_EW_SILU   ? PERI_VM_SIGMOID                              \
+                               : op == PERI_EW_GELU ? PERI_VM_ERF                                  \
+                                                    : PERI_VM_EXPM1,                               \
+                               count, block, block);                                               \
+            for (size_t j = 0; j < count; j++) {                                                   \
+                const T x = a[ea ? i + j : 0], f = block[j];                                       \
+                if (op == PERI_EW_SILU)                                                            \
+                    o[i + j] = x * f;                                                              \
+                else if (op == PERI_EW_GELU)                                                       \
+                    o[i + j] = (T)0.5 * x * (1 + f);                                               \
+                else                                                                               \
+                    o[i + j] = x > 0 ? x : b[eb ? i + j : 0] * f;                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+COMPOSED(double, 64)
+COMPOSED(float, 32)
+#undef COMPOSED
+
+static void composed(peri_ew op, int dtype, size_t n, const void *const in[], const bool each[],
+                     void *out)
 {
-    const loops *table = tables[dtype][peri_isa()];
-    if (n == 0)
-        return;
-    if (op < PERI_EW_COPY) {
-        if (dtype == PERI_F32)
-            peri_vmath_f32((peri_vm)op, n, in[0], out);
-        else
-            peri_vmath_f64((peri_vm)op, n, in[0], out);
-    } else if (op < PERI_EW_UNARY_END) {
-        table->unary[op - PERI_EW_COPY](n, in[0], out);
-    } else if (op < PERI_EW_POW) {
-        table->binary[op - PERI_EW_ADD](n, in[0], each[0], in[1], each[1], out);
-    } else if (op < PERI_EW_BINARY_END) {
+    if (dtype == PERI_F32)
+        composed32(op, n, in[0], each[0], in[1], each[1], out);
+    else
+        composed64(op, n, in[0], each[0], in[1], each[1], out);
+}
+
+/* n elements of dtype one after another in each in[k], or one for all where each[k] is false (an
+ * input that is all of one element only in functions of two). The result has the dtype that
+ * peri_op_dtype says. False where there is no loop. */
+static bool run(peri_ew op, int dtype, size_t n, const void *const in[], const bool each[],
+                void *out)
+{
+    const loops *table = loops_of(dtype);
+    if (op < PERI_EW_UNARY) {
+        if (!peri_is_real(dtype))
+            return false;
+        vmath_row((peri_vm)op, dtype, n, in[0], out);
+    } else if (op < PERI_EW_COMPOSED) {
+        if (table->unary[op - PERI_EW_UNARY] == NULL)
+            return false;
+        table->unary[op - PERI_EW_UNARY](n, in[0], out);
+    } else if (op >= PERI_EW_BINARY && op < PERI_EW_VMATH2) {
+        if (table->binary[op - PERI_EW_BINARY] == NULL)
+            return false;
+        table->binary[op - PERI_EW_BINARY](n, in[0], each[0], in[1], each[1], out);
+    } else if (op >= PERI_EW_TERNARY) {
+        if (table->ternary[op - PERI_EW_TERNARY] == NULL)
+            return false;
+        table->ternary[op - PERI_EW_TERNARY](n, in[0], in[1], in[2], out);
+    } else if (!peri_is_real(dtype)) {
+        return false;
+    } else if (op == PERI_EW_POW || op == PERI_EW_ATAN2) {
         if (op != PERI_EW_POW || each[1] || !each[0] || !pow_by(table, dtype, n, in[0], in[1], out))
             vmath2_row(op, dtype, n, in, each, out);
     } else {
-        table->ternary[op - PERI_EW_WHERE](n, in[0], in[1], in[2], out);
+        composed(op, dtype, n, in, each, out);
     }
+    return true;
+}
+
+double peri_elementwise_number(peri_ew op, const double x[])
+{
+    static const bool each[3] = {true, true, true};
+    const unsigned char truth = x[0] != 0;
+    const void *in[3] = {op == PERI_EW_WHERE ? (const void *)&truth : &x[0], &x[1], &x[2]};
+    union {
+        double f64;
+        unsigned char mask;
+    } result = {0};
+    run(op, PERI_F64, 1, in, each, &result);
+    return peri_ew_ops[op].result == PERI_RESULT_MASK ? (double)result.mask : result.f64;
 }
 
 /* ---- walking over views ------------------------------------------------------------------ */
@@ -141,9 +229,9 @@ enum { MAX_OPERANDS = 4 };
 
 typedef struct {
     char *data;
-    int dtype;
-    bool dense;  /* elements follow one another in the order of the walk */
-    bool single; /* one element for all */
+    int dtype, as; /* of its elements, and of what the loop takes or gives */
+    bool dense;    /* elements follow one another in the order of the walk */
+    bool single;   /* one element for all */
     ptrdiff_t stride[PERI_MAX_NDIM];
     /* where a short-row walk stands: element offset of the row, and the index of each axis */
     ptrdiff_t at;
@@ -151,10 +239,18 @@ typedef struct {
 } operand;
 
 typedef struct {
+    peri_ew op;
+    int dtype;       /* what is computed in */
     int ndim, count; /* of operands, the output last */
     size_t shape[PERI_MAX_NDIM];
     operand of[MAX_OPERANDS];
 } walk;
+
+/* The dtype that the loop wants of input k. */
+static int input_dtype(peri_ew op, int k, int dtype)
+{
+    return op == PERI_EW_WHERE && k == 0 ? (int)PERI_BOOL : dtype;
+}
 
 /* Leaves out axes of extent 1 and joins neighbours that every operand steps through as one. */
 static void join_axes(walk *w, int count, const peri_view *const views[])
@@ -193,60 +289,33 @@ static void join_axes(walk *w, int count, const peri_view *const views[])
     }
 }
 
-#define GATHER(T, from, stride, n, to, U)                                                          \
-    do {                                                                                           \
-        const T *f_ = (const T *)(const void *)(from);                                             \
-        U *t_ = (U *)(to);                                                                         \
-        if ((stride) == 1) {                                                                       \
-            for (size_t i_ = 0; i_ < (n); i_++)                                                    \
-                t_[i_] = (U)f_[i_];                                                                \
-        } else {                                                                                   \
-            for (size_t i_ = 0; i_ < (n); i_++)                                                    \
-                t_[i_] = (U)f_[(ptrdiff_t)i_ * (stride)];                                          \
-        }                                                                                          \
-    } while (0)
-
-/* n elements from `from`, `stride` apart, as dtype. */
-static void gather(const operand *o, const char *from, ptrdiff_t stride, size_t n, int dtype,
-                   void *to)
+/* n elements from `from`, `stride` apart, as the loop takes them. */
+static void gather(const operand *o, const char *from, ptrdiff_t stride, size_t n, void *to)
 {
-    if (o->dtype == PERI_F64 && dtype == PERI_F64)
-        GATHER(double, from, stride, n, to, double);
-    else if (o->dtype == PERI_F32 && dtype == PERI_F32)
-        GATHER(float, from, stride, n, to, float);
-    else if (o->dtype == PERI_F32)
-        GATHER(float, from, stride, n, to, double);
-    else
-        GATHER(double, from, stride, n, to, float);
+    peri_convert(n, o->as, to, 1, o->dtype, from, stride);
 }
 
-static void scatter(const void *from, int dtype, char *to, ptrdiff_t stride, size_t n)
+static void scatter(const operand *o, const void *from, char *to, ptrdiff_t stride, size_t n)
 {
-    if (dtype == PERI_F32) {
-        for (size_t i = 0; i < n; i++)
-            ((float *)(void *)to)[(ptrdiff_t)i * stride] = ((const float *)from)[i];
-    } else {
-        for (size_t i = 0; i < n; i++)
-            ((double *)(void *)to)[(ptrdiff_t)i * stride] = ((const double *)from)[i];
-    }
+    peri_convert(n, o->dtype, to, stride, o->as, from, 1);
 }
 
 /* The next n elements of an operand in the order of the walk, copied (to != NULL) or, for the
  * output, written (from != NULL). */
-static void walk_short(const walk *w, operand *o, size_t n, int dtype, char *to, const char *from)
+static void walk_short(const walk *w, operand *o, size_t n, char *to, const char *from)
 {
     const int inner = w->ndim - 1;
-    const size_t row = w->shape[inner], size = peri_dtype_size(dtype),
+    const size_t row = w->shape[inner], size = peri_dtype_size(o->as),
                  own = peri_dtype_size(o->dtype);
     const ptrdiff_t step = o->stride[inner];
     while (n > 0) {
         const size_t k = o->index[inner], run = row - k < n ? row - k : n;
         char *here = o->data + (o->at + (ptrdiff_t)k * step) * (ptrdiff_t)own;
         if (to != NULL) {
-            gather(o, here, step, run, dtype, to);
+            gather(o, here, step, run, to);
             to += run * size;
         } else {
-            scatter(from, dtype, here, step, run);
+            scatter(o, from, here, step, run);
             from += run * size;
         }
         n -= run;
@@ -269,11 +338,10 @@ typedef struct {
 } buffers;
 
 /* Everything in blocks, each input dense, single or gathered by its own cursor. */
-static peri_status run_short(peri_ew op, walk *w, size_t n, int dtype, const peri_stop *stop)
+static peri_status run_short(walk *w, size_t n, const peri_stop *stop)
 {
     buffers work;
     const int arity = w->count - 1;
-    const size_t size = peri_dtype_size(dtype);
     operand *out = &w->of[arity];
     bool each[3] = {true, true, true};
     for (int k = 0; k <= arity; k++) {
@@ -281,7 +349,7 @@ static peri_status run_short(peri_ew op, walk *w, size_t n, int dtype, const per
         o->at = 0;
         memset(o->index, 0, sizeof o->index);
         if (k < arity && o->single) {
-            gather(o, o->data, 0, arity == 2 ? 1 : BLOCK, dtype, work.block[k]);
+            gather(o, o->data, 0, arity == 2 ? 1 : BLOCK, work.block[k]);
             each[k] = arity != 2;
         }
     }
@@ -292,19 +360,19 @@ static peri_status run_short(peri_ew op, walk *w, size_t n, int dtype, const per
             operand *o = &w->of[k];
             if (o->single) {
                 in[k] = work.block[k];
-            } else if (o->dense && o->dtype == dtype) {
-                in[k] = o->data + i * size;
+            } else if (o->dense && o->dtype == o->as) {
+                in[k] = o->data + i * peri_dtype_size(o->as);
             } else {
-                walk_short(w, o, count, dtype, (char *)work.block[k], NULL);
+                walk_short(w, o, count, (char *)work.block[k], NULL);
                 in[k] = work.block[k];
             }
         }
-        if (out->dense) {
-            peri_elementwise_row(op, dtype, count, in, each, out->data + i * size);
-        } else {
-            peri_elementwise_row(op, dtype, count, in, each, work.block[arity]);
-            walk_short(w, out, count, dtype, NULL, (const char *)work.block[arity]);
-        }
+        const bool direct = out->dense && out->dtype == out->as;
+        void *to = direct ? (void *)(out->data + i * peri_dtype_size(out->as)) : work.block[arity];
+        if (!run(w->op, w->dtype, count, in, each, to))
+            return PERI_ERR_DTYPE;
+        if (!direct)
+            walk_short(w, out, count, NULL, (const char *)work.block[arity]);
         if (i % POLL == 0 && peri_stop_requested(stop))
             return PERI_ERR_INTERRUPTED;
     }
@@ -312,12 +380,11 @@ static peri_status run_short(peri_ew op, walk *w, size_t n, int dtype, const per
 }
 
 /* One row of the walk, its operands beginning at from[]. */
-static void run_row(peri_ew op, const walk *w, size_t n, int dtype, char *const from[],
-                    buffers *work)
+static bool run_row(const walk *w, size_t n, char *const from[], buffers *work)
 {
     const int arity = w->count - 1, inner = w->ndim - 1;
-    const size_t size = peri_dtype_size(dtype);
-    const bool direct_out = w->of[arity].stride[inner] == 1;
+    const operand *out = &w->of[arity];
+    const bool direct_out = out->stride[inner] == 1 && out->dtype == out->as;
     bool each[3] = {true, true, true}, gathered[3] = {false, false, false};
     bool blocked = !direct_out;
     for (int k = 0; k < arity; k++) {
@@ -326,14 +393,10 @@ static void run_row(peri_ew op, const walk *w, size_t n, int dtype, char *const 
         if (stride == 0) {
             /* run_rows sets from[] for every operand, which the analyzer does not follow.
              * NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
-            gather(o, from[k], 0,
-                   arity == 2 || n == 1 ? 1
-                   : n < BLOCK          ? n
-                                        : BLOCK,
-                   dtype, work->block[k]);
+            gather(o, from[k], 0, arity == 2 || n == 1 ? 1 : n < BLOCK ? n : BLOCK, work->block[k]);
             each[k] = arity != 2;
             blocked = blocked || each[k];
-        } else if (stride != 1 || o->dtype != dtype) {
+        } else if (stride != 1 || o->dtype != o->as) {
             gathered[k] = blocked = true;
         }
     }
@@ -348,36 +411,36 @@ static void run_row(peri_ew op, const walk *w, size_t n, int dtype, char *const 
                 from[k] + (ptrdiff_t)i * stride * (ptrdiff_t)peri_dtype_size(o->dtype);
             in[k] = gathered[k] || stride == 0 ? (const char *)work->block[k] : here;
             if (gathered[k])
-                gather(o, here, stride, count, dtype, work->block[k]);
+                gather(o, here, stride, count, work->block[k]);
         }
-        if (direct_out) {
-            peri_elementwise_row(op, dtype, count, in, each, from[arity] + i * size);
-        } else {
-            const ptrdiff_t stride = w->of[arity].stride[inner];
-            peri_elementwise_row(op, dtype, count, in, each, work->block[arity]);
-            scatter(work->block[arity], dtype,
-                    from[arity] + (ptrdiff_t)i * stride * (ptrdiff_t)size, stride, count);
-        }
+        const ptrdiff_t stride = out->stride[inner];
+        char *to = from[arity] + (ptrdiff_t)i * stride * (ptrdiff_t)peri_dtype_size(out->dtype);
+        if (!run(w->op, w->dtype, count, in, each, direct_out ? (void *)to : work->block[arity]))
+            return false;
+        if (!direct_out)
+            scatter(out, work->block[arity], to, stride, count);
     }
+    return true;
 }
 
-static peri_status run_rows(peri_ew op, walk *w, int dtype, const peri_stop *stop)
+static peri_status run_rows(walk *w, const peri_stop *stop)
 {
     buffers work;
     const int inner = w->ndim - 1;
     const size_t n = w->shape[inner];
-    size_t index[PERI_MAX_NDIM] = {0}, since = 0;
-    char *from[MAX_OPERANDS];
+    size_t since = 0;
+    peri_walk rows = peri_walk_begin(inner, w->shape);
     for (int k = 0; k < w->count; k++)
-        from[k] = w->of[k].data;
-    for (;;) {
+        peri_walk_along(&rows, w->of[k].stride);
+    do {
         for (size_t i = 0; i < n; i += POLL) {
             const size_t count = n - i < POLL ? n - i : POLL;
             char *part[MAX_OPERANDS];
             for (int k = 0; k < w->count; k++)
-                part[k] = from[k] + (ptrdiff_t)i * w->of[k].stride[inner] *
-                                        (ptrdiff_t)peri_dtype_size(w->of[k].dtype);
-            run_row(op, w, count, dtype, part, &work);
+                part[k] = w->of[k].data + (rows.at[k] + (ptrdiff_t)i * w->of[k].stride[inner]) *
+                                              (ptrdiff_t)peri_dtype_size(w->of[k].dtype);
+            if (!run_row(w, count, part, &work))
+                return PERI_ERR_DTYPE;
             since += count;
             if (since >= POLL) {
                 since = 0;
@@ -385,22 +448,8 @@ static peri_status run_rows(peri_ew op, walk *w, int dtype, const peri_stop *sto
                     return PERI_ERR_INTERRUPTED;
             }
         }
-        int axis = inner - 1;
-        for (; axis >= 0; axis--) {
-            index[axis]++;
-            const bool wraps = index[axis] == w->shape[axis];
-            for (int k = 0; k < w->count; k++) {
-                const ptrdiff_t bytes =
-                    w->of[k].stride[axis] * (ptrdiff_t)peri_dtype_size(w->of[k].dtype);
-                from[k] += wraps ? -bytes * (ptrdiff_t)(w->shape[axis] - 1) : bytes;
-            }
-            if (!wraps)
-                break;
-            index[axis] = 0;
-        }
-        if (axis < 0)
-            return PERI_OK;
-    }
+    } while (peri_walk_next(&rows));
+    return PERI_OK;
 }
 
 /* Whether a view's elements follow one another, or (*single) are one. */
@@ -422,38 +471,50 @@ static bool is_plain(const peri_view *v, bool *single)
 peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *out,
                              const peri_stop *stop)
 {
-    const int arity = peri_ew_arity(op), dtype = out->dtype;
+    const peri_op *row = &peri_ew_ops[op];
+    const int arity = row->arity, first = op == PERI_EW_WHERE;
     const size_t n = peri_view_size(out);
     const void *data[3] = {NULL, NULL, NULL};
     bool each[3] = {true, true, true}, single;
     if (n == 0)
         return PERI_OK;
-    bool plain = is_plain(out, &single);
+    int common = in[first].dtype;
+    for (int k = first + 1; k < arity; k++)
+        common = peri_common(common, in[k].dtype);
+    const int dtype = peri_ew_dtype(op, common), result = peri_op_dtype(row, common);
+    bool plain = is_plain(out, &single) && out->dtype == result;
     for (int k = 0; plain && k < arity; k++) {
         data[k] = in[k].data;
         if (!is_plain(&in[k], &single)) {
             each[k] = false;
             plain = single && arity == 2;
         }
-        plain = plain && in[k].dtype == dtype;
+        plain = plain && in[k].dtype == input_dtype(op, k, dtype);
     }
     if (plain) {
-        const size_t size = peri_dtype_size(dtype);
+        const size_t width = peri_dtype_size(result);
         for (size_t i = 0; i < n; i += POLL) {
             const size_t count = n - i < POLL ? n - i : POLL;
-            peri_elementwise_row(op, dtype, count, data, each, (char *)out->data + i * size);
+            if (!run(op, dtype, count, data, each, (char *)out->data + i * width))
+                return PERI_ERR_DTYPE;
             for (int k = 0; k < arity; k++)
-                data[k] = each[k] ? (const char *)data[k] + count * size : data[k];
+                if (each[k])
+                    data[k] = (const char *)data[k] + count * peri_dtype_size(in[k].dtype);
             if (n > POLL && peri_stop_requested(stop))
                 return PERI_ERR_INTERRUPTED;
         }
         return PERI_OK;
     }
     walk w;
+    w.op = op;
+    w.dtype = dtype;
     const peri_view *views[MAX_OPERANDS];
-    for (int k = 0; k < arity; k++)
+    for (int k = 0; k < arity; k++) {
         views[k] = &in[k];
+        w.of[k].as = input_dtype(op, k, dtype);
+    }
     views[arity] = out;
+    w.of[arity].as = result;
     join_axes(&w, arity + 1, views);
     if (w.ndim == 0) { /* one element, of another dtype */
         w.ndim = 1;
@@ -462,8 +523,8 @@ peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *
             w.of[k].stride[0] = 1;
     }
     if (w.ndim > 1 && w.shape[w.ndim - 1] < SHORT_ROW)
-        return run_short(op, &w, n, dtype, stop);
-    return run_rows(op, &w, dtype, stop);
+        return run_short(&w, n, stop);
+    return run_rows(&w, stop);
 }
 
 bool peri_elementwise_all_close(const peri_view *a, const peri_view *b, double rtol, double atol,

@@ -4,54 +4,57 @@
  * the name for that set; FUSED says whether fma() is one instruction in it.
  */
 
-#define UNARY_LOOP(T, name, expression)                                                            \
+#define UNARY_LOOP(T, R, name, expression)                                                         \
     static void SIMD(name)(size_t n, const void *pa, void *po)                                     \
     {                                                                                              \
         const T *a = pa;                                                                           \
-        T *o = po;                                                                                 \
+        R *o = po;                                                                                 \
         PERI_IVDEP                                                                                 \
         for (size_t i = 0; i < n; i++) {                                                           \
             const T x = a[i];                                                                      \
-            o[i] = expression;                                                                     \
+            o[i] = (R)(expression);                                                                \
         }                                                                                          \
     }
 
-#define BINARY_LOOP(T, name, expression)                                                           \
+#define BINARY_LOOP(T, R, name, expression)                                                        \
     static void SIMD(name)(size_t n, const void *pa, bool ea, const void *pb, bool eb, void *po)   \
     {                                                                                              \
         const T *a = pa, *b = pb;                                                                  \
-        T *o = po;                                                                                 \
+        R *o = po;                                                                                 \
         if (ea && eb) {                                                                            \
             PERI_IVDEP                                                                             \
             for (size_t i = 0; i < n; i++) {                                                       \
                 const T x = a[i], y = b[i];                                                        \
-                o[i] = expression;                                                                 \
+                o[i] = (R)(expression);                                                            \
             }                                                                                      \
         } else if (ea) {                                                                           \
             const T y = *b;                                                                        \
             PERI_IVDEP                                                                             \
             for (size_t i = 0; i < n; i++) {                                                       \
                 const T x = a[i];                                                                  \
-                o[i] = expression;                                                                 \
+                o[i] = (R)(expression);                                                            \
             }                                                                                      \
         } else {                                                                                   \
             const T x = *a;                                                                        \
             PERI_IVDEP                                                                             \
             for (size_t i = 0; i < n; i++) {                                                       \
                 const T y = b[eb ? i : 0];                                                         \
-                o[i] = expression;                                                                 \
+                o[i] = (R)(expression);                                                            \
             }                                                                                      \
         }                                                                                          \
     }
 
-#define TERNARY_LOOP(T, name, expression)                                                          \
+/* C: the first input's type. */
+#define TERNARY_LOOP(C, T, name, expression)                                                       \
     static void SIMD(name)(size_t n, const void *pa, const void *pb, const void *pc, void *po)     \
     {                                                                                              \
-        const T *a = pa, *b = pb, *c = pc;                                                         \
+        const C *a = pa;                                                                           \
+        const T *b = pb, *c = pc;                                                                  \
         T *o = po;                                                                                 \
         PERI_IVDEP                                                                                 \
         for (size_t i = 0; i < n; i++) {                                                           \
-            const T x = a[i], y = b[i], z = c[i];                                                  \
+            const C x = a[i];                                                                      \
+            const T y = b[i], z = c[i];                                                            \
             o[i] = expression;                                                                     \
         }                                                                                          \
     }
@@ -105,55 +108,109 @@ static inline double SIMD(idiv1)(double a, double b)
     return d - f > 0.5 ? f + 1.0 : f;
 }
 
+/* sqrt(x^2 + y^2), the larger brought into the range where squares keep their digits. */
+static inline double SIMD(hypot1)(double x, double y)
+{
+    const double a = fabs(x), b = fabs(y), big = a > b ? a : b;
+    const double by = big > 0x1p500 ? 0x1p-600 : big < 0x1p-500 ? 0x1p600 : 1.0;
+    const double back = big > 0x1p500 ? 0x1p600 : big < 0x1p-500 ? 0x1p-600 : 1.0;
+    const double p = a * by, q = b * by, h = sqrt(p * p + q * q) * back;
+    return a > DBL_MAX || b > DBL_MAX ? HUGE_VAL : h;
+}
+
+static inline float SIMD(hypot1f)(float x, float y)
+{
+    const double a = (double)x, b = (double)y, h = sqrt(a * a + b * b);
+    return fabs(a) > DBL_MAX || fabs(b) > DBL_MAX ? HUGE_VALF : (float)h;
+}
+
+/* A third of the number in the upper half of the bits, as a first guess of the cube root of a
+ * normal a > 0 (a few hundredths off), and two steps of Halley's, t (t^3 + 2a) / (2 t^3 + a), each
+ * of which trebles the digits. */
+static inline double SIMD(cbrt_guess)(double a)
+{
+    union {
+        double f;
+        uint64_t u;
+    } v = {a};
+    v.u = (v.u >> 32) | 0x4330000000000000u; /* 2^52 + the upper half */
+    v.f = (v.f - 0x1p52) * (1.0 / 3.0) + (0x1p52 + 715094163.0);
+    v.u <<= 32;
+    double t = v.f;
+    for (int k = 0; k < 2; k++) {
+        const double c = t * t * t;
+        t = t * ((c + 2.0 * a) / (2.0 * c + a));
+    }
+    return t;
+}
+
+/* The last step from 23 digits, whose square is exact. */
+static inline double SIMD(cbrt1)(double x)
+{
+    union {
+        double f;
+        uint64_t u;
+    } v;
+    const double size = fabs(x);
+    const double a = size * (size < DBL_MIN ? 0x1p54 : size > 0x1p1000 ? 0x1p-54 : 1.0);
+    const double back = size < DBL_MIN ? 0x1p-18 : size > 0x1p1000 ? 0x1p18 : 1.0;
+    v.f = SIMD(cbrt_guess)(a);
+    v.u = (v.u + 0x20000000u) & 0xffffffffc0000000u;
+    const double t = v.f, r = a / (t * t), better = t + t * ((r - t) / (t + t + r));
+    return size > 0 && size <= DBL_MAX ? copysign(better * back, x) : x + x;
+}
+
+static inline float SIMD(cbrt1f)(float x)
+{
+    const double a = fabs((double)x); /* subnormal floats are normal doubles */
+    const float root = copysignf((float)SIMD(cbrt_guess)(a), x);
+    return a > 0 && a <= DBL_MAX ? root : x + x;
+}
+
+/* What gives a mask, over elements of type T. */
+#define MASK_LOOPS(T, bits)                                                                        \
+    UNARY_LOOP(T, uint8_t, NOT##bits, x == 0)                                                      \
+    BINARY_LOOP(T, uint8_t, EQ##bits, x == y)                                                      \
+    BINARY_LOOP(T, uint8_t, NE##bits, x != y)                                                      \
+    BINARY_LOOP(T, uint8_t, LT##bits, x < y)                                                       \
+    BINARY_LOOP(T, uint8_t, LE##bits, x <= y)                                                      \
+    BINARY_LOOP(T, uint8_t, GT##bits, x > y)                                                       \
+    BINARY_LOOP(T, uint8_t, GE##bits, x >= y)                                                      \
+    BINARY_LOOP(T, uint8_t, AND##bits, (x != 0) & (y != 0))                                        \
+    BINARY_LOOP(T, uint8_t, OR##bits, (x != 0) | (y != 0))                                         \
+    BINARY_LOOP(T, uint8_t, XOR##bits, (x != 0) != (y != 0))                                       \
+    TERNARY_LOOP(uint8_t, T, WHERE##bits, (x != 0 ? y : z))
+
 #define LOOPS(T, bits, s, MAXIMUM)                                                                 \
-    UNARY_LOOP(T, copy##bits, x)                                                                   \
-    UNARY_LOOP(T, neg##bits, -x)                                                                   \
-    UNARY_LOOP(T, abs##bits, fabs##s(x))                                                           \
-    UNARY_LOOP(T, sign##bits, (x > 0 ? (T)1 : (x < 0 ? (T)-1 : x + 0)))                            \
-    UNARY_LOOP(T, square##bits, x *x)                                                              \
-    UNARY_LOOP(T, floor##bits, floor##s(x))                                                        \
-    UNARY_LOOP(T, ceil##bits, ceil##s(x))                                                          \
-    UNARY_LOOP(T, trunc##bits, trunc##s(x))                                                        \
-    UNARY_LOOP(T, round##bits, rint##s(x))                                                         \
-    UNARY_LOOP(T, not ##bits, (x == 0 ? (T)1 : (T)0))                                              \
-    UNARY_LOOP(T, isnan##bits, (x != x ? (T)1 : (T)0))                                             \
-    UNARY_LOOP(T, isfinite##bits, (fabs##s(x) <= MAXIMUM ? (T)1 : (T)0))                           \
-    UNARY_LOOP(T, cube##bits, x *x *x)                                                             \
-    UNARY_LOOP(T, inverse##bits, (T)1 / x)                                                         \
+    MASK_LOOPS(T, bits)                                                                            \
+    UNARY_LOOP(T, T, NEG##bits, -x)                                                                \
+    UNARY_LOOP(T, T, ABS##bits, fabs##s(x))                                                        \
+    UNARY_LOOP(T, T, SIGN##bits, (x > 0 ? (T)1 : (x < 0 ? (T)-1 : x + 0)))                         \
+    UNARY_LOOP(T, T, SQUARE##bits, x *x)                                                           \
+    UNARY_LOOP(T, T, FLOOR##bits, floor##s(x))                                                     \
+    UNARY_LOOP(T, T, CEIL##bits, ceil##s(x))                                                       \
+    UNARY_LOOP(T, T, TRUNC##bits, trunc##s(x))                                                     \
+    UNARY_LOOP(T, T, ROUND##bits, rint##s(x))                                                      \
+    UNARY_LOOP(T, uint8_t, ISNAN##bits, x != x)                                                    \
+    UNARY_LOOP(T, uint8_t, ISFINITE##bits, fabs##s(x) <= MAXIMUM)                                  \
+    UNARY_LOOP(T, T, CBRT##bits, SIMD(cbrt1##s)(x))                                                \
+    UNARY_LOOP(T, T, RELU##bits, (x < 0 ? (T)0 : x))                                               \
+    UNARY_LOOP(T, T, copy##bits, x)                                                                \
+    UNARY_LOOP(T, T, cube##bits, x *x *x)                                                          \
+    UNARY_LOOP(T, T, inverse##bits, (T)1 / x)                                                      \
     /* pow(x, 1/2): where sqrt differs, pow(-0) is 0 and pow(-inf) is inf */                       \
-    UNARY_LOOP(T, root##bits, (x < -MAXIMUM ? -x : sqrt##s(x + (T)0)))                             \
-    BINARY_LOOP(T, add##bits, x + y)                                                               \
-    BINARY_LOOP(T, sub##bits, x - y)                                                               \
-    BINARY_LOOP(T, mul##bits, x *y)                                                                \
-    BINARY_LOOP(T, div##bits, x / y)                                                               \
-    BINARY_LOOP(T, mod##bits, (T)SIMD(mod1)(x, y))                                                 \
-    BINARY_LOOP(T, idiv##bits, (T)SIMD(idiv1)(x, y))                                               \
-    BINARY_LOOP(T, min##bits, (x != x ? x : (x < y ? x : y)))                                      \
-    BINARY_LOOP(T, max##bits, (x != x ? x : (x > y ? x : y)))                                      \
-    BINARY_LOOP(T, eq##bits, (x == y ? (T)1 : (T)0))                                               \
-    BINARY_LOOP(T, ne##bits, (x != y ? (T)1 : (T)0))                                               \
-    BINARY_LOOP(T, lt##bits, (x < y ? (T)1 : (T)0))                                                \
-    BINARY_LOOP(T, le##bits, (x <= y ? (T)1 : (T)0))                                               \
-    BINARY_LOOP(T, gt##bits, (x > y ? (T)1 : (T)0))                                                \
-    BINARY_LOOP(T, ge##bits, (x >= y ? (T)1 : (T)0))                                               \
-    BINARY_LOOP(T, and##bits, (((x != 0) & (y != 0)) ? (T)1 : (T)0))                               \
-    BINARY_LOOP(T, or ##bits, (((x != 0) | (y != 0)) ? (T)1 : (T)0))                               \
-    BINARY_LOOP(T, xor##bits, ((x != 0) != (y != 0) ? (T)1 : (T)0))                                \
-    TERNARY_LOOP(T, where##bits, (x != 0 ? y : z))                                                 \
-    TERNARY_LOOP(T, clip##bits, SIMD(clip1_##bits)(x, y, z))                                       \
-    static const loops SIMD(loops##bits) = {                                                       \
-        .unary = {SIMD(copy##bits), SIMD(neg##bits), SIMD(abs##bits), SIMD(sign##bits),            \
-                  SIMD(square##bits), SIMD(floor##bits), SIMD(ceil##bits), SIMD(trunc##bits),      \
-                  SIMD(round##bits), SIMD(not ##bits), SIMD(isnan##bits), SIMD(isfinite##bits)},   \
-        .binary = {SIMD(add##bits), SIMD(sub##bits), SIMD(mul##bits), SIMD(div##bits),             \
-                   SIMD(mod##bits), SIMD(idiv##bits), SIMD(min##bits), SIMD(max##bits),            \
-                   SIMD(eq##bits), SIMD(ne##bits), SIMD(lt##bits), SIMD(le##bits), SIMD(gt##bits), \
-                   SIMD(ge##bits), SIMD(and##bits), SIMD(or ##bits), SIMD(xor##bits)},             \
-        .ternary = {SIMD(where##bits), SIMD(clip##bits)},                                          \
-        .cube = SIMD(cube##bits),                                                                  \
-        .inverse = SIMD(inverse##bits),                                                            \
-        .root = SIMD(root##bits),                                                                  \
-    };
+    UNARY_LOOP(T, T, root##bits, (x < -MAXIMUM ? -x : sqrt##s(x + (T)0)))                          \
+    BINARY_LOOP(T, T, ADD##bits, x + y)                                                            \
+    BINARY_LOOP(T, T, SUB##bits, x - y)                                                            \
+    BINARY_LOOP(T, T, MUL##bits, x *y)                                                             \
+    BINARY_LOOP(T, T, DIV##bits, x / y)                                                            \
+    BINARY_LOOP(T, T, MOD##bits, (T)SIMD(mod1)(x, y))                                              \
+    BINARY_LOOP(T, T, IDIV##bits, (T)SIMD(idiv1)(x, y))                                            \
+    BINARY_LOOP(T, T, MIN##bits, (x != x ? x : (x < y ? x : y)))                                   \
+    BINARY_LOOP(T, T, MAX##bits, (x != x ? x : (x > y ? x : y)))                                   \
+    BINARY_LOOP(T, T, HYPOT##bits, SIMD(hypot1##s)(x, y))                                          \
+    BINARY_LOOP(T, T, LEAKY_RELU##bits, (x > 0 ? x : x * y))                                       \
+    TERNARY_LOOP(T, T, CLIP##bits, SIMD(clip1_##bits)(x, y, z))
 
 #define CLIP1(T, bits)                                                                             \
     static inline T SIMD(clip1_##bits)(T x, T lo, T hi)                                            \
@@ -165,9 +222,44 @@ CLIP1(double, 64)
 CLIP1(float, 32)
 LOOPS(double, 64, , DBL_MAX)
 LOOPS(float, 32, f, FLT_MAX)
+MASK_LOOPS(uint8_t, 8)
+
+/* Every row of ops.h has its loop here, or the compiler names what is missing. */
+#define AT(first, ID, bits) [PERI_EW_##ID - PERI_EW_##first] = SIMD(ID##bits),
+#define UNARY64(ID, ...)    AT(UNARY, ID, 64)
+#define UNARY32(ID, ...)    AT(UNARY, ID, 32)
+#define BINARY64(ID, ...)   AT(BINARY, ID, 64)
+#define BINARY32(ID, ...)   AT(BINARY, ID, 32)
+#define TERNARY64(ID, ...)  AT(TERNARY, ID, 64)
+#define TERNARY32(ID, ...)  AT(TERNARY, ID, 32)
+#define TABLE(bits)                                                                                \
+    {                                                                                              \
+        .unary = {PERI_EACH_UNARY(UNARY##bits)}, .binary = {PERI_EACH_BINARY(BINARY##bits)},       \
+        .ternary = {PERI_EACH_TERNARY(TERNARY##bits)}, .copy = SIMD(copy##bits),                   \
+        .cube = SIMD(cube##bits), .inverse = SIMD(inverse##bits), .root = SIMD(root##bits),        \
+    }
+
+static const loops SIMD(loops)[3] = {
+    TABLE(64),
+    TABLE(32),
+    {.unary = {AT(UNARY, NOT, 8)},
+     .binary = {AT(BINARY, EQ, 8) AT(BINARY, NE, 8) AT(BINARY, LT, 8) AT(BINARY, LE, 8)
+                    AT(BINARY, GT, 8) AT(BINARY, GE, 8) AT(BINARY, AND, 8) AT(BINARY, OR, 8)
+                        AT(BINARY, XOR, 8)},
+     .ternary = {AT(TERNARY, WHERE, 8)}},
+};
 
 #undef UNARY_LOOP
 #undef BINARY_LOOP
 #undef TERNARY_LOOP
+#undef MASK_LOOPS
 #undef LOOPS
 #undef CLIP1
+#undef AT
+#undef UNARY64
+#undef UNARY32
+#undef BINARY64
+#undef BINARY32
+#undef TERNARY64
+#undef TERNARY32
+#undef TABLE

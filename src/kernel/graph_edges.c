@@ -18,8 +18,7 @@
 static inline double element(const peri_view *E, size_t i, size_t j)
 {
     const ptrdiff_t at = (ptrdiff_t)i * E->stride[0] + (ptrdiff_t)j * E->stride[1];
-    return E->dtype == PERI_F32 ? (double)((const float *)E->data)[at]
-                                : ((const double *)E->data)[at];
+    return peri_get(E, at);
 }
 
 enum { TILE = 64 };

@@ -5,6 +5,7 @@
 #include "kernel/rearrange.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "kernel/copy.h"
@@ -39,16 +40,33 @@ peri_status peri_index_read(const peri_view *idx, size_t extent, size_t *out, pe
     return PERI_OK;
 }
 
-/* Gathers single elements: the block behind the axis is one element. */
+/* Gathers single elements: the block behind the axis is one element, moved as it is. */
 #define GATHER(T)                                                                                  \
     static void gather_##T(const T *a, ptrdiff_t sa, const size_t *index, size_t count, T *b,      \
                            ptrdiff_t sb)                                                           \
     {                                                                                              \
+        if (sa == 1 && sb == 1) {                                                                  \
+            for (size_t k = 0; k < count; k++)                                                     \
+                b[k] = a[index[k]];                                                                \
+            return;                                                                                \
+        }                                                                                          \
         for (size_t k = 0; k < count; k++)                                                         \
             b[(ptrdiff_t)k * sb] = a[(ptrdiff_t)index[k] * sa];                                    \
     }
-GATHER(double)
-GATHER(float)
+GATHER(uint8_t)
+GATHER(uint32_t)
+GATHER(uint64_t)
+
+static void gather(size_t width, const void *a, ptrdiff_t sa, const size_t *index, size_t count,
+                   void *b, ptrdiff_t sb)
+{
+    if (width == sizeof(uint64_t))
+        gather_uint64_t(a, sa, index, count, b, sb);
+    else if (width == sizeof(uint32_t))
+        gather_uint32_t(a, sa, index, count, b, sb);
+    else
+        gather_uint8_t(a, sa, index, count, b, sb);
+}
 
 void peri_take(const peri_view *a, int axis, const size_t *index, size_t count,
                const peri_view *dst)
@@ -66,12 +84,8 @@ void peri_take(const peri_view *a, int axis, const size_t *index, size_t count,
     peri_walk w = walk_two(axis, a->shape, a->stride, dst->stride);
     do {
         if (block == 1) {
-            if (a->dtype == PERI_F64)
-                gather_double(peri_address(a, w.at[0]), a->stride[axis], index, count,
-                              peri_address(dst, w.at[1]), dst->stride[axis]);
-            else
-                gather_float(peri_address(a, w.at[0]), a->stride[axis], index, count,
-                             peri_address(dst, w.at[1]), dst->stride[axis]);
+            gather(width, peri_address(a, w.at[0]), a->stride[axis], index, count,
+                   peri_address(dst, w.at[1]), dst->stride[axis]);
             continue;
         }
         for (size_t k = 0; k < count; k++) {

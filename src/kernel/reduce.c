@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel/copy.h"
 #include "kernel/pool.h"
 #include "kernel/simd.h"
 #include "kernel/vmath.h"
@@ -31,8 +32,10 @@ enum { POLL = 1 << 18 };
  * joined; WAVE parts at a time. */
 enum { SHARED = 1 << 19, PART_BLOCKS = 256, PART = PART_BLOCKS * BLOCK, WAVE = 64 };
 
-/* SSD: sum (x - c)^2. SUMEXP: sum e^(x - c). Up to ALL the numbers are peri_reduction's. */
+/* SSD: sum (x - c)^2. SUMEXP: sum e^(x - c). Up to ALL the numbers are those of the reductions. */
 typedef enum { SUM, PROD, MIN, MAX, ANY, ALL, SSD, SUMEXP, KINDS } kind;
+
+_Static_assert((int)PERI_SUM == SUM && (int)PERI_ALL == ALL, "ops.h begins with the same");
 
 /* For the elements of one dtype at one level; see reduce_loops.h. */
 typedef struct {
@@ -85,8 +88,9 @@ static double join(kind k, double a, double b)
 
 typedef struct {
     const loops *table, *doubles; /* of the elements, and of f64 */
-    int dtype;
-    size_t width; /* bytes of an element */
+    int stored;                   /* dtype of the elements */
+    int dtype;    /* that they are worked on in: the same, or f64 for what is only stored */
+    size_t width; /* bytes of an element as it is stored */
     /* kept axes; the last one is the strip's where `strip` says so */
     int kept;
     size_t kept_shape[PERI_MAX_NDIM];
@@ -121,9 +125,10 @@ static void make_plan(plan *p, const peri_view *a, const bool reduced[], const p
                       bool any_order)
 {
     int order[PERI_MAX_NDIM];
-    p->table = LANES_CHOOSE(loops, a->dtype);
+    p->stored = a->dtype;
+    p->dtype = peri_promote1(a->dtype);
+    p->table = LANES_CHOOSE(loops, p->dtype);
     p->doubles = LANES_CHOOSE(loops, PERI_F64);
-    p->dtype = a->dtype;
     p->width = peri_dtype_size(a->dtype);
     p->kept = p->axes = 0;
     p->n = 1;
@@ -228,18 +233,12 @@ static void gather(const plan *p, cursor *c, const char *base, size_t n, void *t
     const ptrdiff_t stride = p->stride[inner];
     while (n > 0) {
         const size_t left = p->shape[inner] - c->index[inner], run = left < n ? left : n;
-        if (stride == 2) {
-            p->table->thin(base + c->offset * (ptrdiff_t)p->width, run, to);
-        } else if (p->dtype == PERI_F32) {
-            const float *from = (const float *)(const void *)base + c->offset;
-            for (size_t i = 0; i < run; i++)
-                ((float *)to)[i] = from[(ptrdiff_t)i * stride];
-        } else {
-            const double *from = (const double *)(const void *)base + c->offset;
-            for (size_t i = 0; i < run; i++)
-                ((double *)to)[i] = from[(ptrdiff_t)i * stride];
-        }
-        to = (char *)to + run * p->width;
+        const char *from = base + c->offset * (ptrdiff_t)p->width;
+        if (stride == 2 && p->stored == p->dtype)
+            p->table->thin(from, run, to);
+        else
+            peri_convert(run, p->dtype, to, 1, p->stored, from, stride);
+        to = (char *)to + run * peri_dtype_size(p->dtype);
         n -= run;
         step_cursor(p, c, run);
     }
@@ -250,22 +249,22 @@ static void gather(const plan *p, cursor *c, const char *base, size_t n, void *t
 static void exp_minus(const void *x, int dtype, size_t n, const double *c, size_t step, double *to)
 {
     for (size_t i = 0; i < n; i++)
-        to[i] = (dtype == PERI_F32 ? (double)((const float *)x)[i] : ((const double *)x)[i]) -
-                c[i * step];
+        to[i] = peri_read_at(dtype, x, (ptrdiff_t)i) - c[i * step];
     peri_vmath_f64(PERI_VM_EXP, n, to, to);
 }
 
 /* Whether the elements of a result follow one another. */
 static bool is_direct(const plan *p)
 {
-    return p->axes == 1 && (p->stride[0] == 1 || p->n <= 1);
+    return p->axes == 1 && (p->stride[0] == 1 || p->n <= 1) && p->stored == p->dtype;
 }
 
 /* Whether the elements lie column by column, so that whole rows are best brought TURNED at a time.
  */
 static bool can_turn(const plan *p)
 {
-    return p->axes == 2 && p->stride[0] == 1 && p->shape[1] <= TURN && p->shape[0] >= TURNED;
+    return p->axes == 2 && p->stride[0] == 1 && p->shape[1] <= TURN && p->shape[0] >= TURNED &&
+           p->stored == p->dtype;
 }
 
 /* The elements of a result from a matrix in columns: `row` rows have been brought to the buffer,
@@ -429,7 +428,7 @@ static double reduce_blocks(const plan *p, kind k, const char *base, double c)
 /* ---- w results side by side -------------------------------------------------------------- */
 
 typedef struct {
-    double chain[CHAINS][STRIP], level[STRIP_LEVELS][STRIP], row[STRIP];
+    double chain[CHAINS][STRIP], level[STRIP_LEVELS][STRIP], row[STRIP], wide[4][STRIP];
     ptrdiff_t offset[BLOCK];
 } strip_work;
 
@@ -441,61 +440,72 @@ static void join_rows(const plan *p, kind k, double *a, const double *b, size_t 
     p->doubles->rows[how](a, b, NULL, NULL, NULL, w, zeros);
 }
 
+/* A row of w elements; what is only stored is widened into the room. */
+static const void *row_at(const plan *p, const char *base, ptrdiff_t offset, size_t w, double *room)
+{
+    const char *row = base + offset * (ptrdiff_t)p->width;
+    if (p->stored == p->dtype)
+        return row;
+    peri_convert(w, p->dtype, room, 1, p->stored, row, 1);
+    return room;
+}
+
 /* The rows l, l + 16, ... of a block of n, taken into chain l. */
 static void reduce_chain(const plan *p, kind k, const char *base, size_t n, size_t l, size_t w,
                          const double *c, strip_work *work)
 {
     double *chain = work->chain[l];
-    const ptrdiff_t width = (ptrdiff_t)p->width;
+    const ptrdiff_t *at = work->offset;
     for (size_t j = 0; j < w; j++)
         chain[j] = start_of(k);
     size_t r = l;
     if (k == SUMEXP) {
         for (; r < n; r += CHAINS) {
-            exp_minus(base + work->offset[r] * width, p->dtype, w, c, 1, work->row);
+            exp_minus(row_at(p, base, at[r], w, work->wide[0]), p->dtype, w, c, 1, work->row);
             p->doubles->rows[SUM](chain, work->row, NULL, NULL, NULL, w, c);
         }
         return;
     }
     for (; r + 3 * CHAINS < n; r += 4 * CHAINS)
-        p->table->rows[k](chain, base + work->offset[r] * width,
-                          base + work->offset[r + CHAINS] * width,
-                          base + work->offset[r + 2 * CHAINS] * width,
-                          base + work->offset[r + 3 * CHAINS] * width, w, c);
+        p->table->rows[k](chain, row_at(p, base, at[r], w, work->wide[0]),
+                          row_at(p, base, at[r + CHAINS], w, work->wide[1]),
+                          row_at(p, base, at[r + 2 * CHAINS], w, work->wide[2]),
+                          row_at(p, base, at[r + 3 * CHAINS], w, work->wide[3]), w, c);
     for (; r < n; r += CHAINS)
-        p->table->rows[k](chain, base + work->offset[r] * width, NULL, NULL, NULL, w, c);
+        p->table->rows[k](chain, row_at(p, base, at[r], w, work->wide[0]), NULL, NULL, NULL, w, c);
 }
 
 /* Rows one after another into the results themselves, where their order does not matter. */
-static void reduce_strip_free(const plan *p, kind k, const char *base, size_t w, double *result)
+static void reduce_strip_free(const plan *p, kind k, const char *base, size_t w, double *result,
+                              strip_work *work)
 {
-    const ptrdiff_t width = (ptrdiff_t)p->width;
-    const char *rows[4] = {NULL};
+    const void *rows[4] = {NULL};
     cursor at = {.offset = 0};
     for (size_t j = 0; j < w; j++)
         result[j] = start_of(k);
     size_t r = 0;
     for (; r + 4 <= p->n; r += 4) {
         for (int i = 0; i < 4; i++) {
-            rows[i] = base + at.offset * width;
+            rows[i] = row_at(p, base, at.offset, w, work->wide[i]);
             step_cursor(p, &at, 1);
         }
         p->table->rows[k](result, rows[0], rows[1], rows[2], rows[3], w, zeros);
     }
     for (; r < p->n; r++) {
-        p->table->rows[k](result, base + at.offset * width, NULL, NULL, NULL, w, zeros);
+        p->table->rows[k](result, row_at(p, base, at.offset, w, work->wide[0]), NULL, NULL, NULL, w,
+                          zeros);
         step_cursor(p, &at, 1);
     }
 }
 
 /* At most as many rows as there are chains: no chain takes two. */
 static void reduce_strip_few(const plan *p, kind k, const char *base, size_t w, const double *c,
-                             double *result)
+                             double *result, strip_work *work)
 {
     const void *rows[CHAINS];
     cursor at = {.offset = 0};
     for (size_t r = 0; r < p->n; r++) {
-        rows[r] = base + at.offset * (ptrdiff_t)p->width;
+        rows[r] = row_at(p, base, at.offset, w, work->chain[r]);
         step_cursor(p, &at, 1);
     }
     p->table->few[k](result, rows, p->n, w, c);
@@ -505,11 +515,11 @@ static void reduce_strip(const plan *p, kind k, const char *base, size_t w, cons
                          double *result, strip_work *work)
 {
     if (is_free(k)) {
-        reduce_strip_free(p, k, base, w, result);
+        reduce_strip_free(p, k, base, w, result, work);
         return;
     }
     if (p->n > 0 && p->n <= CHAINS && k != SUMEXP) {
-        reduce_strip_few(p, k, base, w, c, result);
+        reduce_strip_few(p, k, base, w, c, result, work);
         return;
     }
     cursor at = {.offset = 0};
@@ -581,7 +591,7 @@ static double scaled_norm(const plan *p, const char *base, double largest)
         double part = 0;
         gather(p, &at, base, n, block);
         for (size_t j = 0; j < n; j++) {
-            const double x = p->dtype == PERI_F32 ? (double)((float *)block)[j] : block[j];
+            const double x = peri_read_at(p->dtype, block, (ptrdiff_t)j);
             const double y = ldexp(x, -exponent);
             part += y * y;
         }
@@ -662,13 +672,7 @@ static void reduce_results(const plan *p, peri_reduction op, const char *base, s
 static void store(const peri_view *out, ptrdiff_t offset, ptrdiff_t stride, size_t w,
                   const double *result)
 {
-    if (out->dtype == PERI_F32) {
-        for (size_t j = 0; j < w; j++)
-            ((float *)out->data)[offset + (ptrdiff_t)j * stride] = (float)result[j];
-    } else {
-        for (size_t j = 0; j < w; j++)
-            ((double *)out->data)[offset + (ptrdiff_t)j * stride] = result[j];
-    }
+    peri_convert(w, out->dtype, peri_address(out, offset), stride, PERI_F64, result, 1);
 }
 
 /* What makes the w results that begin at base. work is NULL only for a single one. */
@@ -885,7 +889,7 @@ static void compute_position(const plan *p, const void *how, const char *base, s
     }
     cursor at = {.offset = 0};
     for (size_t r = 0; r < p->n; r++) {
-        p->table->first(best, result, base + at.offset * (ptrdiff_t)p->width, w, (double)r,
+        p->table->first(best, result, row_at(p, base, at.offset, w, work->wide[0]), w, (double)r,
                         largest ? -1.0 : 1.0);
         step_cursor(p, &at, 1);
     }
@@ -947,6 +951,8 @@ peri_status peri_cumsum(const peri_view *a, int axis, const peri_view *out, cons
     ptrdiff_t at_a = 0, at_out = 0;
     if (peri_view_size(a) == 0)
         return PERI_OK;
+    if (!peri_is_real(a->dtype) || !peri_is_real(out->dtype))
+        return PERI_ERR_DTYPE;
     for (;;) {
         for (size_t j = 0; j < width; j += STRIP) {
             const size_t w = width - j < STRIP ? width - j : STRIP;

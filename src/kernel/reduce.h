@@ -11,25 +11,16 @@
 #ifndef PERIGEE_KERNEL_REDUCE_H
 #define PERIGEE_KERNEL_REDUCE_H
 
+#include "kernel/ops.h"
 #include "kernel/status.h"
 #include "kernel/stop.h"
 #include "kernel/view.h"
 
-typedef enum {
-    PERI_SUM,
-    PERI_PROD,
-    PERI_MIN, /* NaN where one is NaN; inf for no element, as PERI_MAX -inf */
-    PERI_MAX,
-    PERI_ANY, /* 1 where one is not 0 */
-    PERI_ALL, /* 0 where one is 0 */
-    PERI_MEAN,
-    PERI_VAR, /* sum (x - mean)^2 / (n - ddof), in two passes */
-    PERI_STD,
-    PERI_NORM, /* sqrt(sum x^2), scaled where the squares leave the range */
-    PERI_LOGSUMEXP
-} peri_reduction;
+/* The reductions are the rows of ops.h. min is NaN where one is NaN, and inf for no element; any is
+ * 1 where one is not 0, all 0 where one is 0; var is sum (x - mean)^2 / (n - ddof), in two passes;
+ * norm is scaled where the squares leave the range. Elements of any dtype are widened to f64. */
 
-/* out has a's axes, those with reduced[axis] of extent 1; its dtype is either. ddof: for PERI_VAR
+/* out has a's axes, those with reduced[axis] of extent 1; its dtype is any. ddof: for PERI_VAR
  * and PERI_STD. Returns PERI_OK or PERI_ERR_INTERRUPTED. */
 peri_status peri_reduce(peri_reduction op, const peri_view *a, const bool reduced[], double ddof,
                         const peri_view *out, const peri_stop *stop);

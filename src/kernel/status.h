@@ -18,6 +18,7 @@ typedef enum {
     PERI_ERR_NOT_POSITIVE,   /* facts.arg is not positive definite (leading minor facts.index[0]) */
     PERI_ERR_NO_CONVERGENCE, /* the iteration did not converge */
     PERI_ERR_TOO_LARGE,      /* an extent of facts.arg does not fit the library's int */
+    PERI_ERR_DTYPE,          /* there is no loop for facts.arg's dtype, which is number `got` */
     PERI_ERR_INTERRUPTED     /* the stop flag was set; outputs hold unspecified values */
 } peri_status;
 

@@ -19,6 +19,7 @@ np.seterr(all="ignore")
 here = os.path.dirname(os.path.abspath(__file__))
 rnd = random.Random(2024)
 F = {"f64": np.float64, "f32": np.float32}
+STORED = {"bool": np.bool_, "u8": np.uint8}
 MASK = (1 << 64) - 1
 SPECIALS = [0.0, -0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, 5e-324, 1e308, -1e-310, 0.5, -0.5,
             1.5, 2.5, -2.5, 3.0, 1e-45, -1e38, 88.8, -745.2, 709.7, 2.0**52 + 1, -7.25, 1e-8]
@@ -49,6 +50,8 @@ def values(dtype, count, kind, seed):
         else:
             v = SPECIALS[math.floor(len(SPECIALS) * u())]
         out.append(float(v))
+    if dtype in STORED:
+        return np.mod(np.trunc(np.abs(np.array(out, np.float64)) * (1 if kind == "z" else 40)), 2 if dtype == "bool" else 256).astype(STORED[dtype])
     return np.array(out, np.float64).astype(F[dtype])
 
 
@@ -83,9 +86,9 @@ def result(r):
         return f"i:{int(r)}"
     if isinstance(r, (float, np.floating)):
         return f"n:{number(r, 'f32' if isinstance(r, np.float32) else 'f64')}"
-    if r.dtype == bool or r.dtype.kind in "iu":
+    if r.dtype.kind in "iu" and r.dtype != np.uint8:
         raise TypeError("cast it first")
-    dtype = "f32" if r.dtype == np.float32 else "f64"
+    dtype = {np.dtype(np.float32): "f32", np.dtype(bool): "bool", np.dtype(np.uint8): "u8"}.get(r.dtype, "f64")
     return f"{dtype}:{'x'.join(map(str, r.shape))}:{' '.join(number(v, dtype) for v in r.ravel())}"
 
 
@@ -122,7 +125,9 @@ def case(inputs, lua, tolerance, *results):
 
 
 def as_(a, dtype):
-    return np.asarray(a).astype(F[dtype])
+    """A mask stays one."""
+    a = np.asarray(a)
+    return a if a.dtype == bool else a.astype(F[dtype])
 
 
 def eps(dtype):
@@ -236,8 +241,8 @@ for name, (f, kind, t) in UNARY.items():
             a = Input("a", dtype, (24,), "R", "s", 7)
             case([a], f"a:{name}()", t, as_(f(a.a), dtype))
         a, out = Input("a", dtype, (3, 4), pick(n), kind), Input("t", dtype, (3, 4), pick(n + 2), "n")
-        case([a, out], f"pg.{name}(a, t) return t", t, as_(f(a.a), dtype))
-        case([a], f"pg.{name}(a, a) return a", t, as_(f(a.a), dtype))
+        case([a, out], f"pg.{name}(a, t) return t", t, f(a.a).astype(F[dtype]))
+        case([a], f"pg.{name}(a, a) return a", t, f(a.a).astype(F[dtype]))
 for dtype in F:
     a = Input("a", dtype, (2, 5), "S", "n")
     case([a], "a:clip(-0.5, 0.75)", "=", np.clip(a.a, F[dtype](-0.5), F[dtype](0.75)))
@@ -447,7 +452,8 @@ for dtype in F:
     case([a], "a:squeeze(-2)", "=", a.a.squeeze(-2))
     for layout in LAYOUTS:
         a = Input("a", dtype, (3, 4), layout, "s")
-        case([a], "a:copy()", "=", a.a)
+        small = a.a.size < 20
+        case([a], "a:copy()" if small else "a:sum()", "=", a.a if small else float(x.sum()))
         case([a], 'a:astype("f64")', "=", a.a.astype(float))
         case([a], 'a:astype("f32")', "=", a.a.astype(np.float32))
         case([a], "pg.array(a:totable(), a.dtype)", "=", a.a)
@@ -617,7 +623,7 @@ for dtype in F:
             ("pg.exp(a.T, a) return a", "u6", np.exp(A.T)),
             ("pg.where(a:gt(0), a, a.T, a) return a", "=", np.where(A > 0, A, A.T)),
             ("pg.clip(a.T, -0.5, 0.5, a) return a", "=", np.clip(A.T, F[dtype](-0.5), F[dtype](0.5))),
-            ("pg.eq(a, a.T, a) return a", "=", as_(A == A.T, dtype)),
+            ("pg.eq(a, a.T, a) return a", "=", (A == A.T).astype(F[dtype])),
             ("a:cumsum(1, {out = a}) return a", tol(40 * eps(dtype)), as_(np.cumsum(w, 0), dtype)),
             ("a:cumsum(2, {out = a.T}) return a", tol(40 * eps(dtype)), as_(np.cumsum(w, 1).T, dtype)),
             ("a:softmax(2, {out = a}) return a", tol(8 * eps(dtype)), as_(np.exp(w) / np.exp(w).sum(1, keepdims=True), dtype)),
@@ -756,4 +762,68 @@ for dtype in F:
                     b = Input("b", dtype, (shape[0],), layout, "n")
                     x, rss, rank, _ = np.linalg.lstsq(A, f64_of(b), rcond=None)
                     case([a, b], "(pg.linalg.lstsq(a, b))", within(dtype, (s[0] / s[-1]) ** 2 * (1 + np.abs(x).max())), as_(x, dtype))
+finish()
+
+# ---- what is only stored -----------------------------------------------------------------------
+# Arithmetic on bool and u8 is that on f64, or on f32 with f32.
+start("stored")
+ALL = {**F, **STORED}
+n = 0
+
+
+def real(a, *others):
+    return a.astype(np.float32 if np.float32 in [x.dtype for x in (a, *others)] and
+                    np.float64 not in [x.dtype for x in (a, *others)] else np.float64)
+
+
+for da, db in [("u8", "u8"), ("bool", "bool"), ("u8", "bool"), ("bool", "f32"), ("f64", "u8"), ("f32", "u8")]:
+    for sa, sb in PAIRS[:4]:
+        n += 1
+        a, b = Input("a", da, sa, pick(n), "p"), Input("b", db, sb, pick(n + 1), "p")
+        x, y = real(a.a, b.a), real(b.a, a.a)
+        for op, f in (("+", np.add), ("-", np.subtract), ("*", np.multiply)):
+            case([a, b], f"a {op} b", "=", f(x, y))
+        case([a, b], "pg.maximum(a, b)", "=", np.maximum(x, y))
+        for name, f in COMPARE.items():
+            case([a, b], f"a:{name}(b)", "=", f(x, y))
+        for op, f in (("&", np.logical_and), ("|", np.logical_or), ("~", np.logical_xor)):
+            case([a, b], f"a {op} b", "=", f(x, y))
+for dtype in STORED:
+    for shape in ((6,), (3, 4), (2, 3, 2), (40, 9), (700,), (3, 60)):
+        n += 1
+        a = Input("a", dtype, shape, pick(n), "p")
+        x = a.a.astype(float)
+        small = a.a.size < 20
+        case([a], "a:copy()" if small else "a:sum()", "=", a.a if small else float(x.sum()))
+        if small:
+            case([a], "~a", "=", a.a == 0)
+            case([a], "-a", "=", -x)
+            case([a], "a:sqrt()", "=", np.sqrt(x))
+            case([a], "a:astype('f32')", "=", a.a.astype(np.float32))
+            case([a], "a:gt(1)", "=", a.a > 1)
+            case([a], "a:lt(0.5)", "=", a.a < 0.5)
+            case([a], "a:eq(300)", "=", a.a == 300)
+            case([a], "pg.where(a, a, 1)", "=", np.where(a.a != 0, a.a, ALL[dtype](1)))
+            case([a], "a:flip(1)", "=", np.flip(a.a, 0))
+            case([a], "a:take({1, -1, 2})", "=", np.take(a.a, [0, -1, 1], axis=0))
+            case([a], "a:compress(a)", "=", a.a[a.a != 0])
+            case([a], "pg.concat{a, a}", "=", np.concatenate([a.a, a.a]))
+            case([a], "pg.concat{a, a:astype('f32')}", "=", np.concatenate([a.a, a.a]).astype(np.float32))
+            case([a], "a:roll(2)", "=", np.roll(a.a, 2))
+        for ax in [None] + list(range(len(shape))):
+            arg = "" if ax is None else str(ax + 1)
+            case([a], f"a:sum({arg})", "=", reduced(np.sum(x, axis=ax), "f64"))
+            case([a], f"a:mean({arg})", "u1", reduced(np.mean(x, axis=ax), "f64"))
+            case([a], f"a:var({arg})", f"~{1e-10}", reduced(np.var(x, axis=ax), "f64"))
+            for name, f in (("min", np.min), ("max", np.max)):
+                r = f(a.a, axis=ax)
+                case([a], f"a:{name}({arg})", "=", Scalar(float(r)) if ax is None or len(shape) == 1 else r)
+            for name, f in (("any", np.any), ("all", np.all)):
+                r = f(a.a, axis=ax)
+                case([a], f"a:{name}({arg})", "=", Scalar(bool(r)) if ax is None or len(shape) == 1 else r)
+            for name, f in (("argmin", np.argmin), ("argmax", np.argmax)):
+                r = f(a.a, axis=ax)
+                case([a], f"a:{name}({arg})", "=", reduced(r + 1, "f64", int))
+            if small:
+                case([a], f"a:cumsum({arg})", "=", np.cumsum(x, axis=ax))
 finish()

@@ -133,7 +133,7 @@ describe("operators", function()
 end)
 
 describe("comparisons", function()
-  it("give 0 and 1 of the operands' dtype", function()
+  it("give masks", function()
     local x, y = pg.array{1, 2, nan, inf}, pg.array{2, 2, nan, inf}
     assert.equal("0 1 0 1", flat(x:eq(y)))
     assert.equal("1 0 1 0", flat(x:ne(y)))
@@ -141,7 +141,7 @@ describe("comparisons", function()
     assert.equal("1 1 0 1", flat(x:le(y)))
     assert.equal("0 0 0 0", flat(x:gt(y)))
     assert.equal("0 1 0 1", flat(x:ge(y)))
-    assert.equal("f32", pg.ones(2, "f32"):lt(3).dtype)
+    assert.equal("bool", pg.ones(2, "f32"):lt(3).dtype)
     assert.equal("1 1 0 0", flat(pg.gt(2.5, pg.range(1, 4))))
   end)
   it("choose between values", function()
@@ -228,7 +228,7 @@ describe("functions", function()
   end)
   it("stay in f32", function()
     local x = pg.linspace(-2, 2, 9):astype("f32")
-    for _, name in ipairs{"exp", "tanh", "sigmoid", "sqrt", "abs", "isnan", "erf"} do
+    for _, name in ipairs{"exp", "tanh", "sigmoid", "sqrt", "abs", "erf"} do
       assert.equal("f32", pg[name](x).dtype)
     end
     assert.is_true(pg.allclose(pg.exp(x), pg.exp(x:astype("f64")), {rtol = 2e-7}))

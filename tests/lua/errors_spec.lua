@@ -53,7 +53,8 @@ local cases = {
   {function() return pg.range(1, math.huge) end, "bad argument #2 to 'range' (b: expected a finite number, got inf)"},
   {function() return a:assign() end,
     "bad argument #1 to 'assign' (v: expected a number, an array or a table, got no value)"},
-  {function() return a:astype() end, "bad argument #1 to 'astype' (dtype: expected \"f64\" or \"f32\", got no value)"},
+  {function() return a:astype() end,
+    "bad argument #1 to 'astype' (dtype: expected \"f64\", \"f32\", \"bool\" or \"u8\", got no value)"},
   {function() return a:slice({1, 2, 1, 1}) end,
     "slice of axis 1: expected {}, {k} or {j, k [, step]}, got a table of 4"},
   {function() return pg.bincount(pg.array{1e18}) end, "bad argument #1 to 'bincount' (x: element 1 is "
