@@ -26,6 +26,13 @@ static bool sniff_npy(const unsigned char *bytes, size_t count)
     return count >= 6 && memcmp(bytes, "\x93NUMPY", 6) == 0;
 }
 
+/* The layout of before 1.6, which begins with a pickle of this number. The later one is a zip. */
+static bool sniff_torch(const unsigned char *bytes, size_t count)
+{
+    return count >= 14 &&
+           memcmp(bytes, "\x80\2\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14) == 0;
+}
+
 static bool sniff_png(const unsigned char *bytes, size_t count)
 {
     return peri_image_sniff(bytes, count) == PERI_IMAGE_PNG;
@@ -77,6 +84,12 @@ static const file_format formats[] = {
      .sniff = peri_safetensors_sniff,
      .load = peri_load_safetensors,
      .save = peri_save_safetensors},
+    {.name = "pt",
+     .title = "PyTorch",
+     .load_options = "only",
+     .seeks = true,
+     .sniff = sniff_torch,
+     .load = peri_load_torch},
     {.name = "png",
      .title = "PNG",
      .targets = ".png",

@@ -277,7 +277,7 @@ static void refuse_second(lua_State *L, const peri_loader *l, const char *name)
 }
 
 /* What is no array of numbers is left out, and named; where nothing else is there, refused. */
-static int name_left_out(lua_State *L, peri_loader *l, int result, int left)
+int peri_name_left_out(lua_State *L, peri_loader *l, int result, int left)
 {
     lua_settop(L, left);
     lua_pushnil(L);
@@ -351,7 +351,7 @@ int peri_load_safetensors(lua_State *L, peri_loader *l)
             peri_source_advance(&l->source, t->data + t->tensors[t->n - 1].end - l->source.position,
                                 &fault),
             &fault);
-    return name_left_out(L, l, result, left);
+    return peri_name_left_out(L, l, result, left);
 }
 
 int peri_load_npz(lua_State *L, peri_loader *l)
@@ -361,6 +361,10 @@ int peri_load_npz(lua_State *L, peri_loader *l)
     const int only = peri_push_only(L);
     peri_zip_init(z, &l->source);
     peri_loader_check(L, l, peri_zip_open(z, &fault), &fault);
+    if (peri_is_checkpoint(z)) {
+        lua_settop(L, only - 1);
+        return peri_push_checkpoint(L, l);
+    }
     lua_newtable(L);
     peri_order_keys(L);
     const int result = lua_gettop(L);
@@ -399,7 +403,7 @@ int peri_load_npz(lua_State *L, peri_loader *l)
         lua_settop(L, all);
     }
     peri_check_only(L, l, only, result, all);
-    return name_left_out(L, l, result, left);
+    return peri_name_left_out(L, l, result, left);
 }
 
 /* Reads to the end, for the checksums; says what was left unread. */

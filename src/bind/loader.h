@@ -65,6 +65,18 @@ int peri_push_only(lua_State *L);
 bool peri_only_wants(lua_State *L, int only, const char *name, size_t length);
 void peri_check_only(lua_State *L, const peri_loader *l, int only, int result, int all);
 
+/* Warns of what is in the table at `left`, by name, and leaves result and left on top of the stack,
+ * or only the result when nothing was left out. Raises when nothing else was there. */
+int peri_name_left_out(lua_State *L, peri_loader *l, int result, int left);
+
+/* Pushes what a pickle holds; of a checkpoint's, tensors are what peri_push_tensor() pushes. */
+void peri_push_pickle(lua_State *L, peri_loader *l, peri_source *source, bool torch);
+void peri_push_tensor(lua_State *L, const peri_pickle_event *e);
+
+/* Whether the archive that is open is a checkpoint of PyTorch's; and what it holds. */
+bool peri_is_checkpoint(const peri_zip *z);
+int peri_push_checkpoint(lua_State *L, peri_loader *l);
+
 /* Pushes a function of the JSON module. */
 void peri_push_json(lua_State *L, const char *name);
 
@@ -72,6 +84,7 @@ int peri_load_npy(lua_State *L, peri_loader *l);
 int peri_load_npz(lua_State *L, peri_loader *l);
 int peri_load_safetensors(lua_State *L, peri_loader *l);
 int peri_load_pickle(lua_State *L, peri_loader *l);
+int peri_load_torch(lua_State *L, peri_loader *l);
 int peri_load_idx(lua_State *L, peri_loader *l);
 int peri_load_csv(lua_State *L, peri_loader *l);
 int peri_load_tsv(lua_State *L, peri_loader *l);

@@ -153,6 +153,10 @@ static bool serve(lua_State *L, peri_loader *l, int values, const peri_pickle_ev
         keep_string(L, l, values, e->id);
         return false;
     }
+    case PERI_PICKLE_TENSOR:
+        peri_push_tensor(L, e);
+        lua_rawseti(L, values, e->id);
+        return false;
     case PERI_PICKLE_DONE:
         push_value(L, values, &e->value);
         return true;
@@ -160,12 +164,13 @@ static bool serve(lua_State *L, peri_loader *l, int values, const peri_pickle_ev
     return false;
 }
 
-int peri_load_pickle(lua_State *L, peri_loader *l)
+void peri_push_pickle(lua_State *L, peri_loader *l, peri_source *source, bool torch)
 {
     peri_fault fault;
     lua_newtable(L);
     const int values = lua_gettop(L);
-    peri_pickle_init(&l->pickle, &l->source, l->dtype, l->exact);
+    peri_pickle_init(&l->pickle, source, l->dtype, l->exact);
+    l->pickle.torch = torch;
     for (;;) {
         peri_pickle_event event;
         peri_loader_check(L, l, peri_pickle_next(&l->pickle, &event, &fault), &fault);
@@ -173,5 +178,10 @@ int peri_load_pickle(lua_State *L, peri_loader *l)
             break;
     }
     lua_remove(L, values);
+}
+
+int peri_load_pickle(lua_State *L, peri_loader *l)
+{
+    peri_push_pickle(L, l, &l->source, false);
     return 1;
 }

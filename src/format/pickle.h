@@ -19,6 +19,9 @@
  *   VIEW    make id an array of `layout` over the memory of `blob`, which is f64
  *   TEXT    make a string of the first `length` bytes of blob id and let it take the blob's place;
  *           then peri_pickle_keep()
+ *   TENSOR  (a checkpoint's) id is an array of `layout` and `stride`, in elements, over the storage
+ *           whose key is text[0..length): from its element `offset` on, of `storage` in all. Its
+ *           layout.element.kind is 0 where nothing becomes an array's
  *   DONE    `value` is the result
  *
  * Identity is kept: an object that the pickle mentions a million times is made once. What is
@@ -66,6 +69,7 @@ typedef enum {
     PERI_PICKLE_ARRAY,
     PERI_PICKLE_VIEW,
     PERI_PICKLE_TEXT,
+    PERI_PICKLE_TENSOR,
     PERI_PICKLE_DONE
 } peri_pickle_kind;
 
@@ -78,6 +82,8 @@ typedef struct {
     size_t n, at;
     peri_layout layout;
     int dtype;
+    const ptrdiff_t *stride; /* TENSOR: valid until the next event, as text */
+    size_t offset, storage;
     peri_pickle_value value;
 } peri_pickle_event;
 
@@ -97,6 +103,7 @@ typedef struct {
     peri_source *source;
     int dtype;  /* of arrays: -1 as their elements suggest */
     bool exact; /* refuse integers that a dtype cannot hold */
+    bool torch; /* set after init: PyTorch's names and persistent ids are known too */
     uint64_t charged;
 
     peri_pickle_value *stack;
@@ -114,7 +121,8 @@ typedef struct {
     char *line, *text;
     size_t line_room, text_room, text_length;
 
-    int again; /* the opcode to go on with, or -1 */
+    ptrdiff_t stride[PERI_MAX_NDIM]; /* of the last tensor */
+    int again;                       /* the opcode to go on with, or -1 */
     size_t cursor;
     uint64_t place; /* of the opcode */
     struct {

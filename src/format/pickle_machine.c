@@ -276,6 +276,8 @@ peri_io peri_pickle_is_data(const peri_pickle *p, value v, peri_fault *fault)
     if (o->kind == DTYPE)
         return peri_pickle_refuse(p, "the pickle holds a class or function as a value: numpy.dtype",
                                   fault);
+    if (o->kind == STORAGE)
+        return peri_pickle_refuse(p, "the checkpoint holds a storage that is no tensor", fault);
     if (o->kind == SHELL)
         return peri_pickle_refuse(p, "the pickle uses an array before it has elements", fault);
     if (o->kind == BLOB && (o->gone || o->text != v.text))

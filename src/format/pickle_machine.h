@@ -13,7 +13,7 @@ enum { PERI_PICKLE_SHORT = 64 * 1024 }; /* longer strings become blobs */
 typedef peri_pickle_value value;
 typedef peri_pickle_event event;
 
-typedef enum { STRING, LIST, DICT, TUPLE, BLOB, DTYPE, SHELL, ARRAY } kind;
+typedef enum { STRING, LIST, DICT, TUPLE, BLOB, DTYPE, SHELL, ARRAY, STORAGE, TENSOR } kind;
 
 typedef struct peri_pickle_object {
     unsigned char kind;
@@ -21,10 +21,10 @@ typedef struct peri_pickle_object {
     bool text;            /* STRING, BLOB: of Python 3's type str */
     bool built;           /* DTYPE: its BUILD has been */
     bool gone;            /* BLOB: its memory belongs to something else now */
-    peri_element element; /* DTYPE */
+    peri_element element; /* DTYPE, STORAGE (kind 0: none that becomes an array's) */
     uint16_t levels;      /* of containers, with its own */
-    size_t length;        /* STRING, BLOB: bytes; LIST: elements; TUPLE: items */
-    size_t first;         /* TUPLE: into items */
+    size_t length;        /* STRING, BLOB: bytes; LIST: elements; TUPLE: items; STORAGE: elements */
+    size_t first;         /* TUPLE: into items; STORAGE: the string that is its key */
     char *bytes;          /* STRING, BLOB */
 } object;
 
@@ -37,7 +37,12 @@ enum {
     NUMPY_FROMBUFFER,
     CODECS_ENCODE,
     BYTES,
-    BYTEARRAY
+    BYTEARRAY,
+    ORDERED_DICT,
+    TORCH_SIZE,
+    TORCH_TENSOR,
+    TORCH_PARAMETER,
+    TORCH_STORAGE /* and on: one a type of elements, see pickle_torch.c */
 };
 
 /* What the host's values cost counts against the limit. */
@@ -89,6 +94,11 @@ void peri_pickle_global_name(int64_t meaning, const char **module, const char **
 /* The opcodes REDUCE and BUILD. */
 peri_io peri_pickle_reduce(peri_pickle *p, event *e, bool *made, peri_fault *fault);
 peri_io peri_pickle_build(peri_pickle *p, event *e, bool *made, peri_fault *fault);
+
+/* BINPERSID, which is a storage; and what PyTorch's names make of their arguments. */
+peri_io peri_pickle_storage(peri_pickle *p, peri_fault *fault);
+peri_io peri_pickle_torch(peri_pickle *p, int64_t meaning, const value *args, size_t n, event *e,
+                          bool *made, peri_fault *fault);
 
 /* Whether n bytes that come now are those of the array whose state is on the stack; if so, makes
  * the event that reads them into it. */

@@ -180,6 +180,8 @@ peri_io peri_pickle_build(peri_pickle *p, event *e, bool *made, peri_fault *faul
     p->depth--;
     if (peri_pickle_is(p, target, DTYPE))
         return build_dtype(p, peri_pickle_object_of(p, target), state, fault);
+    if (p->torch && peri_pickle_is(p, target, DICT) && peri_pickle_is(p, state, DICT))
+        return PERI_IO_OK; /* an OrderedDict's attributes: the versions of a module's layout */
     if (peri_pickle_is(p, target, SHELL))
         return build_array(p, target.as.id, state, e, made, fault);
     return peri_pickle_refuse(p, "the pickle sets the state of what is no new array", fault);
@@ -346,8 +348,14 @@ peri_io peri_pickle_reduce(peri_pickle *p, event *e, bool *made, peri_fault *fau
     case BYTES:
     case BYTEARRAY:
         return make_bytes(p, args, n, callable.as.i == BYTEARRAY, e, made, fault);
+    case ORDERED_DICT:
+        if (n != 0)
+            return peri_pickle_refuse(p, "the pickle makes a dict of something", fault);
+        return peri_pickle_make_container(p, DICT, e, made, fault);
     default:
-        return peri_pickle_refuse(p, "the pickle wants to call what is no function of NumPy",
-                                  fault);
+        if (callable.as.i == NUMPY_NDARRAY || callable.as.i < ORDERED_DICT)
+            break;
+        return peri_pickle_torch(p, callable.as.i, args, n, e, made, fault);
     }
+    return peri_pickle_refuse(p, "the pickle wants to call what is no function of NumPy", fault);
 }

@@ -567,6 +567,8 @@ static peri_io run(peri_pickle *p, int op, event *e, bool *made, peri_fault *fau
         return op_memo(p, 4, op == 'r', fault);
     case 0x94:
         return peri_pickle_memo_put(p, p->memo_n, fault);
+    case 'Q':
+        return p->torch ? peri_pickle_storage(p, fault) : not_data(p, op, fault);
     case 0x80:
         return op_protocol(p, fault);
     case 0x95:

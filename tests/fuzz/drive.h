@@ -323,6 +323,11 @@ static inline peri_io drive_serve(drive *d, drive_host *h, peri_pickle *p,
         drive_add(d, h->blocks[e->blob], e->layout.size * 8);
         return drive_put(d, h, e->id, 0) != NULL ? PERI_IO_OK : peri_fail_memory(&d->fault);
     }
+    case PERI_PICKLE_TENSOR:
+        drive_add(d, e->text, e->length);
+        for (int axis = 0; axis < e->layout.ndim; axis++)
+            drive_add(d, &e->stride[axis], sizeof e->stride[axis]);
+        return drive_put(d, h, e->id, 0) != NULL ? PERI_IO_OK : peri_fail_memory(&d->fault);
     case PERI_PICKLE_TEXT:
         if (e->length > h->sizes[e->id] - 1)
             abort();
@@ -335,13 +340,14 @@ static inline peri_io drive_serve(drive *d, drive_host *h, peri_pickle *p,
     return PERI_IO_OK;
 }
 
-static inline peri_io drive_pickle(drive *d)
+static inline peri_io drive_pickle_as(drive *d, bool torch)
 {
     peri_source s;
     peri_pickle p;
     drive_host h = {0};
     peri_io status = drive_open(d, &s);
     peri_pickle_init(&p, &s, -1, true);
+    p.torch = torch;
     peri_pickle_event e = {.kind = PERI_PICKLE_STRING};
     while (status == PERI_IO_OK && e.kind != PERI_PICKLE_DONE) {
         status = peri_pickle_next(&p, &e, &d->fault);
@@ -356,6 +362,17 @@ static inline peri_io drive_pickle(drive *d)
     return drive_end(d, &s, status);
 }
 
+static inline peri_io drive_pickle(drive *d)
+{
+    return drive_pickle_as(d, false);
+}
+
+/* The pickle of a checkpoint. */
+static inline peri_io drive_torch(drive *d)
+{
+    return drive_pickle_as(d, true);
+}
+
 typedef struct {
     const char *name; /* of the fuzz target and its folder of seeds */
     peri_io (*run)(drive *);
@@ -366,6 +383,7 @@ static const drive_reader drive_readers[] = {
     {"pickle", drive_pickle}, {"gzip", drive_gzip},
     {"idx", drive_idx},       {"csv", drive_csv},
     {"image", drive_image},   {"safetensors", drive_safetensors},
+    {"torch", drive_torch},
 };
 
 #endif
