@@ -54,6 +54,42 @@ describe("pg.rows", function()
     collectgarbage("restart")
     assert.is_true(after - before < 10) -- of 60; the test's own runner opens files, too
   end)
+  it("gives a part of the rows, read where they are", function()
+    local X = pg.range(1, 30000):reshape(10000, 3)
+    pg.save(path, X)
+    local packed = path .. ".gz"
+    os.execute(("gzip -k %s"):format(path))
+    for _, file in ipairs{path, packed} do
+      for _, part in ipairs{{1, 10000}, {9999, 10000}, {17, 17}, {4097, 9000}, {1, 1}, {-3, -1}, {5, 4}, {1, 0}} do
+        local got = {}
+        for a in pg.rows(file, {rows = part, size = 1000}) do got[#got + 1] = a end
+        local lo, hi = part[1] < 0 and 10001 + part[1] or part[1], part[2] < 0 and 10001 + part[2] or part[2]
+        if hi < lo then
+          assert.equal(0, #got)
+        else
+          assert.is_true(pg.array_equal(pg.concat(got, 1), X:slice({lo, hi})))
+          assert.equal(math.min(1000, hi - lo + 1), #got[1])
+        end
+      end
+    end
+    os.remove(packed)
+    for _, part in ipairs{{0, 3}, {1, 10001}, {7, 3}, {-10001, 2}} do
+      assert.matches("bad argument #2 to 'rows' %(rows: {%-?%d+, %d+} is not within 1..10000%)", message(pg.rows, path,
+        {rows = part}))
+    end
+    assert.matches("rows: expected {first, last}, got number 3", message(pg.rows, path, {rows = 3}))
+    assert.matches("rows: expected whole numbers, got number 1.5", message(pg.rows, path, {rows = {1.5, 2}}))
+  end)
+  it("counts by the header alone", function()
+    pg.save(path, pg.zeros({7, 3, 2}, "f32"))
+    local n, shape, dt = pg.rows.count(path)
+    assert.equal("7 (7, 3, 2) f32", ("%d %s %s"):format(n, shape, dt))
+    assert.equal(pg.zeros(7, 3, 2).shape, shape)
+    n, shape, dt = pg.rows.count("tests/fuzz/seeds/idx/i2")
+    assert.equal("2 (2,) f64", ("%d %s %s"):format(n, shape, dt))
+    assert.matches("bad argument #1 to 'rows.count' %(path", message(pg.rows.count, {}))
+    assert.matches("No such file", message(pg.rows.count, path .. "x"))
+  end)
   it("feeds an accumulator as one fit would be fed", function()
     local X = pg.random.new(1):standard_normal(300, 6)
     pg.save(path, X)
@@ -75,7 +111,7 @@ describe("pg.rows", function()
     file:write(bytes:sub(1, -9))
     file:close()
     assert.matches("the shape needs 144 bytes, more than the file has", message(pg.rows, path))
-    assert.equal("bad argument #2 to 'rows' (unknown option 'rows'; there are: size, dtype)",
-      message(pg.rows, path, {rows = 3}))
+    assert.equal("bad argument #2 to 'rows' (unknown option 'row'; did you mean 'rows'?)",
+      message(pg.rows, path, {row = 3}))
   end)
 end)
