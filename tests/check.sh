@@ -65,7 +65,7 @@ format() {
         grep -m 5 'error:' "$B/format.log"
         fail "format: run clang-format -i on the files above"
     }
-    git ls-files | grep -vE '\.(png|npy|npz|pkl|gz|bin)$' | grep -v '^tests/fuzz/seeds/' |
+    git ls-files | grep -vE '\.(png|npy|npz|pkl|pt|gz|bin)$' | grep -v '^tests/fuzz/seeds/' |
         xargs grep -nE '[[:blank:]]+$' -- && fail "format: blanks at the end of a line"
 }
 

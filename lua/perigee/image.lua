@@ -184,7 +184,7 @@ end
 --- pg.image.read(path) -> array
 -- Reads a PNG, JPEG, PGM or PPM file.
 -- @param path  string
--- @return array  h x w or h x w x 3 (x 4 with transparency), 0..255
+-- @return array  h x w, h x w x 3, or with transparency h x w x 4, 0..255
 -- @error when the file holds something else
 function image.read(path)
   local a = pg.load(path)

@@ -332,24 +332,45 @@ static const file_format *choose(lua_State *L, peri_loader *l)
     return NULL;
 }
 
-/*** pg.load(path [, opts]) -> value [, names]
- * Reads a file: .npy, .npz, a Python pickle of data, IDX (MNIST), JSON, PNG, JPEG, PGM or PPM,
- * known by its content; CSV by the suffix .csv, .tsv or .txt. Each may be gzipped.
+/*** pg.load(path [, opts]) -> value [, more]
+ * Reads a file: .npy, .npz, .safetensors, a checkpoint of PyTorch's (.pt), a Python pickle of data,
+ * IDX (MNIST), JSON, PNG, JPEG, PGM or PPM, known by its content; a table as text by the suffix
+ * .csv, .tsv or .txt. Each may be gzipped.
  *
  * An array has the dtype f32 where the file holds floats of 2 or 4 bytes, else f64. Images are
- * h x w or h x w x 3 with values 0..255. From .npz comes a table of arrays by name, from CSV a
- * second result with the names of the columns when there is a header. In a pickle or JSON lists and
- * tuples become sequences, dicts tables, None and null pg.none; only numbers, text, containers and
- * NumPy arrays are read from a pickle, nothing in it is ever called.
+ * h x w, h x w x 3 or, with transparency, h x w x 4 with values 0..255. From .npz and .safetensors
+ * comes a table of arrays by name; what is no array of numbers is left out, and stands with its
+ * reason in a second result. A checkpoint gives the tables that were saved, with arrays for
+ * tensors. In a pickle or JSON lists and tuples become sequences, dicts tables, None and null
+ * pg.none; only numbers, text, containers and arrays are read from a pickle, nothing in it is ever
+ * called.
+ *
+ * Of a table as text the second result are the names of its columns, when it has a header: a first
+ * line in which no field is a number, or else the last comment above the rows. A whole number that
+ * the dtype cannot hold is refused, as in every format.
  * @param path  string
  * @param opts.dtype  string: "f64" or "f32", whatever the file holds
  * @param opts.exact  boolean: true (default) refuses an integer that the dtype cannot hold exactly
  * @param opts.max_bytes  integer: the most that the content and its arrays may take (default: the
  *   state's memory limit, else 4 GiB, and never above half of the machine's memory)
- * @param opts.format  string: "npy", "npz", "pickle", "idx", "csv", "tsv", "json", "png", "jpeg"
- *   or "pnm", where neither content nor suffix tell
+ * @param opts.format  string: "npy", "npz", "safetensors", "pt", "pickle", "idx", "csv", "tsv",
+ *   "json", "png", "jpeg" or "pnm", where neither content nor suffix tell
+ * @param opts.only  table of strings: of npz, safetensors and pt these alone; in a checkpoint with
+ *   points between the keys, "model.0.weight". Nothing else is read
+ * @param opts.separator  string: of a table, one character; " " is any run of blanks (default: what
+ *   the first line has of , tab ; and |)
+ * @param opts.skip  integer: so many lines of a table are passed over first
+ * @param opts.comment  string: lines that begin with this character are passed over, and what
+ *   follows it in a row; false: none. Default: lines that begin with #, where they look like no row
+ * @param opts.header  boolean: whether the first line of a table holds names
+ * @param opts.columns  table: the columns to take, by name or by number, in this order
+ * @param opts.decimal  string: "," where that is the decimal mark (default ".")
+ * @param opts.thousands  string: the mark between three digits (default: none)
+ * @param opts.missing  true: empty fields and words such as NA become nan; or a table of the words
+ * @param opts.text  boolean: give a table of columns instead, by name (or number): arrays where all
+ *   fields are numbers, else tables of strings
  * @return value  array, table, number or string
- * @return names  table of strings: the columns of a CSV with a header
+ * @return more  table: names of a table's columns; or what was left out, with the reasons
  * @error `PATH: reason (byte N)` for anything that cannot be read whole and exactly
  */
 static int load(lua_State *L)
@@ -395,12 +416,17 @@ static const file_format *target_format(lua_State *L, const char *path)
 }
 
 /*** pg.save(path, value [, opts])
- * Writes a file by its suffix: an array to .npy, .csv (1-d or 2-d) or .png (h x w, or h x w x 3;
- * values 0..255, rounded and clamped, NaN as 0), a table of arrays by name to .npz, a table to
- * .json. The file is there whole or not at all: until everything is written an old one stays.
+ * Writes a file by its suffix: an array to .npy, .csv (1-d or 2-d) or .png (h x w, h x w x 3 or x
+ * 4; values 0..255, rounded and clamped, NaN as 0), a table of arrays by name to .npz or
+ * .safetensors, a table to .json (NaN and infinity as NaN and Infinity, which Python reads as
+ * well). The file is there whole or not at all: until everything is written an old one stays. By
+ * default the call returns when the disk has it, so that a loss of power takes nothing; that takes
+ * some milliseconds, which {sync=false} saves where many small files are written.
  * @param path  string
- * @param value  array; for .npz a table of arrays by name; for .json a table, number or string
- * @param opts.format  string: "npy", "npz", "csv", "tsv", "json" or "png", whatever the suffix
+ * @param value  array; for .npz and .safetensors a table of arrays by name; for .json a table,
+ * number or string
+ * @param opts.format  string: "npy", "npz", "safetensors", "csv", "tsv", "json" or "png", whatever
+ *   the suffix
  * @param opts.compress  boolean: deflate the arrays of an .npz (default false)
  * @param opts.columns  table of strings: the header of a CSV
  * @param opts.sync  boolean: wait until the disk has it (default true)

@@ -284,6 +284,22 @@ describe("csv", function()
     local long = ("w"):rep(60000)
     assert.same({long}, csv("w,n\n" .. long .. ",1\n", {text = true}).w)
   end)
+  it("reads sixty dialects as pandas does", function()
+    for i, case in ipairs(dofile("tests/golden/pandas_csv.txt")) do
+      local bytes, options, header, expected = table.unpack(case)
+      local a, found = csv(bytes, options)
+      local values = {}
+      for k, v in ipairs(a:reshape(-1):totable()) do values[k] = ("%a"):format(v):gsub("^%-nan", "nan") end
+      local wanted = {}
+      for word in expected:gmatch("%S+") do
+        wanted[#wanted + 1] = word == "nan" and ("%a"):format(0 / 0):gsub("^%-", "") or ("%a"):format(tonumber(word))
+      end
+      assert.same({table.remove(wanted, 1), table.remove(wanted, 1)}, {("%a"):format(#a), ("%a"):format(a.shape[2])},
+        "dialect " .. i)
+      assert.same(wanted, values, "dialect " .. i)
+      assert.same(header or nil, found, "dialect " .. i)
+    end
+  end)
   it("says which options are for other formats", function()
     assert.matches("separator: an option of csv, tsv, and this is json", message(pg.load, file("{}", ".json"),
       {separator = ","}))

@@ -145,7 +145,8 @@ describe("a checkpoint", function()
   it("says the cure for what is not read", function()
     local ok, err = pcall(golden, "legacy")
     assert.is_false(ok)
-    assert.matches("old layout is not read; in PyTorch this writes it anew: torch.save%(torch.load%(path%), path%)$", err)
+    assert.matches("old layout is not read; in PyTorch this writes it anew: " ..
+      "torch.save%(torch.load%(path%), path%)$", err)
     ok, err = pcall(golden, "module")
     assert.is_false(ok)
     assert.matches("torch.save%(model.state_dict%(%), path%)%), and this one asks for " ..
@@ -177,7 +178,8 @@ describe("a checkpoint", function()
       [SIX] = "a storage that is no tensor", ["}" .. one .. "K\1s"] = "a key that Python cannot have",
       ["(K\1tQ"] = odd, ["K\1Q"] = odd, ["(" .. str "module" .. "ctorch\nFloatStorage\n" .. str "0" .. str "cpu" ..
         "K\6tQ"] = odd, ["P0\n"] = "a persistent id",
-      ["ccollections\nOrderedDict\n(](K\1K\2ee\x85tR"] = "", ["ccollections\nOrderedDict\n]\x85R"] = "a dict of something",
+      ["ccollections\nOrderedDict\n(](K\1K\2ee\x85tR"] = "",
+        ["ccollections\nOrderedDict\n]\x85R"] = "a dict of something",
       ["cos\nsystem\n(S'id'\ntR"] = "asks for os.system", ["ctorch._utils\n_rebuild_tensor_v2\n"] = "as a value",
       ["ctorch\nload\n"] = "asks for torch.load", ["ctorch._utils\n_rebuild_parameter\n(K\1\x89NtR"] = odd,
       ["ctorch\nFloatStorage\n)R"] = odd, ["ctorch.storage\n_load_from_bytes\n"] = "_load_from_bytes",
