@@ -33,7 +33,11 @@
     X(rearrange)                                                                                   \
     X(sort)                                                                                        \
     X(reduce)                                                                                      \
-    X(matmul)
+    X(matmul)                                                                                      \
+    X(convolution)                                                                                 \
+    X(planes)                                                                                      \
+    X(norms)                                                                                       \
+    X(attention)
 
 #define PUBLIC_MODULES(X)                                                                          \
     X(cpt)                                                                                         \
@@ -49,6 +53,11 @@
 
 #define PRIVATE_MODULES(X)                                                                         \
     X(canvas)                                                                                      \
+    X(conv)                                                                                        \
+    X(heads)                                                                                       \
+    X(layer)                                                                                       \
+    X(norm)                                                                                        \
+    X(plane)                                                                                       \
     X(process)                                                                                     \
     X(repl)                                                                                        \
     X(system)

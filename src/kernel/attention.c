@@ -169,7 +169,8 @@ static void run_backward(void *context, size_t head)
             const size_t at = i * a->S * j->elem, rest = (keys - r.n) * j->elem;
             const double delta =
                 j->f->dot(g + i * j->G->row * j->elem, row_of(j, j->Y, head, t0 + i), a->E);
-            j->f->backward(&r, x + at, j->l + (head * a->T + t0 + i) * j->elem, delta, d + at);
+            const char *l = j->l == NULL ? NULL : j->l + (head * a->T + t0 + i) * j->elem;
+            j->f->backward(&r, x + at, l, delta, d + at);
             memset(x + at + r.n * j->elem, 0, rest);
             memset(d + at + r.n * j->elem, 0, rest);
         }

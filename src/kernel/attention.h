@@ -48,7 +48,8 @@ peri_status peri_attention_forward(const peri_attention *a, int dtype, const per
                                    const peri_heads *Y, void *l, void *work, size_t slots,
                                    const peri_stop *stop);
 
-/* dQ, dK and dV from what the forward pass had and gave, and the gradient G of Y. */
+/* dQ, dK and dV from what the forward pass had and gave, and the gradient G of Y. l may be NULL:
+ * then it is found again. */
 peri_status peri_attention_backward(const peri_attention *a, int dtype, const peri_heads *Q,
                                     const peri_heads *K, const peri_heads *V,
                                     const peri_heads *mask, const peri_heads *Y, const void *l,

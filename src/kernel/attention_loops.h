@@ -36,13 +36,15 @@ static KERNEL void NAME(score_backward)(const score_row *r, void *row, const voi
                                         void *gradient)
 {
     REAL *x = row, *d = gradient;
-    if (*(const REAL *)l == -(REAL)INFINITY) {
+    if (l == NULL || *(const REAL *)l != -(REAL)INFINITY)
+        NAME(finish_scores)(r, x);
+    const REAL all = l == NULL ? NAME(row_logsumexp)(x, r->n) : *(const REAL *)l;
+    if (all == -(REAL)INFINITY) {
         memset(x, 0, r->n * sizeof *x);
         memset(d, 0, r->n * sizeof *d);
         return;
     }
-    NAME(finish_scores)(r, x);
-    const vec shift = NAME(splat)(*(const REAL *)l), mean = NAME(splat)((REAL)delta);
+    const vec shift = NAME(splat)(all), mean = NAME(splat)((REAL)delta);
     for (size_t i = 0; i < r->n; i += LANES) {
         const vec p = NAME(probability)(NAME(load_row)(x, i, r->n) - shift);
         NAME(store_part)(x + i, p, r->n - i);

@@ -57,7 +57,8 @@ peri_status peri_read_classes(size_t count, int dtype, const void *x, size_t col
 void peri_cross_entropy(size_t rows, size_t cols, int dtype, const void *X, const peri_target *t,
                         double *loss, void *l, double scale, void *dX);
 
-/* dX, where row i's loss has the gradient g[i] (g (rows), in X's dtype). */
+/* dX, where row i's loss has the gradient g[i] (g (rows), in X's dtype). Without l it is found
+ * again. */
 void peri_cross_entropy_backward(size_t rows, size_t cols, int dtype, const void *X,
                                  const peri_target *t, const void *l, const void *g, void *dX);
 

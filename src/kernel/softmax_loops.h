@@ -89,7 +89,7 @@ static KERNEL void NAME(cross)(const peri_cross_row *r)
     }
     const REAL low = (REAL)(r->smoothing / (double)n), high = (REAL)(1 - r->smoothing);
     const REAL sum = T == NULL ? 1 : high * NAME(row_sum)(T, n) + low * (REAL)n;
-    REAL l = r->forward ? NAME(row_logsumexp)(x, n) : *(const REAL *)r->l;
+    const REAL l = r->forward || r->l == NULL ? NAME(row_logsumexp)(x, n) : *(const REAL *)r->l;
     if (r->forward && r->l != NULL)
         *(REAL *)r->l = l;
     if (r->loss != NULL) {

@@ -170,6 +170,8 @@ static void compare_cross(int dtype, size_t n, bool classes, double smoothing)
         want[i] *= get(&g, i / n) / 0.75;
     peri_cross_entropy_backward(ROWS, n, dtype, x.data, &target, l.data, g.data, dx.data);
     assert_block_near(&dx, want, 2 * near, "cross-entropy backward");
+    peri_cross_entropy_backward(ROWS, n, dtype, x.data, &target, NULL, g.data, dx.data);
+    assert_block_near(&dx, want, 2 * near, "cross-entropy backward, l found again");
     /* a difference of the loss itself */
     if (dtype == PERI_F64) {
         const size_t at = n / 2;
