@@ -53,6 +53,9 @@ void peri_option_extents(lua_State *L, int arg, const char *name, int axes, lua_
 
 void peri_arg_extents(lua_State *L, int arg, const char *name, lua_Integer lo, size_t out[2])
 {
+    if (lua_isnone(L, arg))
+        peri_argerror(L, arg, "%s: expected an integer of at least %I, or {y, x}, got no value",
+                      name, (LUAI_UACINT)lo);
     lua_pushvalue(L, arg);
     read_extents(L, arg, name, 2, lo, out);
     lua_pop(L, 1);
