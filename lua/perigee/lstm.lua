@@ -5,7 +5,7 @@
 -- is one kernel over two arrays and a saved net is an .npz with PyTorch's names. The sums are in
 -- kernel/lstm_*.c; the training loop is here.
 local pg, core = ...
-local args = pg._args
+local args, tree = pg._args, pg._tree
 local fail, got = args.fail, args.got
 local error, ipairs, math, pcall, rawget, setmetatable, string, table, tostring, type =
   error, ipairs, math, pcall, rawget, setmetatable, string, table, tostring, type
@@ -213,6 +213,21 @@ function methods:forward(x, state)
   return logits, {h = h, c = c}
 end
 
+-- The pair that gradients of any function of the logits and the last state are made of. _forward keeps what _backward
+-- needs; _backward takes the gradients of the logits and of the state after the last step, each nil for 0, and gives
+-- those of x (where want_x) and of the state before the first; net.grads is overwritten where want_grads. A history
+-- serves any number of calls while the parameters are what they were.
+function methods:_forward(x, state)
+  local logits, h, c, history = core.forward(self._core, self.params, x, state and state.h, state and state.c, true)
+  return logits, {h = h, c = c}, history
+end
+
+function methods:_backward(history, dlogits, dstate, want_x, want_grads)
+  local dx, dh, dc = core.backward(self._core, self.params, history, want_grads and self.grads or nil, dlogits,
+    dstate and dstate.h, dstate and dstate.c, want_x)
+  return dx, {h = dh, c = dc}
+end
+
 --- lstm:loss(x, y [, opts]) -> loss
 -- Mean binary cross-entropy of the logits over all steps and outputs.
 -- @param x  array, batch x time x input_size
@@ -222,7 +237,7 @@ end
 function methods:loss(x, y, opts)
   local o = args.options("loss", 3, opts, {lengths = args.any})
   local xs, ys, lengths = check_data("loss", self, x, y, o.lengths)
-  return core.loss(self._core, self.params, nil, xs, ys, lengths)
+  return (core.loss(self._core, self.params, nil, xs, ys, lengths))
 end
 
 --- lstm:loss_grad(x, y [, opts]) -> loss
@@ -234,7 +249,7 @@ end
 function methods:loss_grad(x, y, opts)
   local o = args.options("loss_grad", 3, opts, {lengths = args.any})
   local xs, ys, lengths = check_data("loss_grad", self, x, y, o.lengths)
-  return core.loss(self._core, self.params, self.grads, xs, ys, lengths)
+  return (core.loss(self._core, self.params, self.grads, xs, ys, lengths))
 end
 
 -- What a method that feeds outputs back as inputs wants.
@@ -389,15 +404,19 @@ end
 -- @param opts.optimizer  optimizer: pg.optim.adam{}
 -- @param opts.rng  generator for the order; wanted when batch is below n
 -- @param opts.lengths  list: the steps of each sequence that count; all
--- @param opts.clip_norm  number: the gradient is scaled to at most this norm
+-- @param opts.clip_norm  number above 0: the gradient is scaled to at most this norm
+-- @param opts.shards  integer: each batch is taken in so many parts, whose gradients are added in a fixed tree
+-- @param opts.reduce  function(grads): called between the gradient and the step, to add up over processes, say, or
+-- to look at the gradient; what it leaves in grads is what the step takes
 -- @param opts.progress  boolean: whether a bar is drawn; on a terminal: true, elsewhere: false
 -- @param opts.on_epoch  function(s) with s.epoch, s.loss, s.last, s.lr; training stops when it returns false
--- @return history  table: loss (mean over the steps of an epoch), last (loss of its last batch) and lr, an
+-- @return history  table: loss (mean over the steps of an epoch that count), last (loss of its last batch) and lr, an
 -- array each with one value an epoch; epochs (how many were made); stopped (false, "on_epoch" or "interrupted")
 -- @error fit: the loss is nan at epoch 3, step 17
 function methods:fit(x, y, opts)
   local o = args.options("fit", 3, opts, {epochs = 100, batch = args.any, optimizer = args.any, rng = args.any,
-    lengths = args.any, clip_norm = args.any, progress = args.any, on_epoch = args.any})
+    lengths = args.any, clip_norm = args.any, progress = args.any, on_epoch = args.any, shards = args.any,
+    reduce = args.any})
   if o.progress ~= nil and type(o.progress) ~= "boolean" then
     fail("fit", 3, "progress: expected a boolean, got " .. got(o.progress))
   end
@@ -406,7 +425,13 @@ function methods:fit(x, y, opts)
   local n = xs.shape[1]
   local batch = math.min(args.integer("fit", 3, "batch", o.batch or n, 1), n)
   local on_epoch = args.callback("fit", 3, "on_epoch", o.on_epoch)
+  local reduce = args.callback("fit", 3, "reduce", o.reduce)
   local clip = o.clip_norm and args.number("fit", 3, "clip_norm", o.clip_norm, 0)
+  if clip == 0 then fail("fit", 3, "clip_norm: expected a number above 0, got 0") end
+  local shards = args.integer("fit", 3, "shards", o.shards or 1, 1)
+  if batch % shards ~= 0 then
+    fail("fit", 3, string.format("shards: expected a number that divides the batch of %d, got %d", batch, shards))
+  end
   local rng = o.rng
   if batch < n then args.rng("fit", 3, rng) end
   local optimizer = o.optimizer or pg.optim.adam{}
@@ -416,26 +441,47 @@ function methods:fit(x, y, opts)
 
   local loss_grad, clip_norm, handle = core.loss, pg.optim.clip_norm, self._core
   local params, grads = self.params, self.grads
+  local per_sequence = xs.shape[2] * self.output_size
   local means, lasts, rates, done = {}, {}, {}, 0
+  local whole = pg.range(1, n)
+  -- The loss and gradient of sequences from .. from + count - 1 of the order, and what the loss is the mean of.
+  local function take(order, from, count)
+    if shards == 1 then return loss_grad(handle, params, grads, xs, ys, lengths, order, from, count) end
+    local sums, weights, counted = {}, {}, 0
+    local total = tree.sum(shards, function(i)
+      local first, last = tree.range(count, shards, i)
+      if first > last then return nil end
+      local loss, k = loss_grad(handle, params, grads, xs, ys, lengths, order or whole, from + first - 1,
+        last - first + 1)
+      sums[#sums + 1], weights[#weights + 1], counted = loss, k, counted + k
+      return grads * k
+    end)
+    grads:assign(total / counted)
+    return tree.sum(#sums, function(i) return sums[i] * weights[i] end) / counted, counted
+  end
   local stopped, failure = false, nil
   local function run_epoch(epoch)
     local order = batch < n and rng:permutation(n) or nil
-    local sum, last, step = 0, nil, 0
+    local sum, all, last, step = 0, 0, nil, 0
     for from = 1, n, batch do
       local count = math.min(batch, n - from + 1)
       step = step + 1
-      last = loss_grad(handle, params, grads, xs, ys, lengths, order, from, count)
+      local counted
+      last, counted = take(order, from, count)
+      -- In sequences, so that those of one length count as whole numbers.
+      counted = counted / per_sequence
       if last ~= last or last == math.huge then
         failure = string.format("fit: the loss is %s at epoch %d, step %d; a lower lr or clip_norm may help",
           last ~= last and "nan" or "inf", epoch, step)
         return false
       end
+      if reduce then reduce(grads) end
       if clip then clip_norm(grads, clip) end
       optimizer:step(params, grads)
-      sum = sum + last * count
+      sum, all = sum + last * counted, all + counted
     end
     done = epoch
-    means[epoch], lasts[epoch], rates[epoch] = sum / n, last, optimizer.lr
+    means[epoch], lasts[epoch], rates[epoch] = sum / all, last, optimizer.lr
     return true
   end
   local function train()

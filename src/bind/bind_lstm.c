@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
  * The primitives of lua/perigee/lstm.lua. A net is a userdata with its sizes; user value 1 keeps
- * its workspace from call to call. Lua has checked
- * shapes and values where a message names a user's argument. */
+ * its workspace from call to call. Lua has checked shapes and values where a message names a user's
+ * argument. */
 #include <stdint.h>
 #include <string.h>
 
 #include "bind/bind.h"
 #include "kernel/lstm.h"
 
-static const peri_handle_kind net_kind = {.name = "lstm sizes"}, lengths_kind = {.name = "lengths"};
+static const peri_handle_kind net_kind = {.name = "lstm sizes"}, lengths_kind = {.name = "lengths"},
+                              history_kind = {.name = "lstm history"};
+
+/* What a forward run left for a backward one; the memory is user value 1. */
+typedef struct {
+    peri_lstm_sizes net;
+    size_t batch, steps;
+    const void *data;
+} history;
 
 /* How many steps of each sequence count. */
 typedef struct {
@@ -79,6 +87,11 @@ static int lstm_parts(lua_State *L)
     return 1;
 }
 
+static void *align(void *block)
+{
+    return (void *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
+}
+
 /* Workspace of at least `bytes`, the last call's where it suffices. It is left on the stack: a
  * finaliser that uses the net may exchange the net's. */
 static void *get_work(lua_State *L, size_t bytes)
@@ -96,7 +109,7 @@ static void *get_work(lua_State *L, size_t bytes)
         lua_pushvalue(L, -1);
         lua_setiuservalue(L, 1, 1);
     }
-    return (void *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
+    return align(block);
 }
 
 /* release(net): gives the workspace back to the collector. */
@@ -197,27 +210,88 @@ static const peri_array *check_x(lua_State *L, int arg, const peri_lstm_sizes *n
     return x;
 }
 
-/* forward(net, params, x, h or nil, c or nil) -> logits, h, c */
+static void *push_state(lua_State *L, const peri_lstm_sizes *net, size_t N)
+{
+    return peri_push_array(L, net->dtype, 3, (size_t[]){net->layers, N, net->hidden})->data;
+}
+
+/* The state at arg and arg + 1, (L,N,H) each; nothing where it is nil. */
+static void check_state(lua_State *L, int arg, const peri_lstm_sizes *net, size_t N, const void **h,
+                        const void **c)
+{
+    const size_t size = peri_mul_size(L, peri_mul_size(L, net->layers, N), net->hidden);
+    *h = lua_isnil(L, arg) ? NULL : check_data(L, arg, "h", net, size);
+    *c = lua_isnil(L, arg + 1) ? NULL : check_data(L, arg + 1, "c", net, size);
+}
+
+/* forward(net, params, x, h or nil, c or nil [, keep]) -> logits, h, c [, history] */
 static int lstm_forward(lua_State *L)
 {
-    lua_settop(L, 5);
+    lua_settop(L, 6);
     const peri_lstm_sizes *net = check_net(L);
     const void *params = check_flat(L, 2, "params", net);
     const peri_array *x = check_x(L, 3, net);
     const size_t N = x->shape[0], T = x->shape[1];
+    const bool keep = lua_toboolean(L, 6);
+    const peri_stop *stop = &peri_getstate(L)->stop;
     peri_lstm_input input = {.batch = N, .steps = T, .x = x->data};
-    if (!lua_isnil(L, 4)) {
-        const size_t state = peri_mul_size(L, peri_mul_size(L, net->layers, N), net->hidden);
-        input.h0 = check_data(L, 4, "h", net, state);
-        input.c0 = check_data(L, 5, "c", net, state);
-    }
-    void *work = get_work(L, peri_lstm_workspace(net, N, T, false));
+    check_state(L, 4, net, N, &input.h0, &input.c0);
+    if ((input.h0 == NULL) != (input.c0 == NULL))
+        peri_argerror(L, 4, "h and c: expected both or none");
+    void *work = get_work(L, keep ? peri_lstm_forward_workspace(net, N, T)
+                                  : peri_lstm_workspace(net, N, T, false));
     peri_lstm_output output = {0};
     output.logits = peri_push_array(L, net->dtype, 3, (size_t[]){N, T, net->output})->data;
-    output.hn = peri_push_array(L, net->dtype, 3, (size_t[]){net->layers, N, net->hidden})->data;
-    output.cn = peri_push_array(L, net->dtype, 3, (size_t[]){net->layers, N, net->hidden})->data;
-    peri_check(L, 0, peri_lstm_run(net, params, &input, &peri_getstate(L)->stop, &output, work),
-               NULL);
+    output.hn = push_state(L, net, N);
+    output.cn = push_state(L, net, N);
+    if (!keep) {
+        peri_check(L, 0, peri_lstm_run(net, params, &input, stop, &output, work), NULL);
+        return 3;
+    }
+    const size_t bytes = peri_lstm_history(net, N, T);
+    if (bytes == 0)
+        peri_error(L, "the history would be too large");
+    history *kept = peri_push_handle(L, &history_kind, sizeof *kept, 1);
+    void *data = align(peri_push_scratch(L, bytes + 64));
+    lua_setiuservalue(L, -2, 1);
+    peri_check(L, 0, peri_lstm_forward(net, params, &input, data, stop, &output, work), NULL);
+    *kept = (history){*net, N, T, data};
+    return 4;
+}
+
+/* backward(net, params, history, grads or nil, dlogits, dh, dc, want x) -> dx or nil, dh0, dc0;
+ * dlogits, dh and dc may each be nil, for 0 */
+static int lstm_backward(lua_State *L)
+{
+    lua_settop(L, 8);
+    const peri_lstm_sizes *net = check_net(L);
+    const void *params = check_flat(L, 2, "params", net);
+    const history *kept = peri_arg_handle(L, 3, "history", &history_kind);
+    if (kept->data == NULL || kept->net.input != net->input || kept->net.hidden != net->hidden ||
+        kept->net.layers != net->layers || kept->net.output != net->output ||
+        kept->net.dtype != net->dtype)
+        peri_argerror(L, 3, "history: expected one that this net's forward run left");
+    const size_t N = kept->batch, T = kept->steps;
+    peri_lstm_gradients g = {0};
+    if (!lua_isnil(L, 4))
+        g.grads = check_flat(L, 4, "grads", net);
+    if (!lua_isnil(L, 5))
+        g.dlogits =
+            check_data(L, 5, "dlogits", net, peri_mul_size(L, peri_mul_size(L, N, T), net->output));
+    check_state(L, 6, net, N, &g.dhn, &g.dcn);
+    const bool want_x = lua_toboolean(L, 8);
+    void *work = get_work(L, peri_lstm_backward_workspace(net, N, T));
+    if (want_x)
+        g.dx = peri_push_array(L, net->dtype, 3, (size_t[]){N, T, net->input})->data;
+    else
+        lua_pushnil(L);
+    g.dh0 = push_state(L, net, N);
+    g.dc0 = push_state(L, net, N);
+    const peri_lstm_input input = {.batch = N, .steps = T};
+    peri_check(
+        L, 0,
+        peri_lstm_backward(net, params, &input, kept->data, &peri_getstate(L)->stop, &g, work),
+        NULL);
     return 3;
 }
 
@@ -242,7 +316,8 @@ static const size_t *push_rows(lua_State *L, int arg, size_t N, size_t *count)
     return rows;
 }
 
-/* loss(net, params, grads or nil, x, y, lengths or nil [, order, first, count]) -> loss */
+/* loss(net, params, grads or nil, x, y, lengths or nil [, order, first, count]) -> loss, and
+ * how many steps of how many outputs it is the mean of */
 static int lstm_loss(lua_State *L)
 {
     lua_settop(L, 9);
@@ -263,7 +338,8 @@ static int lstm_loss(lua_State *L)
     peri_check(L, 0, peri_lstm_run(net, params, &input, &peri_getstate(L)->stop, &output, work),
                NULL);
     lua_pushnumber(L, loss);
-    return 1;
+    lua_pushnumber(L, peri_lstm_counted(net, &input));
+    return 2;
 }
 
 /* row_loss(net, params, x, y) -> f64 array, the summed loss of each sequence */
@@ -295,26 +371,25 @@ static int lstm_sample(lua_State *L)
                       peri_push_got(L, 3));
     void *work = get_work(L, peri_lstm_sample_workspace(net, u->shape[0]));
     const peri_array *out = peri_push_array(L, net->dtype, 3, u->shape);
-    peri_check(L, 0,
-               peri_lstm_sample(net, params, u->shape[0], u->shape[1], u->data,
-                                &peri_getstate(L)->stop, out->data, work),
-               NULL);
+    peri_facts facts = {0};
+    const peri_status status = peri_lstm_sample(net, params, u->shape[0], u->shape[1], u->data,
+                                                &peri_getstate(L)->stop, out->data, work, &facts);
+    if (status == PERI_ERR_NONFINITE)
+        peri_error(L,
+                   "the net gives nan for sequence %I, step %I: its parameters are not finite, or "
+                   "so large that their sums are not",
+                   (LUAI_UACINT)facts.index[0] + 1, (LUAI_UACINT)facts.index[1] + 1);
+    peri_check(L, 0, status, NULL);
     return 1;
 }
 
 PERI_OPENER(lstm)
 {
-    static const luaL_Reg functions[] = {{"open", lstm_open},
-                                         {"parts", lstm_parts},
-                                         {"release", lstm_release},
-                                         {"ready", lstm_ready},
-                                         {"lengths", lstm_lengths},
-                                         {"find_bad", lstm_find_bad},
-                                         {"forward", lstm_forward},
-                                         {"loss", lstm_loss},
-                                         {"row_loss", lstm_row_loss},
-                                         {"sample", lstm_sample},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"open", lstm_open},         {"parts", lstm_parts},       {"release", lstm_release},
+        {"ready", lstm_ready},       {"lengths", lstm_lengths},   {"find_bad", lstm_find_bad},
+        {"forward", lstm_forward},   {"backward", lstm_backward}, {"loss", lstm_loss},
+        {"row_loss", lstm_row_loss}, {"sample", lstm_sample},     {NULL, NULL}};
     lua_newtable(L);
     peri_set_functions(L, functions, PERI_FUNCTION);
     return 1;

@@ -123,9 +123,10 @@ peri_status peri_lstm_backward(const peri_lstm_sizes *net, const void *params,
 size_t peri_lstm_sample_workspace(const peri_lstm_sizes *net, size_t count);
 
 /* Draws `count` sequences bit by bit: x_t is 1 where uniform_t < sigmoid(z_(t-1)); the first
- * input is 0. Needs O = D. uniform is (count,T,D) in [0,1), out (count,T,D) of the dtype. */
+ * input is 0. Needs O = D. uniform is (count,T,D) in [0,1), out (count,T,D) of the dtype.
+ * PERI_ERR_NONFINITE names the first element of out, in order, whose z is NaN. */
 peri_status peri_lstm_sample(const peri_lstm_sizes *net, const void *params, size_t count,
                              size_t steps, const double *uniform, const peri_stop *stop, void *out,
-                             void *work);
+                             void *work, peri_facts *facts);
 
 #endif

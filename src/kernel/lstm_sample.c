@@ -119,7 +119,7 @@ static void sample_block(void *context, size_t block)
             for (size_t d = 0; d < D; d++) {
                 const size_t at = ((first + r) * q->steps + step) * D + d;
                 const double z = get(own + q->s.z * p->element, r * D + d, dtype);
-                const double bit = q->uniform[at] < 1 / (1 + exp(-z)) ? 1 : 0;
+                const double bit = isnan(z) ? z : q->uniform[at] < 1 / (1 + exp(-z)) ? 1 : 0;
                 put(q->draws, at, dtype, bit);
                 put(own + q->s.x * p->element, r * p->Dp + d, dtype, bit);
             }
@@ -128,7 +128,7 @@ static void sample_block(void *context, size_t block)
 
 peri_status peri_lstm_sample(const peri_lstm_sizes *net, const void *params, size_t count,
                              size_t steps, const double *uniform, const peri_stop *stop, void *out,
-                             void *work)
+                             void *work, peri_facts *facts)
 {
     assert(net->input == net->output);
     sample_run q = {.r = {.params = params, .stop = stop, .work = work},
@@ -140,5 +140,12 @@ peri_status peri_lstm_sample(const peri_lstm_sizes *net, const void *params, siz
         return PERI_ERR_TOO_LARGE;
     peri_lstm_pack(&q.r);
     peri_pool_run(q.blocks, sample_block, &q);
-    return atomic_load(&q.stopped) ? PERI_ERR_INTERRUPTED : PERI_OK;
+    if (atomic_load(&q.stopped))
+        return PERI_ERR_INTERRUPTED;
+    const size_t D = net->input;
+    const size_t bad = peri_lstm_find_bad(net->dtype, out, count, steps, D, true, NULL);
+    if (bad == count * steps * D)
+        return PERI_OK;
+    *facts = (peri_facts){"out", NULL, 3, {bad / D / steps, bad / D % steps, bad % D}, NAN};
+    return PERI_ERR_NONFINITE;
 }

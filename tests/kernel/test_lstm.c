@@ -721,8 +721,10 @@ static void test_sample(void **state)
             double *u = draw(N * T * D, 0.5);
             for (size_t i = 0; i < N * T * D; i++)
                 u[i] += 0.5;
+            peri_facts facts;
             assert_int_equal(
-                peri_lstm_sample(&q.net, params.data, N, T, u, NULL, out.data, work.data), PERI_OK);
+                peri_lstm_sample(&q.net, params.data, N, T, u, NULL, out.data, work.data, &facts),
+                PERI_OK);
             for (size_t n = 0; n < N; n++)
                 for (size_t i = 0; i < T * D; i++)
                     q.x[n * T * D + i] = i < D ? 0 : at(&out, n * T * D + i - D, dtype);
@@ -735,6 +737,17 @@ static void test_sample(void **state)
                     differ += bit != (u[i] < p);
             }
             assert_int_equal(differ, 0);
+            /* What is drawn from a logit that is NaN is not a bit. The bias of the last output. */
+            if (dtype == PERI_F64)
+                ((double *)params.data)[peri_lstm_nparams(&q.net) - 1] = NAN;
+            else
+                ((float *)params.data)[peri_lstm_nparams(&q.net) - 1] = NAN;
+            assert_int_equal(
+                peri_lstm_sample(&q.net, params.data, N, T, u, NULL, out.data, work.data, &facts),
+                PERI_ERR_NONFINITE);
+            assert_int_equal(facts.index[0], 0);
+            assert_int_equal(facts.index[1], 0);
+            assert_int_equal(facts.index[2], D - 1);
             free(u);
             drop(params);
             drop(out);
