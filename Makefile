@@ -163,7 +163,7 @@ $B/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(fuzzed)
 whole := $(patsubst %.c,$B/fuzz/obj/%.o,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
 $B/fuzz/obj/%.o: FUZZ += $(LUAI) $(DRAW) -DPERI_VERSION='"$(VERSION)"'
 
-$B/fuzz/fuzz_lua: tests/fuzz/fuzz_lua.c $(whole)
+$B/fuzz/fuzz_lua $B/fuzz/fuzz_functions: $B/fuzz/%: tests/fuzz/%.c $(whole)
 	$(FUZZ) $(LUAI) -fsanitize=address,undefined,fuzzer -o $@ $< $(whole) $(STATIC)
 
 fuzz:

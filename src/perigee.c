@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "bind/bind.h"
+#include "bind/chunk.h"
 #include "embedded.h"
 #include "kernel/simd.h"
 
@@ -161,10 +162,7 @@ static bool open_module(lua_State *L, int pg, const char *name)
         lua_pushnil(L);
     }
     if (e != NULL) {
-        lua_pushfstring(L, "=perigee/%s.lua", e->name);
-        if (luaL_loadbufferx(L, e->text, e->length, lua_tostring(L, -1), "t") != LUA_OK)
-            lua_error(L);
-        lua_remove(L, -2);
+        peri_push_chunk(L, e->name, e->text, e->length);
         lua_pushvalue(L, pg);
         lua_pushvalue(L, -3);
         lua_call(L, 2, 1);
@@ -252,6 +250,7 @@ static int open_perigee(lua_State *L)
         return luaL_error(L, "PERIGEE_ISA: expected base, avx2 or avx512, got '%s'",
                           getenv("PERIGEE_ISA"));
     peri_state_open(L);
+    peri_chunk_open(L);
     make_array_metatable(L);
     lua_createtable(L, 0, 256);
     lua_pushvalue(L, 1);

@@ -305,15 +305,23 @@ static int check_edges(lua_State *L)
     return 1;
 }
 
-/* layout(start, edges, iterations) -> positions n x 2; edges are checked */
+/* layout(start, edges, iterations) -> positions n x 2 */
 static int layout(lua_State *L)
 {
     const peri_array *start = peri_arg_contiguous(L, 1, "start", PERI_F64, 2);
     const peri_array *list = peri_arg_contiguous(L, 2, "edges", PERI_F64, 2);
     const size_t n = start->shape[0],
                  iterations = (size_t)peri_arg_integer(L, 3, "iterations", 1, 1000000);
+    if (start->shape[1] != 2 || list->shape[1] != 2)
+        peri_error(L, "expected n x 2 positions and k x 2 edges");
     const peri_array *pos = peri_push_copy(L, start, PERI_F64);
     double *work = peri_push_scratch(L, 4 * (n + 8) * sizeof *work);
+    const double *ends = list->data;
+    for (size_t i = 0; i < list->size; i++)
+        if (!(ends[i] >= 1 && ends[i] <= (double)n && ends[i] == floor(ends[i])))
+            peri_argerror(L, 2, "edges: element (%I, %I) is %f, expected a node in 1..%I",
+                          (LUAI_UACINT)(i / 2) + 1, (LUAI_UACINT)(i % 2) + 1, ends[i],
+                          (LUAI_UACINT)n);
     peri_check(
         L, 0,
         peri_graph_layout(n, list->data, list->shape[0], iterations, pos->data, work, stop_of(L)),

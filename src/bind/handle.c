@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bind/handle.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "bind/errors.h"
@@ -15,7 +16,10 @@ static void push_metatable(lua_State *L, const peri_handle_kind *kind)
     lua_createtable(L, 0, 5);
     lua_pushstring(L, kind->name);
     lua_setfield(L, -2, "__name");
-    lua_pushstring(L, kind->name);
+    if (kind->close != NULL)
+        lua_pushboolean(L, false);
+    else
+        lua_pushstring(L, kind->name);
     lua_setfield(L, -2, "__metatable");
     if (kind->close != NULL) {
         lua_pushcfunction(L, kind->close);

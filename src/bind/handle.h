@@ -3,8 +3,8 @@
  * Handles: userdata of ours that scripts may hold and never look into.
  *
  * A kind is a static row, whose address is the registry's key of its metatable. getmetatable() of a
- * handle gives the kind's name, so that its finaliser cannot be had or exchanged; still each of its
- * functions looks at what it is given, for a kind's methods can be had. */
+ * handle gives false, or where it has no finaliser the kind's name, so that its functions cannot be
+ * had or exchanged; still each looks at what it is given, for hosts and methods reach them. */
 #ifndef PERIGEE_BIND_HANDLE_H
 #define PERIGEE_BIND_HANDLE_H
 

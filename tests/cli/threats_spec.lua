@@ -99,6 +99,37 @@ describe("threats to the host", function()
       :format(dir, tool.program))))
   end)
 
+  it("L1 takes a number for the path that it is, and writes through no link that leads nowhere", function()
+    tool.sh(("cd %s && ln -s %s.elsewhere/new dangling.npy; ln -s %s.elsewhere through; ln -s circle circle"):format(
+      dir, dir, dir))
+    local text = sandboxed([[
+      local pg = require "perigee"
+      for _, path in ipairs{"../7", "dangling.npy", "through/new.npy", "away/../../7.npy", "circle"} do
+        for _, call in ipairs{{io.open, path, "w"}, {io.output, path}, {os.remove, path}, {os.rename, path, "new"},
+            {os.rename, "new", path}, {pg.save, path, pg.ones(1)}, {pg._system.lock, path}} do
+          local ok, why = pcall(table.unpack(call))
+          if ok or not why:find("outside the sandbox", 1, true) then print(path, ok, why) end
+        end
+      end
+      io.output(7):write("seven"):close()
+      io.output(io.stdout)
+      for line in io.lines(7) do print(line) end
+      os.rename(7, 8)
+      print(io.open(7), io.open(8):read("a"), os.remove(8))
+    ]])
+    assert.equal("seven\nnil\tseven\ttrue\n", (text:gsub("nil\t[^\n]*directory\t2\t", "nil\t")))
+    assert.is_nil(tool.read(dir .. ".elsewhere/new"))
+    -- In a folder that is not the script's a number names no file of it.
+    tool.sh(("mkdir -p %s/in %s/other/out"):format(dir, dir))
+    tool.write(dir .. "/in/inner.lua", "for _, f in ipairs{io.open, io.lines, io.input, io.output, os.remove} do "
+      .. "print((select(2, pcall(f, 5)):gsub('.*: ', ''))) end")
+    local status, out = tool.sh(("cd %s/other && touch 5 && PERIGEE_JOB=out %s --sandbox ../in/inner.lua"):format(dir,
+      tool.program))
+    assert.equal(0, status)
+    assert.equal(2, select(2, out:gsub("a script writes only to its output folder", "")))
+    assert.equal(3, select(2, out:gsub("a script reads only in its own folder", "")))
+  end)
+
   it("L2 has no debug library in the sandbox", function()
     assert.equal("nil\tnil\tfalse\n", sandboxed([[print(debug, package.loaded.debug, (pcall(require, "debug")))]]))
   end)

@@ -13,6 +13,7 @@ for fuzzer; do
     # and is searched for after each input. What leaks is found when the fuzzer ends.
     case $reader in
     lua) own="-detect_leaks=0 -max_len=256" ;;
+    functions) own="-detect_leaks=0 -max_len=8 -timeout=60 -rss_limit_mb=2000" ;;
     *) own=-max_len=4096 ;;
     esac
     # shellcheck disable=SC2086
@@ -22,6 +23,7 @@ for fuzzer; do
     [ "$outcome" = fine ] || failed=1
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$B/fuzz/$reader.log")
     peak=$(sed -n 's/^stat::peak_rss_mb: *//p' "$B/fuzz/$reader.log")
-    echo "fuzz $reader: ${runs:-0} executions, ${peak:-?} MB at most, $outcome"
+    calls=$(sed -n 's/^stat::calls: *\(.*\)/ of \1 calls in all/p' "$B/fuzz/$reader.log")
+    echo "fuzz $reader: ${runs:-0} executions$calls, ${peak:-?} MB at most, $outcome"
 done
 exit $failed

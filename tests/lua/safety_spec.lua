@@ -1,0 +1,168 @@
+-- SPDX-License-Identifier: MIT
+-- Plain Lua reaches no memory that is not its own: what C believes of what scripts can change (see bind/bind.h). Under
+-- the sanitizers each of these would stop the tests; without them some would crash and some give foreign numbers.
+local pg = require "perigee"
+
+-- The message, or what came.
+local function try(f, ...)
+  local ok, message = pcall(f, ...)
+  return not ok and tostring(message) or message
+end
+
+-- Runs f with an object whose finaliser, `act`, runs as soon as a collection does.
+local function with_finaliser(act, f)
+  local fired = 0
+  setmetatable({}, {__gc = function() fired = fired + 1; act() end})
+  local result = {pcall(f)}
+  collectgarbage()
+  return fired, table.unpack(result)
+end
+
+describe("functions that metatables show", function()
+  local hostile = {5, "text", string.pack("<I8", 0x123456789000):rep(20), io.stderr, {}, print, pg.ones(2)}
+
+  it("look at what they are given", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    pg.save(folder .. ".npz", {a = pg.ones(2), b = pg.zeros(1)})
+    local named = pg.load(folder .. ".npz")
+    os.remove(folder .. ".npz")
+    local shape = getmetatable(pg.zeros(2).shape)
+    local functions = {getmetatable(pg).__index, getmetatable(pg.linalg).__index, shape.__tostring, shape.__concat,
+      shape.__eq, getmetatable(named).__pairs, (getmetatable(named).__pairs({a = 1}))}
+    for k, f in ipairs(functions) do
+      for _, a in ipairs(hostile) do
+        for _, b in ipairs{"zzz", 3, pg.ones(3), false} do
+          local ok, message = pcall(f, a, b)
+          assert(ok or message ~= nil, k)
+        end
+      end
+      pcall(f)
+    end
+    assert.equal("pg has no 'zzz'", try(getmetatable(pg).__index, 5, "zzz"))
+  end)
+
+  it("are out of reach for handles", function()
+    local folder = os.tmpname()
+    pg._system.write(folder, "x")
+    local lock = pg._system.lock(folder)
+    os.remove(folder)
+    assert.is_false(getmetatable(lock))
+    pg.save(folder .. ".npy", pg.ones(4, 2))
+    local _, _, _, rows = pg.rows(folder .. ".npy")
+    os.remove(folder .. ".npy")
+    assert.is_false(getmetatable(rows))
+    assert.equal("number", type(pg.cpt.estimate(pg.ones(2, 2)):entropy()))
+    assert.equal("cpt tree", getmetatable(pg.cpt.estimate(pg.ones(2, 2)).handle))
+  end)
+end)
+
+describe("fields that scripts changed", function()
+  local rng = pg.random.new(1)
+
+  it("of an accumulator of pg.linear", function()
+    for _, shape in ipairs{{61, 1}, {1, 61}, {61}, {0, 0}, {62, 62}} do
+      local acc = pg.linear.accumulate()
+      acc:add(rng:standard_normal(80, 60), rng:standard_normal(80))
+      for k, v in pairs(acc) do
+        if type(v) == "userdata" then acc[k] = pg.zeros(shape) end
+      end
+      try(acc.add, acc, rng:standard_normal(80, 60), rng:standard_normal(80))
+      try(acc.fit, acc)
+    end
+  end)
+
+  it("of a model of pg.cpt", function()
+    local X = pg.zeros(3, 5)
+    for _, handle in ipairs{{}, {pg.ones(3)}, {pg.ones(2, 2)}, {pg.ones(2), pg.ones(2)}, 5, "x", io.stderr, pg.ones(4),
+        {pg.ones(2):astype("f32")}} do
+      local m = pg.cpt.new{{0.25, 0.75}}
+      m.handle = handle
+      for _, name in ipairs{"sample", "logprob", "entropy", "conditional", "support"} do
+        for _, first in ipairs{2, {}, {0}, X, {0, 1, 0}} do try(m[name], m, first, rng) end
+      end
+    end
+    local m = pg.cpt.new{{0.25, 0.75}}
+    m.handle = {}
+    assert.match("the model's tables were changed: there are 0$", try(m.conditional, m, {}))
+  end)
+end)
+
+describe("finalisers that run within a call", function()
+  it("cannot change what concat joins", function()
+    for _, join in ipairs{pg.concat, pg.stack} do
+      for k = 1, 4 do
+        local rows = join == pg.stack and 100000 or 1
+        local list = {pg.zeros(100000, 3), pg.zeros(rows, 3)}
+        local wide = pg.ones(rows, 300)
+        local _, ok, result = with_finaliser(function() list[2] = k % 2 == 0 and wide or nil end, function()
+          return join(list, 1)
+        end)
+        assert(not ok or result.shape[result.ndim] == 3)
+      end
+    end
+  end)
+
+  it("cannot take the workspace of a net that computes", function()
+    local rng = pg.random.new(0)
+    local small, big = pg.zeros(2000, 4, 1, "f32"), pg.zeros(2000, 8, 1, "f32")
+    for _ = 1, 5 do
+      local net = pg.lstm.new{input_size = 1, hidden_size = 8, output_size = 1, rng = rng}
+      net:forward(small)
+      local _, ok = with_finaliser(function() net:forward(big) end, function() return net:forward(small) end)
+      assert.is_true(ok)
+    end
+  end)
+
+  it("cannot take the tables of a model of pg.cpt", function()
+    local rng = pg.random.new(0)
+    for _ = 1, 5 do
+      local function make()
+        local tables, shape = {}, {}
+        for k = 1, 12 do
+          shape[k] = 2
+          tables[k] = pg.full(shape, 0.5)
+        end
+        return pg.cpt.new(tables)
+      end
+      local m = make() -- nothing else keeps its tables
+      local _, ok, X = with_finaliser(function() for k = 1, 12 do m.handle[k] = nil end end, function()
+        return m:sample(2000, rng)
+      end)
+      if ok then assert.equal(2000, #X) end
+    end
+  end)
+end)
+
+describe("globals that scripts replace", function()
+  local real_concat, real_floor = table.concat, math.floor
+
+  it("are not those that the library calls", function()
+    local seen = {}
+    local kept = {}
+    for _, name in ipairs{"pcall", "setmetatable", "ipairs", "pairs", "type", "getmetatable", "select", "next"} do
+      kept[name] = _G[name]
+      _G[name] = function(...)
+        seen[#seen + 1] = name
+        return kept[name](...)
+      end
+    end
+    local rng = pg.random.new(1)
+    local X = rng:standard_normal(20, 3)
+    local acc = pg.linear.accumulate()
+    acc:add(X, rng:standard_normal(20))
+    acc:fit()
+    pg.ppca.fit(X, 1):encode(X)
+    pg.graph.data{{X = X, edges = {{1, 2}}}}
+    pg.cpt.new{{0.25, 0.75}}:sample(3, rng)
+    local net = pg.lstm.new{input_size = 1, hidden_size = 2, output_size = 1, rng = rng}
+    net:forward(pg.zeros(2, 3, 1, "f32"))
+    for name, f in kept.next, kept do _G[name] = f end
+    assert.same({}, seen)
+    local format = string.format
+    string.format, table.concat, math.floor = nil, nil, nil -- luacheck: ignore
+    local ok, text = pcall(function() return tostring(pg.linear.fit(X, rng:standard_normal(20))) end)
+    string.format, table.concat, math.floor = format, real_concat, real_floor -- luacheck: ignore
+    assert.is_true(ok, text)
+  end)
+end)
