@@ -14,6 +14,7 @@
 
 #include "bind/bind.h"
 #include "bind/chunk.h"
+#include "bind/tape.h"
 #include "embedded.h"
 #include "kernel/simd.h"
 
@@ -38,7 +39,9 @@
     X(convolution)                                                                                 \
     X(planes)                                                                                      \
     X(norms)                                                                                       \
-    X(attention)
+    X(attention)                                                                                   \
+    X(scatter)                                                                                     \
+    X(polygamma)
 
 #define PUBLIC_MODULES(X)                                                                          \
     X(cpt)                                                                                         \
@@ -61,6 +64,7 @@
     X(plane)                                                                                       \
     X(process)                                                                                     \
     X(repl)                                                                                        \
+    X(tape)                                                                                        \
     X(system)
 
 #define PROTOTYPE(name) int peri_open_##name(lua_State *L);
@@ -251,6 +255,7 @@ static int open_perigee(lua_State *L)
                           getenv("PERIGEE_ISA"));
     peri_state_open(L);
     peri_chunk_open(L);
+    peri_getstate(L)->guard = &peri_tape_guard;
     make_array_metatable(L);
     lua_createtable(L, 0, 256);
     lua_pushvalue(L, 1);

@@ -234,6 +234,6 @@ return function(spec, ...)
     operands[i], letters[i] = contract(operands[i], letters[i], b, lb, kept, extent)
   end
   local a, left = sum_out(operands[1], letters[1], result)
-  if result == "" then return a:item() end
+  if result == "" then return pg._tape.node(a) > 0 and a or a:item() end
   return arrange(a, left, result)
 end

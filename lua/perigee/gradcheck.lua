@@ -8,12 +8,13 @@
 local pg = ...
 local args = pg._args
 
---- pg.gradcheck(f, grad, x [, opts]) -> result
--- Compares a gradient with central differences of f in f64, element by element. The error of an
+--- pg.gradcheck(f, [grad,] x [, opts]) -> result
+-- Compares a gradient with central differences of f in f64, element by element: the gradient given, or
+-- that of pg.grad. The error of an
 -- element is |a - d| / (|a| + |d|), where the divisor is at least `floor` times the largest: below
 -- that a difference sees only the rounding of f.
 -- @param f  function(x) that returns a number
--- @param grad  array of x's shape, or function(x) that returns it
+-- @param grad  array of x's shape, or function(x) that returns it: pg.grad(f)
 -- @param x  array, f64: where; changed while f runs and put back
 -- @param opts.step  number, times max(1, |x_i|): 1e-3
 -- @param opts.tol  number: 1e-7
@@ -21,8 +22,12 @@ local args = pg._args
 -- @param opts.indices  list of positions (row-major, from 1) to check: all
 -- @return result  table: max_rel_error; worst (the position of it); analytic and numeric (the values there); ok
 -- (max_rel_error <= tol)
+-- @example pg.gradcheck(function(x) return (x ^ 3):sum() end, pg.array{1, 3}).ok --> true
 -- @example pg.gradcheck(function(x) return (x * x):sum() end, pg.array{2, 6}, pg.array{1, 3}).ok --> true
 return function(f, grad, x, opts)
+  if args.is_array(grad) and not args.is_array(x) and type(f) == "function" then
+    grad, x, opts = pg.grad(f, {unused = "zero"}), grad, x
+  end
   local o = args.options("gradcheck", 4, opts, {step = 1e-3, tol = 1e-7, floor = 1e-3, indices = args.any})
   args.callback("gradcheck", 1, "f", f)
   if f == nil then args.fail("gradcheck", 1, "f: expected a function, got no value") end
@@ -62,6 +67,7 @@ return function(f, grad, x, opts)
       index[x.ndim + 1] = moved
       x:set(table.unpack(index))
       local y = f(x)
+      if args.is_array(y) and y.ndim == 0 then y = y:item() end
       if type(y) ~= "number" then
         args.fail("gradcheck", 1, "f: returned " .. args.got(y) .. ", expected a number")
       end

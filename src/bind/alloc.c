@@ -75,6 +75,9 @@ static peri_array *lay_out(void *block, int dtype, int ndim, const size_t *shape
     a->dtype = (uint8_t)dtype;
     a->ndim = (uint8_t)ndim;
     a->gone = NULL;
+    a->node = 0;
+    a->frozen = 0;
+    a->home = a;
     a->size = size;
     a->shape = (size_t *)(a + 1);
     a->stride = (ptrdiff_t *)(a->shape + ndim);
@@ -177,11 +180,12 @@ peri_array *peri_push_view(lua_State *L, int owner_idx, void *data, int ndim, co
     luaL_checkstack(L, 4, "array");
     peri_array *a = push_header(L, data, owner->dtype, ndim, shape, stride);
     a->gone = owner->gone;
+    a->home = owner->home;
     /* A view of a view keeps the first owner, so that chains do not grow. */
-    if (lua_getiuservalue(L, owner_idx, 1) != LUA_TUSERDATA) {
-        lua_pop(L, 1);
+    if (owner->home == owner)
         lua_pushvalue(L, owner_idx);
-    }
+    else
+        lua_getiuservalue(L, owner_idx, 1);
     finish_view(L);
     return a;
 }

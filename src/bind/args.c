@@ -24,6 +24,14 @@ peri_array *peri_arg_array(lua_State *L, int arg, const char *name)
     return NULL;
 }
 
+peri_array *peri_arg_target_array(lua_State *L, int arg, const char *name)
+{
+    const peri_array *a = peri_peek_array(L, arg);
+    if (a != NULL)
+        peri_check_write(L, a);
+    return peri_arg_array(L, arg, name);
+}
+
 peri_array *peri_arg_contiguous(lua_State *L, int arg, const char *name, int dtype, int ndim)
 {
     peri_array *a;
@@ -75,7 +83,7 @@ peri_array *peri_arg_out(lua_State *L, int arg, int dtype, int ndim, const size_
 {
     if (lua_isnoneornil(L, arg))
         return peri_push_array(L, dtype, ndim, shape);
-    peri_array *out = peri_arg_array(L, arg, "out");
+    peri_array *out = peri_arg_target_array(L, arg, "out");
     if (out->dtype != dtype || out->ndim != ndim ||
         memcmp(out->shape, shape, (size_t)ndim * sizeof *shape) != 0)
         peri_argerror(L, arg, "out: expected array %s %s, got %s", peri_push_shape(L, ndim, shape),

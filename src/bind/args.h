@@ -14,6 +14,9 @@
  * elements, or reads them through kernel/view. */
 peri_array *peri_arg_array(lua_State *L, int arg, const char *name);
 
+/* The same for an array that is written: an error also where a gradient needs it as it is. */
+peri_array *peri_arg_target_array(lua_State *L, int arg, const char *name);
+
 /* The array at arg (or a nested table of numbers, converted), of this dtype (-1: a real one, its
  * own where it is that) and number of axes (-1: any), contiguous. Where the argument is not so
  * already, a copy replaces it in its stack slot, so it stays alive as long as the slot does. */

@@ -15,14 +15,22 @@ void peri_push_array_meta(lua_State *L)
         lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
 }
 
-peri_array *peri_test_array(lua_State *L, int idx)
+peri_array *peri_peek_array(lua_State *L, int idx)
 {
     peri_array *a = lua_touserdata(L, idx);
     /* The length of what is no full userdata is 0. */
-    if (a == NULL || lua_rawlen(L, idx) < sizeof *a || a->mark != peri_array_mark(a))
+    return a == NULL || lua_rawlen(L, idx) < sizeof *a || a->mark != peri_array_mark(a) ? NULL : a;
+}
+
+peri_array *peri_test_array(lua_State *L, int idx)
+{
+    peri_array *a = peri_peek_array(L, idx);
+    if (a == NULL)
         return NULL;
     if (a->gone != NULL && *a->gone)
         luaL_error(L, "array was detached: its memory belongs to the host again");
+    if (a->node != 0)
+        peri_getstate(L)->guard->tracked(L, a);
     return a;
 }
 

@@ -10,6 +10,7 @@
 
 #include <lua.h>
 
+#include "bind/state.h"
 #include "kernel/view.h"
 
 /* The userdata. An owner's data follow its header; a view keeps its owner in user value 1.
@@ -17,15 +18,35 @@
 typedef struct peri_array {
     uintptr_t mark;
     uint8_t dtype, ndim;
-    const bool *gone;  /* set once the host took wrapped memory back; else NULL */
-    size_t size;       /* product of the extents */
-    void *data;        /* first element */
-    size_t *shape;     /* ndim extents, inside this block */
-    ptrdiff_t *stride; /* ndim strides in elements, inside this block */
+    const bool *gone;        /* set once the host took wrapped memory back; else NULL */
+    size_t size;             /* product of the extents */
+    void *data;              /* first element */
+    size_t *shape;           /* ndim extents, inside this block */
+    ptrdiff_t *stride;       /* ndim strides in elements, inside this block */
+    uint64_t node;           /* the node of a gradient that it belongs to, see tape.h; 0: none */
+    uint64_t frozen;         /* of an owner: the gradient that needs its values, see tape.h */
+    struct peri_array *home; /* the owner: itself, or for a view the array in user value 1 */
 } peri_array;
 
-/* The array at idx, or NULL when the value is not one. Raises when it was detached. */
+/* The array at idx, or NULL when the value is not one. Raises when the host took its memory back,
+ * and when a gradient tracks it and the running function has no derivative. */
 peri_array *peri_test_array(lua_State *L, int idx);
+
+/* The same where no value is computed from it: never raises. */
+peri_array *peri_peek_array(lua_State *L, int idx);
+
+/* Whether a gradient is being taken of it. */
+static inline bool peri_tracked(const peri_state *state, const peri_array *a)
+{
+    return a->node > state->base;
+}
+
+/* Raises where a gradient needs the memory of a as it is: before each write. */
+static inline void peri_check_write(lua_State *L, const peri_array *a)
+{
+    if (__builtin_expect(a->home->frozen != 0, 0))
+        peri_getstate(L)->guard->written(L, a);
+}
 
 static inline peri_view peri_view_of(const peri_array *a)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bind/bind.h"
+#include "bind/tape.h"
 #include "kernel/copy.h"
 #include "kernel/elementwise.h"
 
@@ -173,6 +174,15 @@ static void *number_as(struct input *in, int dtype)
     return NULL;
 }
 
+/* The result on top, recorded where a gradient is being taken of an input. */
+static int finish(lua_State *L, const peri_op *op, uint64_t nodes)
+{
+    if (nodes == 0)
+        return 1;
+    const int given = lua_gettop(L) - 1;
+    return peri_recorded(L, nodes, given < op->arity ? given : op->arity);
+}
+
 /* Computes op on the inputs, of which one at least is an array, into the array at out_arg or a new
  * one, which is left on top of the stack: the one place where a result is finished. */
 static int compute(lua_State *L, const peri_op *op, struct input in[], int out_arg)
@@ -182,11 +192,13 @@ static int compute(lua_State *L, const peri_op *op, struct input in[], int out_a
     const size_t *shape;
     int ndim, common = -1;
     bool same = true;
+    uint64_t nodes = 0;
     const peri_array *first = NULL;
     for (int k = 0; k < count; k++) {
         const peri_array *a = in[k].array;
         if (a == NULL)
             continue;
+        nodes |= a->node;
         if (k >= first_value)
             common = common < 0 ? a->dtype : peri_common(common, a->dtype);
         if (first == NULL)
@@ -216,7 +228,7 @@ static int compute(lua_State *L, const peri_op *op, struct input in[], int out_a
     const peri_array *out = given ? peri_arg_out(L, out_arg, result, ndim, shape)
                                   : peri_push_array(L, result, ndim, shape);
     if (out->size == 0)
-        return 1;
+        return finish(L, op, nodes);
     peri_view views[MOST_INPUTS];
     ptrdiff_t strides[MOST_INPUTS][PERI_MAX_NDIM];
     for (int k = 0; k < count; k++) {
@@ -243,7 +255,7 @@ static int compute(lua_State *L, const peri_op *op, struct input in[], int out_a
     const peri_status status = peri_elementwise((peri_ew)op->id, views, &to, stop);
     if (status != PERI_OK)
         peri_check(L, 0, status, NULL);
-    return 1;
+    return finish(L, op, nodes);
 }
 
 /* The result where every input is a number. */

@@ -8,6 +8,7 @@
 
 #include "bind/bind.h"
 #include "bind/nested.h"
+#include "bind/tape.h"
 #include "kernel/copy.h"
 
 static void push_at(lua_State *L, const peri_array *a, ptrdiff_t offset)
@@ -96,7 +97,7 @@ static int get(lua_State *L)
  */
 static int set(lua_State *L)
 {
-    const peri_array *a = peri_arg_array(L, 1, "a");
+    const peri_array *a = peri_arg_target_array(L, 1, "a");
     const int top = lua_gettop(L);
     if (top < 2)
         peri_argerror(L, 2, "expected %d indices and a value", a->ndim);
@@ -268,6 +269,16 @@ static void assign_value(lua_State *L, const peri_array *a, const peri_view *out
     peri_copy(out, &from);
 }
 
+/* Writes v as assign_value does, where no gradient would have to follow it. */
+static void write_value(lua_State *L, const peri_array *a, const peri_view *out, int idx)
+{
+    const peri_array *v = peri_peek_array(L, idx);
+    if (v != NULL && peri_tracked(peri_getstate(L), v))
+        peri_raise(L, "cannot write into an array what a gradient is being taken of: "
+                      "a:with({2, {}}, v) gives a new one, pg.stack joins rows");
+    assign_value(L, a, out, idx);
+}
+
 /*** pg.assign(a, v) -> a
  * Sets all elements of a in place; v is broadcast to its shape.
  * @param a  array
@@ -276,13 +287,76 @@ static void assign_value(lua_State *L, const peri_array *a, const peri_view *out
  */
 static int assign(lua_State *L)
 {
-    const peri_array *a = peri_arg_array(L, 1, "a");
+    const peri_array *a = peri_arg_target_array(L, 1, "a");
     if (lua_isnoneornil(L, 2))
         peri_argerror(L, 2, "v: expected a number, an array or a table, got %s",
                       peri_push_got(L, 2));
     const peri_view out = peri_view_of(a);
-    assign_value(L, a, &out, 2);
+    write_value(L, a, &out, 2);
     lua_settop(L, 1);
+    return 1;
+}
+
+/*** pg.with(a, region, v) -> array
+ * A copy of a with v in the region that a[region] names: what a[region] = v would make of a, where
+ * a must stay as it is, as inside a gradient.
+ * @param a  array
+ * @param region  table as for a[{...}], or an integer
+ * @param v  number, array or table, broadcast to the region's shape
+ * @return array of a's dtype
+ * @example pg.zeros(3):with({{2, 3}}, 5):sum() --> 10.0
+ */
+static int with(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    const int type = lua_type(L, 2);
+    if (type != LUA_TTABLE && type != LUA_TNUMBER)
+        peri_argerror(L, 2, "region: expected a table such as {2, {}}, or an integer, got %s",
+                      peri_push_got(L, 2));
+    if (lua_isnoneornil(L, 3))
+        peri_argerror(L, 3, "v: expected a number, an array or a table, got %s",
+                      peri_push_got(L, 3));
+    const peri_array *copy = peri_push_copy(L, a, -1);
+    const struct region r = type == LUA_TTABLE ? resolve(L, copy, 2, 0, (int)lua_rawlen(L, 2))
+                                               : resolve(L, copy, 0, 2, 1);
+    const peri_view out = {address(copy, r.offset), copy->dtype, r.ndim, r.shape, r.stride};
+    assign_value(L, copy, &out, 3);
+    return 1;
+}
+
+/*** pg.detach(a) -> view
+ * The values of a alone: inside a gradient a constant, through which nothing is differentiated.
+ * @param a  array
+ * @return view of the same memory
+ * @example pg.grad(function(x) return (x:detach() * x):sum() end)(pg.array{3})[1] --> 3.0
+ */
+static int detach(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    peri_push_view(L, 1, a->data, a->ndim, a->shape, a->stride);
+    return 1;
+}
+
+/*** pg.broadcast_to(a, n, m, ...) -> view
+ * a spread to a larger shape as operators do it: axes in front, and extents of 1 that become
+ * others. Its elements share memory, so give pg.copy of it before you write.
+ * @param a  array
+ * @param n  integers, or one table of them
+ * @error a shape that a does not broadcast to
+ * @example pg.broadcast_to(pg.array{1, 2}, 3, 2):sum() --> 9.0
+ */
+static int broadcast_to(lua_State *L)
+{
+    const peri_array *a = peri_arg_array(L, 1, "a");
+    size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    int next;
+    const int ndim = peri_arg_shape(L, 2, shape, &next);
+    const peri_view v = peri_view_of(a);
+    if (next == 2 || a->ndim > ndim || !peri_broadcast_strides(&v, ndim, shape, stride))
+        peri_argerror(L, 2, "shape: %s does not broadcast to %s",
+                      peri_push_shape(L, a->ndim, a->shape), peri_push_shape(L, ndim, shape));
+    peri_push_view(L, 1, a->data, ndim, shape, stride);
     return 1;
 }
 
@@ -381,12 +455,16 @@ static int push_field(lua_State *L, const peri_array *a, enum field field)
         lua_pushstring(L, peri_dtype_name(a->dtype));
         return 1;
     case F_T:
-        return push_transposed(L, 1, a);
+        push_transposed(L, 1, a);
+        return a->node == 0 ? 1 : peri_record_as(L, "T", 1);
     case F_NONE:
         break;
     }
     return 0;
 }
+
+/* The upvalue of index_array that is the table of methods. */
+enum { METHODS = PERI_UPVALUES + 1 };
 
 static int no_field(lua_State *L, const char *key)
 {
@@ -396,7 +474,7 @@ static int no_field(lua_State *L, const char *key)
     for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
         names[count++] = fields[k].name;
     lua_pushnil(L);
-    while (lua_next(L, lua_upvalueindex(1)) && count < MOST) {
+    while (lua_next(L, lua_upvalueindex(METHODS)) && count < MOST) {
         lua_pop(L, 1);
         if (lua_type(L, -1) == LUA_TSTRING)
             names[count++] = lua_tostring(L, -1);
@@ -408,12 +486,11 @@ static int no_field(lua_State *L, const char *key)
     return peri_raise(L, "array has no field or method '%s'", key);
 }
 
-/* Upvalue 1: the table of methods. */
 static int index_array(lua_State *L)
 {
     if (lua_type(L, 2) == LUA_TSTRING) {
         lua_pushvalue(L, 2);
-        if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TLIGHTUSERDATA) {
+        if (lua_rawget(L, lua_upvalueindex(METHODS)) == LUA_TLIGHTUSERDATA) {
             const peri_array *a = peri_arg_array(L, 1, "a");
             const size_t k = (size_t)((const char *)lua_touserdata(L, -1) - (const char *)fields) /
                              sizeof *fields;
@@ -439,13 +516,14 @@ static int index_array(lua_State *L)
             push_at(L, a, offset);
         else
             peri_push_view(L, 1, address(a, offset), a->ndim - 1, a->shape + 1, a->stride + 1);
-        return 1;
+        return peri_recorded(L, a->node, 2);
     }
     if (lua_type(L, 2) == LUA_TTABLE) {
         const struct region r = resolve(L, a, 2, 0, (int)lua_rawlen(L, 2));
-        return push_region(L, 1, a, &r);
+        push_region(L, 1, a, &r);
+        return peri_recorded(L, a->node, 2);
     }
-    if (peri_test_array(L, 2) != NULL)
+    if (peri_peek_array(L, 2) != NULL)
         return peri_raise(L,
                           "an array cannot be an index: a:take(indices) takes elements by index, "
                           "a:compress(mask) by a mask");
@@ -454,7 +532,7 @@ static int index_array(lua_State *L)
 
 static int newindex_array(lua_State *L)
 {
-    const peri_array *a = peri_arg_array(L, 1, "a");
+    const peri_array *a = peri_arg_target_array(L, 1, "a");
     struct region r;
     if (lua_type(L, 2) == LUA_TNUMBER) {
         int exact;
@@ -475,7 +553,7 @@ static int newindex_array(lua_State *L)
         return peri_raise(L, "an array has no field %s to set", peri_push_got(L, 2));
     }
     const peri_view out = {address(a, r.offset), a->dtype, r.ndim, r.shape, r.stride};
-    assign_value(L, a, &out, 3);
+    write_value(L, a, &out, 3);
     return 0;
 }
 
@@ -704,6 +782,9 @@ PERI_OPENER(index)
         {"transpose", transpose},
         {"expand_dims", expand_dims},
         {"squeeze", squeeze},
+        {"with", with},
+        {"detach", detach},
+        {"broadcast_to", broadcast_to},
         {NULL, NULL},
     };
     static const luaL_Reg metamethods[] = {
@@ -717,8 +798,11 @@ PERI_OPENER(index)
         lua_setfield(L, -2, fields[k].name);
     }
     lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
-    lua_pushvalue(L, -2);
-    lua_pushcclosure(L, index_array, 1);
+    lua_pushliteral(L, "__index");
+    peri_push_upvalues(L, PERI_FUNCTION);
+    peri_push_rule(L, peri_find_rule("__index"), index_array);
+    lua_pushvalue(L, -PERI_UPVALUES - 2);
+    lua_pushcclosure(L, index_array, METHODS);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 2);
     return 0;

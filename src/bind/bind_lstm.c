@@ -327,8 +327,10 @@ static int lstm_loss(lua_State *L)
     const size_t N = x->shape[0], T = x->shape[1];
     double loss;
     peri_lstm_output output = {.loss = &loss};
-    if (!lua_isnil(L, 3))
+    if (!lua_isnil(L, 3)) {
+        peri_arg_target_array(L, 3, "grads");
         output.grads = check_flat(L, 3, "grads", net);
+    }
     peri_lstm_input input = {.batch = N, .steps = T, .x = x->data};
     input.y = check_data(L, 5, "y", net, peri_mul_size(L, peri_mul_size(L, N, T), net->output));
     input.lengths = check_lengths(L, 6, N, T);

@@ -10,7 +10,7 @@
  * size. */
 static peri_array *check_flat(lua_State *L, int arg, const char *name, const peri_array *like)
 {
-    peri_array *a = peri_arg_array(L, arg, name);
+    peri_array *a = peri_arg_target_array(L, arg, name);
     if (!peri_is_contiguous(a))
         peri_argerror(L, arg,
                       "%s: expected a contiguous array, got a strided view; it is changed "

@@ -408,6 +408,7 @@ static int shuffle(lua_State *L)
     const peri_array *a = peri_test_array(L, 2);
     if (a == NULL)
         peri_argerror(L, 2, "a: expected an array or a table, got %s", peri_push_got(L, 2));
+    peri_check_write(L, a);
     if (a->ndim == 0)
         peri_argerror(L, 2, "a: a number has nothing to shuffle");
     const peri_view view = peri_view_of(a);

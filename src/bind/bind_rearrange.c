@@ -80,9 +80,36 @@ static int concat(lua_State *L)
     return 1;
 }
 
+/* Replaces a list that has numbers in it by one with arrays in their place. */
+static void numbers_to_arrays(lua_State *L, lua_Integer count)
+{
+    bool any = false;
+    int dtype = -1;
+    for (lua_Integer k = 1; k <= count; k++) {
+        any = lua_rawgeti(L, 1, k) == LUA_TNUMBER || any;
+        const peri_array *a = peri_test_array(L, -1);
+        if (a != NULL)
+            dtype = dtype < 0 ? a->dtype : peri_promote(dtype, a->dtype);
+        lua_pop(L, 1);
+    }
+    if (!any)
+        return;
+    lua_createtable(L, count < INT_MAX ? (int)count : 0, 0);
+    for (lua_Integer k = 1; k <= count; k++) {
+        if (lua_rawgeti(L, 1, k) == LUA_TNUMBER) {
+            const peri_array *a =
+                peri_push_array(L, peri_promote1(dtype < 0 ? PERI_F64 : dtype), 0, NULL);
+            peri_write(a->dtype, a->data, lua_tonumber(L, -2));
+            lua_remove(L, -2);
+        }
+        lua_rawseti(L, -2, k);
+    }
+    lua_replace(L, 1);
+}
+
 /*** pg.stack(list [, axis] [, opts]) -> array
  * Arrays of one shape joined along a new axis.
- * @param list  table of arrays of one shape
+ * @param list  table of arrays of one shape; a number is an array without axes
  * @param axis  integer: where the new axis stands in the result; default 1
  * @param opts.out  array that receives the result
  * @return array with one axis more, f64 unless all are f32
@@ -91,6 +118,8 @@ static int concat(lua_State *L)
  */
 static int stack(lua_State *L)
 {
+    if (lua_type(L, 1) == LUA_TTABLE)
+        numbers_to_arrays(L, (lua_Integer)lua_rawlen(L, 1));
     const lua_Integer count = peri_arg_list(L, 1, "list");
     int opts, dtype = -1;
     size_t shape[PERI_MAX_NDIM];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bind/bind.h"
+#include "bind/tape.h"
 #include "kernel/copy.h"
 #include "kernel/elementwise.h"
 #include "kernel/reduce.h"
@@ -123,7 +124,9 @@ static peri_array *push_result(lua_State *L, const struct request *r, bool mask,
     peri_array *out;
     if (given) {
         const int at = lua_gettop(L);
-        out = peri_test_array(L, at);
+        out = peri_peek_array(L, at);
+        if (out != NULL)
+            peri_check_write(L, out);
         if (mask && out != NULL && peri_is_real(out->dtype)) /* may be kept as numbers too */
             dtype = out->dtype;
         if (out == NULL || out->dtype != dtype || out->ndim != ndim ||
@@ -183,6 +186,7 @@ static const char *const *option_names(const peri_op *op)
 static int reduce(lua_State *L)
 {
     const peri_op *op = peri_row(L);
+    const int given = lua_gettop(L);
     struct request r;
     peri_view to;
     size_t shape[PERI_MAX_NDIM];
@@ -202,7 +206,7 @@ static int reduce(lua_State *L)
         lua_pushboolean(L, number != 0);
     else if (out == NULL)
         lua_pushnumber(L, number);
-    return 1;
+    return peri_recorded(L, r.a->node, given);
 }
 
 /* ---- places ------------------------------------------------------------------------------ */
@@ -272,7 +276,9 @@ static peri_array *push_like(lua_State *L, const peri_array **a, int options, in
 {
     if (options != 0 && peri_option_push(L, options, "out") != LUA_TNIL) {
         const int at = lua_gettop(L);
-        peri_array *out = peri_test_array(L, at);
+        peri_array *out = peri_peek_array(L, at);
+        if (out != NULL)
+            peri_check_write(L, out);
         if (out == NULL || out->dtype != (*a)->dtype || out->ndim != ndim ||
             memcmp(out->shape, shape, (size_t)ndim * sizeof *shape) != 0)
             peri_argerror(L, options, "out: expected array %s %s, got %s",

@@ -214,7 +214,7 @@ peri_view peri_new_array(lua_State *L, int dtype, int ndim, const size_t *shape)
     return peri_view_of(peri_push_array(L, dtype, ndim, shape));
 }
 
-/* The owner of wrapped memory: the user value of the array and of each view of it. */
+/* The owner of wrapped memory: the user value of the array that peri_wrap made. */
 struct wrapped {
     bool gone;
     void (*release)(void *);
@@ -260,6 +260,11 @@ void peri_detach(lua_State *L, int idx)
     if (lua_type(L, idx) != LUA_TUSERDATA || lua_getiuservalue(L, idx, 1) == LUA_TNONE) {
         lua_pop(L, lua_type(L, idx) == LUA_TUSERDATA ? 1 : 0);
         return;
+    }
+    /* Of a view the user value is the array, whose own is the memory. */
+    if (peri_peek_array(L, -1) != NULL) {
+        lua_getiuservalue(L, -1, 1);
+        lua_remove(L, -2);
     }
     struct wrapped *w = peri_test_handle(L, -1, &wrapped_kind);
     if (w != NULL)

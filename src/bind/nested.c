@@ -72,6 +72,11 @@ static void fill(lua_State *L, struct filling *f, int depth)
 {
     const int at = lua_gettop(L);
     const peri_array *inner = peri_test_array(L, -1);
+    if (inner != NULL && peri_tracked(peri_getstate(L), inner))
+        peri_argerror(L, f->arg,
+                      "%s: an array that a gradient is being taken of stands in a table; "
+                      "pg.stack joins such",
+                      f->name);
     if (inner != NULL && inner->ndim == f->ndim - depth &&
         memcmp(inner->shape, f->shape + depth, (size_t)inner->ndim * sizeof(size_t)) == 0) {
         peri_check_fits(L, f->arg, f->name, inner, f->out->dtype);

@@ -17,7 +17,9 @@ peri_array *peri_option_out(lua_State *L, int opts, int dtype, int ndim, const s
         lua_pop(L, 1);
         return peri_push_array(L, dtype, ndim, shape);
     }
-    peri_array *out = peri_test_array(L, -1);
+    peri_array *out = peri_peek_array(L, -1);
+    if (out != NULL)
+        peri_check_write(L, out);
     if (out == NULL || out->dtype != dtype || out->ndim != ndim ||
         (ndim > 0 && memcmp(out->shape, shape, (size_t)ndim * sizeof *shape) != 0)) {
         const char *got = peri_push_got(L, -1);

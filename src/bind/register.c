@@ -2,14 +2,29 @@
 #include "bind/register.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "bind/array.h"
 #include "bind/state.h"
 
 const char peri_methods_key, peri_pg_key;
 
-/* Makes a closure of the function, its name being on top, which it takes. */
-static void push_closure_of(lua_State *L, lua_CFunction function, int shift, const void *row)
+lua_CFunction peri_push_rule(lua_State *L, const peri_rule *rule, lua_CFunction function)
+{
+    if (rule == NULL) {
+        lua_pushnil(L);
+        lua_pushnil(L);
+        return function;
+    }
+    void *address;
+    memcpy(&address, &function, sizeof address);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)rule);
+    lua_pushlightuserdata(L, address);
+    return (rule->flags & (PERI_READS | PERI_DIRECT)) == 0 ? peri_getstate(L)->guard->recorded
+                                                           : function;
+}
+
+void peri_push_upvalues(lua_State *L, int shift)
 {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&peri_upvalues);
     lua_pushlightuserdata(L, peri_getstate(L));
@@ -17,22 +32,26 @@ static void push_closure_of(lua_State *L, lua_CFunction function, int shift, con
     lua_rotate(L, -4, -1);
     lua_pushinteger(L, shift);
     lua_pushnil(L);
+}
+
+/* Makes a closure of the function, its name being on top, which it takes. rule: what it is to a
+ * gradient, row: what peri_row() gives it; each or NULL. */
+static void push_closure(lua_State *L, lua_CFunction function, int shift, const peri_rule *rule,
+                         const void *row)
+{
+    peri_push_upvalues(L, shift);
+    function = peri_push_rule(L, rule, function);
     if (row != NULL)
         lua_pushlightuserdata(L, (void *)(uintptr_t)row);
     lua_pushcclosure(L, function, PERI_UPVALUES + (row != NULL));
 }
 
-static void push_closure(lua_State *L, lua_CFunction function, int shift)
-{
-    push_closure_of(L, function, shift, NULL);
-}
-
 /* Sets the function in the table at index `table`, by its key. */
-static void set(lua_State *L, int table, const luaL_Reg *row, int shift)
+static void set(lua_State *L, int table, const luaL_Reg *row, int shift, const peri_rule *rule)
 {
     lua_pushstring(L, row->name);
     lua_pushvalue(L, -1);
-    push_closure(L, row->func, shift);
+    push_closure(L, row->func, shift, rule, NULL);
     lua_rawset(L, table);
 }
 
@@ -41,13 +60,15 @@ void peri_set_functions(lua_State *L, const luaL_Reg *functions, int shift)
     const int table = lua_gettop(L);
     luaL_checkstack(L, 8, "functions");
     for (; functions->name != NULL; functions++)
-        set(L, table, functions, shift);
+        set(L, table, functions, shift, NULL);
 }
 
 static void set_in(lua_State *L, const void *key, const luaL_Reg *functions, int shift)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, key);
-    peri_set_functions(L, functions, shift);
+    const int table = lua_gettop(L);
+    for (; functions->name != NULL; functions++)
+        set(L, table, functions, shift, peri_find_rule(functions->name));
     lua_pop(L, 1);
 }
 
@@ -73,7 +94,8 @@ void peri_module(lua_State *L, const char *module, const luaL_Reg *functions)
     lua_newtable(L);
     for (; functions->name != NULL; functions++) {
         lua_pushfstring(L, "%s.%s", module, functions->name);
-        push_closure(L, functions->func, PERI_FUNCTION);
+        const peri_rule *rule = peri_find_rule(lua_tostring(L, -1));
+        push_closure(L, functions->func, PERI_FUNCTION, rule, NULL);
         lua_setfield(L, -2, functions->name);
     }
 }
@@ -84,7 +106,7 @@ void peri_primitives(lua_State *L, const peri_primitive *rows)
     lua_newtable(L);
     for (; rows->key != NULL; rows++) {
         lua_pushstring(L, rows->user != NULL ? rows->user : rows->key);
-        push_closure(L, rows->function, rows->shift);
+        push_closure(L, rows->function, rows->shift, NULL, NULL);
         lua_setfield(L, -2, rows->key);
     }
 }
@@ -101,7 +123,11 @@ int peri_named(lua_State *L)
     luaL_argcheck(L, shift >= -16 && shift <= 2 * PERI_ONLY, 3, "out of range");
     const void *row = lua_getupvalue(L, 1, PERI_UPVALUE_ROW) != NULL ? lua_touserdata(L, -1) : NULL;
     lua_pushvalue(L, 2);
-    push_closure_of(L, lua_tocfunction(L, 1), (int)shift, row);
+    push_closure(L, lua_tocfunction(L, 1), (int)shift, NULL, row);
+    for (int upvalue = PERI_UPVALUE_RULE; upvalue <= PERI_UPVALUE_CALL; upvalue++) {
+        lua_getupvalue(L, 1, upvalue);
+        lua_setupvalue(L, -2, upvalue);
+    }
     if (lua_type(L, 4) == LUA_TSTRING) {
         lua_pushvalue(L, 4);
         lua_setupvalue(L, -2, PERI_UPVALUE_PLACE);
@@ -114,7 +140,7 @@ static void set_operation(lua_State *L, const void *key, const char *field, cons
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, key);
     lua_pushstring(L, name);
-    push_closure_of(L, function, shift, row);
+    push_closure(L, function, shift, peri_find_rule(name), row);
     lua_setfield(L, -2, field);
     lua_pop(L, 1);
 }

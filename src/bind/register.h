@@ -8,6 +8,7 @@
 
 #include <lauxlib.h>
 
+#include "bind/rules.h"
 #include "bind/state.h"
 
 /* Heads the definition of a module's opener: PERI_OPENER(cpt) { ... }. Its row is in perigee.c. */
@@ -61,6 +62,13 @@ void peri_set_functions(lua_State *L, const luaL_Reg *functions, int shift);
  * that name, with place before the message. For lua/perigee, where one primitive is behind several
  * functions. */
 int peri_named(lua_State *L);
+
+/* Pushes the upvalues of such a closure up to what gradients know of it; the name is on top. */
+void peri_push_upvalues(lua_State *L, int shift);
+
+/* Then its last upvalues, what it is to a gradient (NULL: nothing); returns the function to make
+ * the closure of: the one given, or one that records it. */
+lua_CFunction peri_push_rule(lua_State *L, const peri_rule *rule, lua_CFunction function);
 
 /* Its address is the registry's key of the module table pg. */
 extern const char peri_pg_key;

@@ -28,7 +28,7 @@ const char *peri_push_got(lua_State *L, int idx)
 {
     luaL_checkstack(L, 8, "got");
     idx = lua_absindex(L, idx);
-    const peri_array *a = peri_test_array(L, idx);
+    const peri_array *a = peri_peek_array(L, idx);
     if (a != NULL) {
         const char *shape = peri_push_shape(L, a->ndim, a->shape);
         const char *text = lua_pushfstring(L, "array %s %s", shape, peri_dtype_name(a->dtype));

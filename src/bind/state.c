@@ -25,6 +25,7 @@ void peri_state_open(lua_State *L)
         atomic_init(&state->stop.requested, 0);
         state->young.budget = PERI_YOUNG_BUDGET;
         state->full.budget = PERI_FULL_BUDGET;
+        state->base = state->last = state->epoch = 1;
         lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
     }
     lua_pop(L, 1);
