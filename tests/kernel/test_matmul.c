@@ -344,12 +344,37 @@ static void stops_soon(void **state)
     drop(a), drop(c);
 }
 
+/* Rows longer than the block that a product with a vector goes in, and no multiple of it. Pages
+ * that nothing is written to take no memory. */
+static void long_rows(void **state)
+{
+    (void)state;
+    const size_t block = (size_t)1 << 24, n = block + 5;
+    float *a = calloc(2 * n, sizeof *a), *x = calloc(n, sizeof *x), y[2];
+    const size_t shape[2] = {2, n}, result[1] = {2};
+    const ptrdiff_t stride[2] = {(ptrdiff_t)n, 1}, one[1] = {1};
+    assert_non_null(a);
+    assert_non_null(x);
+    x[3] = 2, x[block - 1] = 3, x[block] = 5, x[n - 1] = 7;
+    a[3] = 1, a[block] = 2, a[n - 1] = 4;
+    a[n + 3] = 8, a[n + block - 1] = 16, a[n + n - 1] = 32;
+    const peri_view A = {a, PERI_F32, 2, shape, stride}, X = {x, PERI_F32, 1, &n, one};
+    const peri_view Y = {y, PERI_F32, 1, result, one};
+    peri_facts facts;
+    assert_int_equal(peri_matmul(&A, &X, &Y, NULL, NULL, &facts), PERI_OK);
+    assert_true(y[0] == 1 * 2 + 2 * 5 + 4 * 7);
+    assert_true(y[1] == 8 * 2 + 16 * 3 + 32 * 7);
+    free(a);
+    free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_layout_and_dtype),
                                        cmocka_unit_test(batches_broadcast),
                                        cmocka_unit_test(what_does_not_fit_is_named),
                                        cmocka_unit_test(blocks_join),
+                                       cmocka_unit_test(long_rows),
                                        cmocka_unit_test(gram_is_symmetric),
                                        cmocka_unit_test(same_bits_twice),
                                        cmocka_unit_test(stops_soon)};

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -171,6 +172,43 @@ static void test_forked_child_starts_anew(void **state)
     assert_each_once(&t, 9);
 }
 
+/* Threads of this process. */
+static int count_tasks(void)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (const struct dirent *entry; (entry = readdir(tasks)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+/* In a child, which has no workers yet: one fewer is started than there are threads, once. */
+static void test_threads_started(void **state)
+{
+    (void)state;
+    fflush(NULL);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(20);
+        peri_threads(3); /* OpenBLAS starts its own */
+        tally mine = {0};
+        const int before = count_tasks();
+        peri_pool_run(2, count_block, &mine);
+        const int first = count_tasks();
+        peri_pool_run(33, count_block, &mine);
+        const int second = count_tasks();
+        peri_pool_run(33, count_block, &mine);
+        _exit(first != before + 1 ? 1 : second != before + 2 ? 2 : count_tasks() != second ? 3 : 0);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_nested_runs_in_line),
         cmocka_unit_test(test_two_callers),
         cmocka_unit_test(test_forked_child_starts_anew),
+        cmocka_unit_test(test_threads_started),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
