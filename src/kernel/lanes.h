@@ -11,8 +11,8 @@
  * It gives REAL, LANES (elements a vector), NAME(f) (f with a suffix of its own), KERNEL (to stand
  * before a function), and with `vec` for a vector: load store load_part store_part keep splat fma
  * lower upper reciprocal root sum exp_parts sigmoid tangent, and for comparisons, with `flags` for
- * their answers: unordered equal differ none some spoil; for doubles also widen widen_part. + - * /
- * work on vectors as they are. ROWS is how many rows of four accumulators fit the registers.
+ * their answers: unordered equal differ none some bits spoil; for doubles also widen widen_part. +
+ * - * / work on vectors as they are. ROWS is how many rows of four accumulators fit the registers.
  */
 #undef REAL
 #undef LANES
@@ -319,6 +319,27 @@ INLINE bool NAME(some)(flags f)
     for (size_t i = 0; i < LANES; i++)
         any |= f[i];
     return any != 0;
+#endif
+}
+
+/* The answers as bits, that of lane 0 the lowest. */
+INLINE unsigned NAME(bits)(flags f)
+{
+#if LANES_BYTES == 64
+    return f;
+#elif LANES_BYTES == 32 && LANES_BITS == 32
+    return (unsigned)_mm256_movemask_ps((__m256)f);
+#elif LANES_BYTES == 32
+    return (unsigned)_mm256_movemask_pd((__m256d)f);
+#elif PERI_X86 && LANES_BITS == 32
+    return (unsigned)_mm_movemask_ps((__m128)f);
+#elif PERI_X86
+    return (unsigned)_mm_movemask_pd((__m128d)f);
+#else
+    unsigned bits = 0;
+    for (unsigned i = 0; i < LANES; i++)
+        bits |= (unsigned)(f[i] != 0) << i;
+    return bits;
 #endif
 }
 

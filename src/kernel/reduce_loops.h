@@ -8,6 +8,7 @@
 #undef WIDE
 #undef wide
 #undef WIDTH
+#undef SLIM
 #undef PARTS
 #undef TAKE
 #undef TAKE_PART
@@ -19,6 +20,8 @@
 #define wide             WIDE(vector)
 #define WIDTH            (LANES_BYTES / 8)
 #define PARTS            (CHAINS / WIDTH)
+/* Those of registers of 16 bytes of the same elements. */
+#define SLIM(f) NAME_(f, LANES_BITS, 16)
 
 #if LANES_BITS == 64
 #define TAKE(p)             NAME(load)(p)
@@ -160,7 +163,7 @@
 /* The kinds below do not depend on the order.
  *
  * Least and largest by KEEP (upper or lower of lanes.h), with NaNs watched for aside. */
-#define EXTREME(kind, START, KEEP, STEP)                                                           \
+#define EXTREME(kind, START, KEEP, BETTER, STEP)                                                   \
     INLINE double NAME(chains_##kind)(const REAL *x, size_t n)                                     \
     {                                                                                              \
         const vec start = NAME(splat)((REAL)(START));                                              \
@@ -185,11 +188,16 @@
             return (double)NAN;                                                                    \
         REAL l[LANES];                                                                             \
         NAME(store)(l, KEEP(KEEP(a[0], a[1]), KEEP(a[2], a[3])));                                  \
+        SLIM(vector) m = SLIM(load)(l);                                                            \
         UNROLL                                                                                     \
-        for (size_t half = LANES / 2; half > 0; half /= 2) {                                       \
+        for (size_t at = 16 / sizeof(REAL); at < LANES; at += 16 / sizeof(REAL))                   \
+            m = SLIM##KEEP(SLIM(load)(l + at), m);                                                 \
+        SLIM(store)(l, m);                                                                         \
+        UNROLL                                                                                     \
+        for (size_t half = 8 / sizeof(REAL); half > 0; half /= 2) {                                \
             UNROLL                                                                                 \
-            for (size_t i = 0; i < half; i++)                                                      \
-                l[i] = STEP(l[i], l[i + half]);                                                    \
+            for (size_t at = 0; at < half; at++)                                                   \
+                l[at] = l[at + half] BETTER l[at] ? l[at + half] : l[at];                          \
         }                                                                                          \
         return (double)l[0];                                                                       \
     }                                                                                              \
@@ -232,6 +240,8 @@
 #define LEAST(x, bound)     NAME(upper)(x, bound)
 #define MOST(x, bound)      NAME(lower)(x, bound)
 #define WIDELEAST(x, bound) WIDE(upper)(x, bound)
+#define SLIMLEAST(x, bound) SLIM(upper)(x, bound)
+#define SLIMMOST(x, bound)  SLIM(lower)(x, bound)
 #define WIDEMOST(x, bound)  WIDE(lower)(x, bound)
 
 /* Whether one element is (differ) or none is (equal) something else than 0: FOUND where one does
@@ -306,8 +316,8 @@ TREE(prod, TIMES)
 KIND(sum, 0, SUM_STEP, PLUS, 0)
 KIND(ssd, 0, SSD_STEP, PLUS, c)
 KIND(prod, 1, PROD_STEP, TIMES, 1)
-EXTREME(min, HUGE_VAL, LEAST, MIN_STEP)
-EXTREME(max, -HUGE_VAL, MOST, MAX_STEP)
+EXTREME(min, HUGE_VAL, LEAST, <, MIN_STEP)
+EXTREME(max, -HUGE_VAL, MOST, >, MAX_STEP)
 TRUTH(any, differ, 1.0, 0.0, ANY_STEP)
 TRUTH(all, equal, 0.0, 1.0, ALL_STEP)
 #undef PLUS
@@ -331,21 +341,26 @@ KERNEL static void NAME(first)(double *restrict best, double *restrict at, const
 KERNEL static size_t NAME(find)(const void *px, size_t n, double v)
 {
     const REAL *x = px, w = (REAL)v;
-    const vec wanted = NAME(splat)(w);
+    const bool is_nan = w != w;
+    const vec wanted = NAME(splat)(w), other = NAME(splat)(is_nan ? 0 : (REAL)NAN);
     size_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
         const vec v0 = NAME(load)(x + i), v1 = NAME(load)(x + i + LANES);
         const vec v2 = NAME(load)(x + i + 2 * LANES), v3 = NAME(load)(x + i + 3 * LANES);
-        const flags found = w != w ? NAME(unordered)(v0, v1) | NAME(unordered)(v2, v3)
+        const flags found = is_nan ? NAME(unordered)(v0, v1) | NAME(unordered)(v2, v3)
                                    : NAME(equal)(v0, wanted) | NAME(equal)(v1, wanted) |
                                          NAME(equal)(v2, wanted) | NAME(equal)(v3, wanted);
         if (NAME(some)(found))
             break;
     }
-    for (; i < n; i++)
-        if (x[i] == w || (x[i] != x[i] && w != w))
-            break;
-    return i;
+    for (; i < n; i += LANES) {
+        const vec y = n - i >= LANES ? NAME(load)(x + i)
+                                     : NAME(keep)(NAME(load_part)(x + i, n - i), n - i, other);
+        const unsigned found = NAME(bits)(is_nan ? NAME(unordered)(y, y) : NAME(equal)(y, wanted));
+        if (found != 0)
+            return i + (size_t)__builtin_ctz(found);
+    }
+    return n;
 }
 
 /* TURNED rows of m elements into `to`, one after another, from the columns in `from` of TURNED
