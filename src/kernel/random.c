@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/pool.h"
 #include "kernel/ziggurat_normal.h"
 
 typedef unsigned __int128 u128;
@@ -191,6 +192,21 @@ static void pcg_words(peri_rng *rng, size_t n, uint64_t *out)
     part(s, rng->pcg.state);
 }
 
+/* As if n words had been drawn. The step x -> a x + c done twice is x -> a a x + (a + 1) c; so one
+ * for each bit of n (Brown, "Random number generation with arbitrary strides", Trans. Am. Nucl.
+ * Soc. 71 (1994)). */
+static void pcg_jump(peri_rng *rng, size_t n)
+{
+    u128 a = pcg_multiplier, c = join(rng->pcg.inc), s = join(rng->pcg.state);
+    for (; n > 0; n >>= 1) {
+        if (n & 1)
+            s = s * a + c;
+        c *= a + 1;
+        a *= a;
+    }
+    part(s, rng->pcg.state);
+}
+
 /* ---- MT19937 -------------------------------------------------------------------------------- */
 
 void peri_random_mt19937(peri_rng *rng, uint32_t seed)
@@ -356,12 +372,8 @@ double peri_random_uniform(peri_rng *rng)
 
 enum { BLOCK = 512 };
 
-void peri_random_uniforms(peri_rng *rng, size_t n, double *out)
+static void pcg_uniforms(peri_rng *rng, size_t n, double *out)
 {
-    if (rng->kind == PERI_MT19937) {
-        mt_uniforms(rng, n, out);
-        return;
-    }
     uint64_t words[BLOCK];
     for (size_t i = 0; i < n;) {
         const size_t take = n - i < BLOCK ? n - i : BLOCK;
@@ -369,6 +381,37 @@ void peri_random_uniforms(peri_rng *rng, size_t n, double *out)
         for (size_t j = 0; j < take; j++)
             out[i + j] = (double)(int64_t)(words[j] >> 11) * 0x1p-53;
         i += take;
+    }
+}
+
+/* From two parts on the threads of the pool draw a part each. */
+enum { PART = 1 << 16 };
+
+typedef struct {
+    const peri_rng *rng;
+    size_t n;
+    double *out;
+} draw;
+
+static void draw_part(void *context, size_t i)
+{
+    const draw *w = context;
+    const size_t from = i * PART;
+    peri_rng rng = *w->rng;
+    pcg_jump(&rng, from);
+    pcg_uniforms(&rng, w->n - from < PART ? w->n - from : PART, w->out + from);
+}
+
+void peri_random_uniforms(peri_rng *rng, size_t n, double *out)
+{
+    if (rng->kind == PERI_MT19937) {
+        mt_uniforms(rng, n, out);
+    } else if (n < 2 * PART) {
+        pcg_uniforms(rng, n, out);
+    } else {
+        draw w = {rng, n, out};
+        peri_pool_run(n / PART + (n % PART != 0), draw_part, &w);
+        pcg_jump(rng, n);
     }
 }
 

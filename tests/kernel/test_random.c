@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "kernel/pool.h"
 #include "kernel/random.h"
 
 /* The numbers of one golden line; returns how many. */
@@ -256,6 +257,27 @@ static void test_uniforms(void **state)
     same("mt.rand.list", got, 3, 0);
 }
 
+/* Drawn by several threads in parts: the numbers that come one by one, and what follows them. */
+static void test_many_uniforms(void **state)
+{
+    (void)state;
+    enum { N = 5 * (1 << 16) + 77 };
+    double *got = malloc(N * sizeof *got);
+    peri_rng start = pcg("42"), one = start;
+    for (int threads = 1; threads <= 3; threads++) {
+        peri_rng rng = start;
+        peri_threads(threads);
+        peri_random_uniforms(&rng, N, got);
+        one = start;
+        for (size_t i = 0; i < N; i++)
+            if (got[i] != peri_random_uniform(&one))
+                fail_msg("%d threads: number %zu is another one", threads, i);
+        assert_true(peri_random_next64(&rng) == peri_random_next64(&one));
+    }
+    peri_threads(1);
+    free(got);
+}
+
 static void test_normals(void **state)
 {
     (void)state;
@@ -434,9 +456,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seeds),         cmocka_unit_test(test_spawn),
         cmocka_unit_test(test_pcg64_testset), cmocka_unit_test(test_mt19937_testset),
-        cmocka_unit_test(test_uniforms),      cmocka_unit_test(test_normals),
-        cmocka_unit_test(test_integers),      cmocka_unit_test(test_permutations),
-        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_uniforms),      cmocka_unit_test(test_many_uniforms),
+        cmocka_unit_test(test_normals),       cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_permutations),  cmocka_unit_test(test_choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
