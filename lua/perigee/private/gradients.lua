@@ -12,6 +12,40 @@ local pg = ...
 local args = pg._args
 local tape = pg._tape
 
+--- gradients
+-- How a gradient is taken. pg.grad(f) and pg.value_and_grad(f) differentiate any Lua function over
+-- arrays; if, loops, recursion, tables and closures are Lua's own.
+--
+--     local step = pg.value_and_grad(function(w) return pg.square(X:dot(w) - y):mean() end)
+--     local loss, g = step(w)
+--
+-- While f runs, each array that depends on w carries a number: that of the note which says how it was
+-- made. The notes lie on a tape. When f is done the tape is read backwards: from d loss = 1, each note's
+-- rule says how much of the result's derivative belongs to each thing it was made of, and what comes
+-- together is added. At the start of the tape stands the derivative by w. Then the tape is forgotten,
+-- whatever f kept: nothing has to be set to zero, freed or switched off, and an error, Ctrl-C or a memory
+-- limit leaves nothing behind.
+--
+-- Inside f
+--
+--     a:sum(), a[i] of a vector and a dot of two vectors are arrays without axes and no numbers, so that the
+--     chain holds: operators and pg's functions take them as numbers, and a:item() is the value.
+--     What f decides by is a value: if loss:item() > 1 then ...
+--     Arrays that the gradient needs are not written to: an error at that line says so. pg.stack,
+--     pg.concat, pg.where and a:with(region, v) give new ones.
+--     a:detach() is a constant: nothing is differentiated through it.
+--     Steps and places (a:gt(b), pg.round, a:argmax()) are constants. What has no derivative that is known
+--     here raises; it is never left out in silence.
+--     f may not yield.
+--
+-- Gradients nest to any order, pg.grad(pg.grad(f)), since rules are made of pg's functions. Where two
+-- elements are tied for a maximum they share its derivative; abs has 0 at 0, a norm too; clip hands it on
+-- inside and on its bounds.
+--
+-- What is kept until the tape is read is what rules want: of a product its factors, of exp its result, of
+-- a sum only the shape. pg.checkpoint trades that memory for a second run.
+-- @example pg.grad(function(w) return pg.square(w - 1):sum() end)(pg.array{3})[1] --> 4.0
+
 local G = {}
 
 -- ---- rules ------------------------------------------------------------------------------------
