@@ -254,15 +254,14 @@ int peri_arg_axis(lua_State *L, int arg, const char *name, int ndim)
     return (int)axis - 1;
 }
 
-static int named_dtype(lua_State *L, int arg, int def, int end)
+int peri_value_dtype(lua_State *L, int idx, int arg, int end)
 {
-    if (lua_isnoneornil(L, arg))
-        return def;
-    const int dtype = lua_type(L, arg) == LUA_TSTRING ? peri_dtype_named(lua_tostring(L, arg)) : -1;
+    idx = lua_absindex(L, idx);
+    const int dtype = lua_type(L, idx) == LUA_TSTRING ? peri_dtype_named(lua_tostring(L, idx)) : -1;
     if (dtype >= 0 && dtype < end)
         return dtype;
     luaL_Buffer b;
-    const char *got = peri_push_got(L, arg);
+    const char *got = peri_push_got(L, idx);
     luaL_buffinit(L, &b);
     for (int k = 0; k < end; k++) {
         luaL_addstring(&b, k == 0 ? "\"" : k == end - 1 ? "\" or \"" : "\", \"");
@@ -270,18 +269,17 @@ static int named_dtype(lua_State *L, int arg, int def, int end)
     }
     luaL_addchar(&b, '"');
     luaL_pushresult(&b);
-    peri_argerror(L, arg, "dtype: expected %s, got %s", lua_tostring(L, -1), got);
-    return def;
+    return peri_argerror(L, arg, "dtype: expected %s, got %s", lua_tostring(L, -1), got);
 }
 
 int peri_arg_dtype(lua_State *L, int arg, int def)
 {
-    return named_dtype(L, arg, def, PERI_REAL_DTYPES);
+    return lua_isnoneornil(L, arg) ? def : peri_value_dtype(L, arg, arg, PERI_REAL_DTYPES);
 }
 
 int peri_arg_any_dtype(lua_State *L, int arg, int def)
 {
-    return named_dtype(L, arg, def, PERI_DTYPES);
+    return lua_isnoneornil(L, arg) ? def : peri_value_dtype(L, arg, arg, PERI_DTYPES);
 }
 
 static const char *arg_path(lua_State *L, int arg)

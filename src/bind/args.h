@@ -71,6 +71,10 @@ int peri_arg_axis(lua_State *L, int arg, const char *name, int ndim);
 int peri_arg_dtype(lua_State *L, int arg, int def);
 int peri_arg_any_dtype(lua_State *L, int arg, int def);
 
+/* The dtype named by the value at idx, one of the first `end`; a fault is that of argument `arg`.
+ */
+int peri_value_dtype(lua_State *L, int idx, int arg, int end);
+
 /* The path of a file to read, or to make: without a NUL byte inside, and within the sandbox where
  * there is one. */
 const char *peri_arg_path(lua_State *L, int arg);

@@ -7,11 +7,10 @@
 #include <string.h>
 
 #include "bind/bind.h"
+#include "bind/embed.h"
 #include "draw/canvas.h"
 
-static const char font_type[] = "perigee.font";
 static const char font_key[] = "perigee.font in use";
-static const char canvas_type[] = "perigee.canvas";
 
 typedef struct {
     peri_font *font;
@@ -20,9 +19,13 @@ typedef struct {
 typedef struct {
     peri_canvas *canvas; /* NULL once closed */
     peri_canvas_kind kind;
-    size_t width, height;
+    size_t width, height, charged; /* bytes of the state's memory limit */
     peri_canvas_map map;
 } canvas_box;
+
+static int canvas_close(lua_State *L);
+
+static const peri_handle_kind canvas_handle = {.name = "canvas", .close = canvas_close};
 
 /* fault may be NULL for what only runs out of memory or is interrupted. */
 static void raise(lua_State *L, peri_canvas_status status, const peri_canvas_fault *fault)
@@ -61,9 +64,15 @@ static void raise(lua_State *L, peri_canvas_status status, const peri_canvas_fau
     }
 }
 
+static int font_close(lua_State *L);
+
+static const peri_handle_kind font_handle = {.name = "font", .close = font_close};
+
 static int font_close(lua_State *L)
 {
-    font_box *box = luaL_checkudata(L, 1, font_type);
+    font_box *box = peri_test_handle(L, 1, &font_handle);
+    if (box == NULL)
+        return 0;
     peri_font *font = box->font;
     box->font = NULL;
     peri_font_close(font);
@@ -89,9 +98,7 @@ static const peri_font *the_font(lua_State *L)
         lua_pop(L, 1);
     }
     lua_createtable(L, 2, 0);
-    font_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    box->font = NULL;
-    luaL_setmetatable(L, font_type);
+    font_box *box = peri_push_handle(L, &font_handle, sizeof *box, 0);
     peri_canvas_fault fault = {.package = ""};
     raise(L, peri_font_open(path, &box->font, &fault), &fault);
     lua_rawseti(L, -2, 1);
@@ -110,13 +117,21 @@ static int canvas_new(lua_State *L)
     const lua_Integer width = luaL_checkinteger(L, 2), height = luaL_checkinteger(L, 3);
     const double dpi = luaL_checknumber(L, 4);
     const peri_font *font = the_font(L);
-    canvas_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    canvas_box *box = peri_push_handle(L, &canvas_handle, sizeof *box, 0);
     *box = (canvas_box){.kind = kind,
                         .width = width < 0 ? 0 : (size_t)width,
                         .height = height < 0 ? 0 : (size_t)height,
                         .map = {.bx = 1, .by = 1}};
-    luaL_setmetatable(L, canvas_type);
     peri_canvas_fault fault = {.package = ""};
+    /* Cairo's surface is no memory of Lua's. */
+    const size_t pixels = kind == PERI_CANVAS_PIXELS && box->width <= PERI_CANVAS_MAX &&
+                                  box->height <= PERI_CANVAS_MAX
+                              ? 4 * box->width * box->height
+                              : 0;
+    if (!peri_charge(L, pixels))
+        peri_error(L, "not enough memory for a picture of %I x %I pixels", (LUAI_UACINT)box->width,
+                   (LUAI_UACINT)box->height);
+    box->charged = pixels;
     raise(L, peri_canvas_open(kind, box->width, box->height, dpi, font, &box->canvas, &fault),
           &fault);
     peri_canvas_stop(box->canvas, &peri_getstate(L)->stop);
@@ -125,7 +140,7 @@ static int canvas_new(lua_State *L)
 
 static canvas_box *self(lua_State *L)
 {
-    canvas_box *box = luaL_checkudata(L, 1, canvas_type);
+    canvas_box *box = peri_arg_handle(L, 1, "canvas", &canvas_handle);
     if (box->canvas == NULL)
         luaL_error(L, "the canvas is closed");
     return box;
@@ -133,10 +148,14 @@ static canvas_box *self(lua_State *L)
 
 static int canvas_close(lua_State *L)
 {
-    canvas_box *box = luaL_checkudata(L, 1, canvas_type);
+    canvas_box *box = peri_test_handle(L, 1, &canvas_handle);
+    if (box == NULL)
+        return 0;
     peri_canvas *canvas = box->canvas;
     box->canvas = NULL;
     peri_canvas_close(canvas);
+    peri_refund(L, box->charged);
+    box->charged = 0;
     return 0;
 }
 
@@ -150,23 +169,21 @@ static int canvas_kind(lua_State *L)
 /* color(r, g, b [, a]) */
 static int canvas_color(lua_State *L)
 {
-    const canvas_box *box = self(L);
     const double rgba[4] = {luaL_checknumber(L, 2), luaL_checknumber(L, 3), luaL_checknumber(L, 4),
                             luaL_optnumber(L, 5, 1)};
-    peri_canvas_color(box->canvas, rgba);
+    peri_canvas_color(self(L)->canvas, rgba);
     return 0;
 }
 
 /* pen(width [, on, off, ...]) */
 static int canvas_pen(lua_State *L)
 {
-    const canvas_box *box = self(L);
     const double width = luaL_checknumber(L, 2);
     double dash[8];
     size_t n = 0;
     for (int arg = 3; n < 8 && !lua_isnoneornil(L, arg); arg++)
         dash[n++] = luaL_checknumber(L, arg);
-    peri_canvas_pen(box->canvas, width, dash, n);
+    peri_canvas_pen(self(L)->canvas, width, dash, n);
     return 0;
 }
 
@@ -230,11 +247,10 @@ static int canvas_unclip(lua_State *L)
 /* measure(text, size) -> advance, left, top, right, bottom */
 static int canvas_measure(lua_State *L)
 {
-    const canvas_box *box = self(L);
     size_t length;
     const char *text = luaL_checklstring(L, 2, &length);
     peri_text_box b;
-    raise(L, peri_canvas_measure(box->canvas, text, length, luaL_checknumber(L, 3), &b), NULL);
+    raise(L, peri_canvas_measure(self(L)->canvas, text, length, luaL_checknumber(L, 3), &b), NULL);
     lua_pushnumber(L, b.advance);
     lua_pushnumber(L, b.left);
     lua_pushnumber(L, b.top);
@@ -246,21 +262,19 @@ static int canvas_measure(lua_State *L)
 /* has_letter(code) -> whether the font has the letter of this code point */
 static int canvas_has_letter(lua_State *L)
 {
-    const canvas_box *box = self(L);
     const lua_Integer code = luaL_checkinteger(L, 2);
     lua_pushboolean(L, code >= 0 && code <= 0x10FFFF &&
-                           peri_canvas_has_letter(box->canvas, (unsigned long)code));
+                           peri_canvas_has_letter(self(L)->canvas, (unsigned long)code));
     return 1;
 }
 
 /* text(text, size, x, y [, angle]) */
 static int canvas_text(lua_State *L)
 {
-    const canvas_box *box = self(L);
     size_t length;
     const char *text = luaL_checklstring(L, 2, &length);
     raise(L,
-          peri_canvas_text(box->canvas, text, length, luaL_checknumber(L, 3),
+          peri_canvas_text(self(L)->canvas, text, length, luaL_checknumber(L, 3),
                            luaL_checknumber(L, 4), luaL_checknumber(L, 5), luaL_optnumber(L, 6, 0)),
           NULL);
     return 0;
@@ -269,14 +283,13 @@ static int canvas_text(lua_State *L)
 /* image(pixels, x, y, width, height): pixels (h,w), (h,w,3) or (h,w,4) in 0..255 */
 static int canvas_image(lua_State *L)
 {
-    const canvas_box *box = self(L);
     const peri_array *a = peri_arg_array(L, 2, "pixels");
     if ((a->ndim != 2 && a->ndim != 3) || (a->ndim == 3 && a->shape[2] != 3 && a->shape[2] != 4))
         return peri_error(L, "pixels must be (h, w), (h, w, 3) or (h, w, 4), not %s",
                           peri_push_shape(L, a->ndim, a->shape));
     const peri_view view = peri_view_of(a);
     raise(L,
-          peri_canvas_image(box->canvas, &view, luaL_checknumber(L, 3), luaL_checknumber(L, 4),
+          peri_canvas_image(self(L)->canvas, &view, luaL_checknumber(L, 3), luaL_checknumber(L, 4),
                             luaL_checknumber(L, 5), luaL_checknumber(L, 6)),
           NULL);
     return 0;
@@ -318,7 +331,7 @@ static int canvas_polyline(lua_State *L)
     const canvas_box *box = self(L);
     const double *x, *y;
     const size_t n = points_of(L, &x, &y);
-    raise(L, peri_canvas_polyline(box->canvas, x, y, n, &box->map), NULL);
+    raise(L, peri_canvas_polyline(self(L)->canvas, x, y, n, &box->map), NULL);
     return 0;
 }
 
@@ -331,7 +344,7 @@ static int canvas_band(lua_State *L)
     const peri_array *hi = peri_arg_contiguous(L, 4, "hi", PERI_F64, 1);
     if (hi->size != n)
         peri_error(L, "x has %d values and hi has %d", (int)n, (int)hi->size);
-    raise(L, peri_canvas_band(box->canvas, x, lo, hi->data, n, &box->map), NULL);
+    raise(L, peri_canvas_band(self(L)->canvas, x, lo, hi->data, n, &box->map), NULL);
     return 0;
 }
 
@@ -359,7 +372,7 @@ static int canvas_points(lua_State *L)
             peri_error(L, "there are %d points, and the colors are not (%d, 4)", (int)n, (int)n);
         colors = a->data;
     }
-    raise(L, peri_canvas_points(box->canvas, x, y, n, &box->map, mark, radius, radii, colors),
+    raise(L, peri_canvas_points(self(L)->canvas, x, y, n, &box->map, mark, radius, radii, colors),
           NULL);
     return 0;
 }
@@ -394,7 +407,7 @@ static int canvas_pixels(lua_State *L)
     peri_array *out = peri_push_array(L, PERI_F64, 3, shape);
     unsigned char *rgb = peri_push_scratch(L, out->size);
     peri_canvas_fault fault;
-    raise(L, peri_canvas_pixels(box->canvas, rgb, &fault), &fault);
+    raise(L, peri_canvas_pixels(self(L)->canvas, rgb, &fault), &fault);
     double *to = out->data;
     for (size_t i = 0; i < out->size; i++)
         to[i] = rgb[i];
@@ -410,7 +423,7 @@ static int canvas_document(lua_State *L)
     size_t length;
     peri_canvas_fault fault;
     luaL_argcheck(L, box->kind != PERI_CANVAS_PIXELS, 1, "a png canvas is no document");
-    raise(L, peri_canvas_document(box->canvas, &bytes, &length, &fault), &fault);
+    raise(L, peri_canvas_document(self(L)->canvas, &bytes, &length, &fault), &fault);
     lua_pushlstring(L, (const char *)bytes, length);
     return 1;
 }
@@ -429,19 +442,9 @@ PERI_OPENER(canvas)
                                        {"band", canvas_band},     {"points", canvas_points},
                                        {"pixels", canvas_pixels}, {"document", canvas_document},
                                        {"close", canvas_close},   {NULL, NULL}};
-    luaL_newmetatable(L, font_type);
-    lua_pushcfunction(L, font_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
-    luaL_newmetatable(L, canvas_type);
-    lua_pushcfunction(L, canvas_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, canvas_close);
-    lua_setfield(L, -2, "__close");
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    peri_handle_methods(L, &canvas_handle, methods);
     static const luaL_Reg functions[] = {{"new", canvas_new}, {"extent", extent}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lua_newtable(L);
+    peri_set_functions(L, functions, PERI_FUNCTION);
     return 1;
 }

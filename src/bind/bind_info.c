@@ -83,11 +83,35 @@ static int user_level(lua_State *L)
     return 1;
 }
 
+/* _nearest(word, list) -> the string of the list that the word may be a misspelling of, or nil */
+static int nearest(lua_State *L)
+{
+    const char *word = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    const lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
+    luaL_checkstack(L, 4, "names");
+    const char **names = peri_push_scratch(L, ((size_t)n + 1) * sizeof *names);
+    size_t count = 0;
+    for (lua_Integer k = 1; k <= n; k++) {
+        if (lua_rawgeti(L, 2, k) == LUA_TSTRING)
+            names[count++] = lua_tostring(L, -1); /* nothing is allocated until they are read */
+        lua_pop(L, 1);
+    }
+    names[count] = NULL;
+    lua_pushstring(L, peri_nearest(word, names));
+    return 1;
+}
+
 PERI_OPENER(info)
 {
-    static const luaL_Reg functions[] = {
-        {"_user_level", user_level}, {"_named", peri_named}, {"memory", memory},
-        {"threads", threads},        {"info", info},         {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"_user_level", user_level},
+                                         {"_named", peri_named},
+                                         {"_nearest", nearest},
+                                         {"memory", memory},
+                                         {"threads", threads},
+                                         {"info", info},
+                                         {NULL, NULL}};
     peri_functions(L, functions);
     return 0;
 }

@@ -290,21 +290,6 @@ static const file_format *format_option(lua_State *L, int arg, bool saving)
     return chosen >= 0 ? rows[chosen] : NULL;
 }
 
-/* opts.dtype, or -1 where it is not given. */
-static int option_dtype(lua_State *L, int arg)
-{
-    static const char *const names[] = {"f64", "float64", "f32", "float32"};
-    const int type = peri_option_push(L, arg, "dtype");
-    int dtype = -1;
-    for (int i = 0; type == LUA_TSTRING && i < 4; i++)
-        if (strcmp(lua_tostring(L, -1), names[i]) == 0)
-            dtype = i < 2 ? PERI_F64 : PERI_F32;
-    if (type != LUA_TNIL && dtype < 0)
-        peri_argerror(L, arg, "dtype: expected \"f64\" or \"f32\", got %s", peri_push_got(L, -1));
-    lua_pop(L, 1);
-    return dtype;
-}
-
 /* ---- loading -------------------------------------------------------------------------------- */
 
 static const file_format *choose(lua_State *L, peri_loader *l)
@@ -378,7 +363,7 @@ static int load(lua_State *L)
     const char *path = peri_arg_path(L, 1);
     lua_settop(L, 2);
     check_names(L, 2, "dtype exact max_bytes format", false);
-    const int dtype = option_dtype(L, 2);
+    const int dtype = peri_option_dtype(L, 2, -1, false);
     const bool exact = peri_option_boolean(L, 2, "exact", true);
     const lua_Integer limit = peri_option_integer(
         L, 2, "max_bytes", (lua_Integer)peri_default_limit(L), 1, LUA_MAXINTEGER);

@@ -153,8 +153,7 @@ static int rows(lua_State *L)
     lua_settop(L, OPTIONS);
     peri_options(L, OPTIONS, names);
     const size_t size = (size_t)peri_option_integer(L, OPTIONS, "size", 4096, 1, LUA_MAXINTEGER);
-    peri_option_push(L, OPTIONS, "dtype");
-    const int dtype = peri_arg_dtype(L, OPTIONS + 1, -1);
+    const int dtype = peri_option_dtype(L, OPTIONS, -1, false);
     reader *r = push_reader(L);
     r->path = path;
     r->size = size;

@@ -93,6 +93,27 @@ static struct account *make_account(lua_State *L)
     return a;
 }
 
+bool peri_charge(lua_State *L, size_t bytes)
+{
+    struct account *a = find_account(L);
+    if (a == NULL)
+        return true;
+    if (a->limit != 0 && (bytes > a->limit || a->used > a->limit - bytes)) {
+        lua_gc(L, LUA_GCCOLLECT);
+        if (a->used > a->limit - bytes || bytes > a->limit)
+            return false;
+    }
+    a->used += bytes;
+    return true;
+}
+
+void peri_refund(lua_State *L, size_t bytes)
+{
+    struct account *a = find_account(L);
+    if (a != NULL)
+        a->used -= bytes;
+}
+
 int peri_limit_memory(lua_State *L, size_t bytes)
 {
     struct account *a = make_account(L);

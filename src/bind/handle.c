@@ -27,15 +27,17 @@ static void push_metatable(lua_State *L, const peri_handle_kind *kind)
         lua_pushcfunction(L, kind->close);
         lua_setfield(L, -2, "__close");
     }
-    if (kind->methods != NULL) {
-        lua_newtable(L);
-        peri_set_functions(L, kind->methods, PERI_METHOD);
-        lua_setfield(L, -2, "__index");
-    }
-    if (kind->metamethods != NULL)
-        peri_set_functions(L, kind->metamethods, PERI_FUNCTION);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, kind);
+}
+
+void peri_handle_methods(lua_State *L, const peri_handle_kind *kind, const luaL_Reg *methods)
+{
+    push_metatable(L, kind);
+    lua_newtable(L);
+    peri_set_functions(L, methods, PERI_METHOD);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
 }
 
 void *peri_push_handle(lua_State *L, const peri_handle_kind *kind, size_t size, int values)

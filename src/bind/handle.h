@@ -13,11 +13,12 @@
 #include <lauxlib.h>
 
 typedef struct {
-    const char *name;            /* what a message says it got */
-    lua_CFunction close;         /* __gc and __close, called more than once; or NULL */
-    const luaL_Reg *methods;     /* __index; or NULL */
-    const luaL_Reg *metamethods; /* others; or NULL */
+    const char *name;    /* what a message says it got */
+    lua_CFunction close; /* __gc and __close, called more than once; or NULL */
 } peri_handle_kind;
+
+/* Gives the kind its methods. For an opener, before the first handle. */
+void peri_handle_methods(lua_State *L, const peri_handle_kind *kind, const luaL_Reg *methods);
 
 /* Pushes a handle of `size` bytes, all zero, with `values` user values. What close finds must be
  * right from the start: fill it after this, and acquire last. */

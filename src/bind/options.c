@@ -5,6 +5,7 @@
 
 #include <lauxlib.h>
 
+#include "bind/args.h"
 #include "bind/errors.h"
 #include "bind/say.h"
 
@@ -122,4 +123,12 @@ int peri_option_choice(lua_State *L, int arg, const char *name, const char *cons
     }
     lua_pop(L, 1);
     return chosen;
+}
+
+int peri_option_dtype(lua_State *L, int arg, int def, bool stored)
+{
+    if (peri_option_push(L, arg, "dtype") != LUA_TNIL)
+        def = peri_value_dtype(L, -1, arg, stored ? PERI_DTYPES : PERI_REAL_DTYPES);
+    lua_pop(L, 1);
+    return def;
 }

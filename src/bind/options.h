@@ -23,6 +23,10 @@ bool peri_option_boolean(lua_State *L, int arg, const char *name, bool def);
 int peri_option_choice(lua_State *L, int arg, const char *name, const char *const choices[],
                        int def);
 
+/* The option dtype=, "f64" and so on; def where it is absent. stored: whether it may be one that
+ * only stores. */
+int peri_option_dtype(lua_State *L, int arg, int def, bool stored);
+
 /* Pushes the option's value (nil when absent) and returns its Lua type. */
 int peri_option_push(lua_State *L, int arg, const char *name);
 

@@ -19,21 +19,8 @@ typedef struct {
 } holder;
 
 static int job_free(lua_State *L);
-static int job_state(lua_State *L);
-static int job_stop(lua_State *L);
-static int job_seconds(lua_State *L);
-static int job_resident(lua_State *L);
-static int job_peak(lua_State *L);
-static int job_line(lua_State *L);
-static int job_log(lua_State *L);
 
-static const luaL_Reg job_methods[] = {
-    {"state", job_state},       {"stop", job_stop}, {"seconds", job_seconds},
-    {"resident", job_resident}, {"peak", job_peak}, {"line", job_line},
-    {"log", job_log},           {"free", job_free}, {NULL, NULL},
-};
-
-static const peri_handle_kind job_kind = {.name = "job", .close = job_free, .methods = job_methods};
+static const peri_handle_kind job_kind = {.name = "job", .close = job_free};
 
 static peri_job *check_job(lua_State *L, int arg)
 {
@@ -203,6 +190,11 @@ static int job_free(lua_State *L)
 PERI_OPENER(process)
 {
     peri_outside_sandbox(L, "processes");
+    static const luaL_Reg methods[] = {
+        {"state", job_state},       {"stop", job_stop}, {"seconds", job_seconds},
+        {"resident", job_resident}, {"peak", job_peak}, {"line", job_line},
+        {"log", job_log},           {"free", job_free}, {NULL, NULL},
+    };
     static const luaL_Reg functions[] = {
         {"start", process_start},
         {"wait", process_wait},
@@ -212,6 +204,7 @@ PERI_OPENER(process)
         {"environment", process_environment},
         {NULL, NULL},
     };
+    peri_handle_methods(L, &job_kind, methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "bind/bind.h"
+#include "bind/io_errors.h"
+#include "format/writer.h"
 #include "host/system.h"
 #include "kernel/sha256.h"
 
@@ -120,8 +122,12 @@ static int system_write(lua_State *L)
     const char *path = peri_arg_target(L, 1);
     size_t n;
     const char *bytes = luaL_checklstring(L, 2, &n);
-    const int status = peri_system_write(path, bytes, n);
-    return status != 0 ? raise(L, path, status) : 0;
+    peri_fault fault = {0};
+    const peri_io status = peri_writer_save(path, bytes, n, false, &fault);
+    if (status == PERI_IO_SYSTEM)
+        return raise(L, path, fault.error_number);
+    peri_check_io(L, path, status, &fault);
+    return 0;
 }
 
 static int system_base64(lua_State *L)

@@ -68,49 +68,6 @@ int peri_system_hash(const char *path, char hex[65])
     return status;
 }
 
-static int write_all(int fd, const char *bytes, size_t n)
-{
-    while (n > 0) {
-        const ssize_t done = write(fd, bytes, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return done < 0 ? errno : EIO;
-        bytes += done;
-        n -= (size_t)done;
-    }
-    return 0;
-}
-
-int peri_system_write(const char *path, const void *bytes, size_t n)
-{
-    struct stat st;
-    char *real = realpath(path, NULL), *temporary = NULL;
-    const char *target = real != NULL ? real : path;
-    const bool direct = stat(target, &st) == 0 && !S_ISREG(st.st_mode);
-    int status = 0;
-    if (!direct && asprintf(&temporary, "%s.%ld.tmp", target, (long)getpid()) < 0) {
-        free(real);
-        return ENOMEM;
-    }
-    const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
-    const int fd = open(direct ? target : temporary, flags, 0666);
-    if (fd < 0) {
-        status = errno;
-    } else {
-        status = write_all(fd, bytes, n);
-        if (close(fd) != 0 && status == 0)
-            status = errno;
-        if (!direct && status == 0 && rename(temporary, target) != 0)
-            status = errno;
-        if (!direct && status != 0)
-            unlink(temporary);
-    }
-    free(temporary);
-    free(real);
-    return status;
-}
-
 void peri_system_base64(const void *bytes, size_t n, char *out)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

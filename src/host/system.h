@@ -18,11 +18,6 @@ char peri_system_kind(const char *path, size_t *size);
 /* The SHA-256 of a file, as peri_sha256_finish writes it. */
 int peri_system_hash(const char *path, char hex[65]);
 
-/* Writes the file whole: beside it, then renamed over it, so that a reader sees the old bytes or
- * the new ones and a full disk loses nothing. A link is followed; what is no regular file is
- * written directly. Not synchronised to the disk. */
-int peri_system_write(const char *path, const void *bytes, size_t n);
-
 /* Writes base64 of n bytes and a NUL: 4 * ((n + 2) / 3) + 1 bytes. */
 void peri_system_base64(const void *bytes, size_t n, char *out);
 

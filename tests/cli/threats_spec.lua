@@ -130,6 +130,24 @@ describe("threats to the host", function()
     assert.equal(3, select(2, out:gsub("a script reads only in its own folder", "")))
   end)
 
+  it("L8 counts pictures into the memory limit, and gives back what they took", function()
+    local status, out = run("--memory 300", [[
+      local pg = require "perigee"
+      local kept = {}
+      for k = 1, 12 do
+        local ok, why = pcall(pg._canvas.new, "png", 4000, 4000, 72)
+        kept[k] = ok and why or nil
+        if not ok then print(k, why) break end
+      end
+      for _, canvas in ipairs(kept) do canvas:close() end
+      kept = nil
+      for _ = 1, 30 do pg._canvas.new("png", 4000, 4000, 72) end
+      print("done")
+    ]])
+    assert.equal(0, status)
+    assert.match("^[45]\t[^\n]*not enough memory for a picture of 4000 x 4000 pixels\ndone\n$", out)
+  end)
+
   it("L2 has no debug library in the sandbox", function()
     assert.equal("nil\tnil\tfalse\n", sandboxed([[print(debug, package.loaded.debug, (pcall(require, "debug")))]]))
   end)

@@ -166,3 +166,30 @@ describe("globals that scripts replace", function()
     assert.is_true(ok, text)
   end)
 end)
+
+describe("what is written", function()
+  it("keeps its mode, by one writer", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    pg._system.mkdirs(folder)
+    local function mode(path)
+      local pipe = io.popen("stat -c %a " .. path)
+      local text = pipe:read("l")
+      pipe:close()
+      return text
+    end
+    for _, name in ipairs{"a.npy", "a.svg", "a.json", "a.txt"} do
+      local path = folder .. "/" .. name
+      local function write()
+        if name == "a.svg" then pg.plot.figure{}:line({1, 2}, {1, 2}):save(path)
+        elseif name == "a.txt" then pg._system.write(path, "text")
+        else pg.save(path, name == "a.json" and {a = 1} or pg.ones(2)) end
+      end
+      write()
+      os.execute("chmod 600 " .. path)
+      write()
+      assert.equal("600", mode(path), name)
+    end
+    os.execute("rm -r " .. folder)
+  end)
+end)

@@ -36,29 +36,8 @@ function args.fail(name, arg, message)
 end
 local fail = args.fail
 
-local function distance(a, b)
-  local last = {}
-  for j = 0, #b do last[j] = j end
-  for i = 1, #a do
-    local row = {[0] = i}
-    for j = 1, #b do
-      local cost = a:byte(i) == b:byte(j) and 0 or 1
-      row[j] = math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + cost)
-    end
-    last = row
-  end
-  return last[#b]
-end
-
 -- The word of list nearest to word, or nil when none is near enough to be a misspelling of it.
-function args.nearest(word, list)
-  local best, near = #word <= 3 and 1 or #word <= 6 and 2 or 3, nil
-  for _, candidate in ipairs(list) do
-    local d = distance(word, candidate)
-    if d <= best and d < #candidate then best, near = d - 1, candidate end
-  end
-  return near
-end
+args.nearest = pg._nearest
 
 -- Stands for a default of nil and any type.
 args.any = setmetatable({}, {__name = "any"})
