@@ -13,8 +13,9 @@ enum {
     PERI_REGION = 8,   /* gives elements of its operand: the rule adds into their place */
     PERI_SEVERAL = 16, /* several results, each with a cotangent of its own */
     PERI_CONSTANT =
-        32,         /* arrays after the operands are indices or masks, which have derivative 0 */
-    PERI_PLACE = 64 /* argument 2 stands among the operands but is a region */
+        32,          /* arrays after the operands are indices or masks, which have derivative 0 */
+    PERI_BIAS = 128, /* option `bias` of the argument after the operands is one operand more */
+    PERI_PLACE = 64  /* argument 2 stands among the operands but is a region */
 };
 
 enum { PERI_KEEP_RESULT = 1 };

@@ -214,6 +214,13 @@ static peri_array *number_to_array(lua_State *L, int idx, int dtype)
 /* Operand j (from 0) of the call, or NULL. A list's are looked up in it. */
 static peri_array *operand(lua_State *L, const peri_rule *rule, uint32_t j)
 {
+    if ((rule->flags & PERI_BIAS) != 0 && j == rule->operands) {
+        lua_pushliteral(L, "bias");
+        lua_rawget(L, (int)j + 1);
+        peri_array *bias = peri_peek_array(L, -1);
+        lua_pop(L, 1); /* the options keep it */
+        return bias;
+    }
     if ((rule->flags & PERI_LIST) == 0)
         return peri_peek_array(L, (int)j + 1);
     lua_rawgeti(L, 1, (lua_Integer)j + 1);
@@ -226,6 +233,9 @@ static uint32_t count_operands(lua_State *L, const peri_rule *rule, int nargs)
 {
     if (rule->flags & PERI_LIST)
         return lua_type(L, 1) == LUA_TTABLE ? (uint32_t)lua_rawlen(L, 1) : 0;
+    if ((rule->flags & PERI_BIAS) != 0 && nargs > rule->operands &&
+        lua_type(L, rule->operands + 1) == LUA_TTABLE)
+        return rule->operands + 1u;
     return (uint32_t)(nargs < rule->operands ? nargs : rule->operands);
 }
 
@@ -386,6 +396,21 @@ static void refuse_tracked_options(lua_State *L, const peri_state *s, const peri
         else if (a != NULL && peri_tracked(s, a) && (rule->flags & PERI_CONSTANT) == 0)
             peri_raise(L, "%s has no derivative by argument %d; a:detach() takes the value alone",
                        peri_push_name(L), arg);
+    }
+    if (nargs <= rule->operands || lua_type(L, nargs) != LUA_TTABLE)
+        return;
+    luaL_checkstack(L, 8, "options");
+    lua_pushnil(L);
+    while (lua_next(L, nargs)) {
+        const peri_array *a = peri_peek_array(L, -1);
+        lua_pop(L, 1);
+        if (a == NULL || !peri_tracked(s, a) || lua_type(L, -1) != LUA_TSTRING)
+            continue;
+        const char *name = lua_tostring(L, -1);
+        if (strcmp(name, "out") != 0 &&
+            !((rule->flags & PERI_BIAS) != 0 && strcmp(name, "bias") == 0))
+            peri_raise(L, "%s has no derivative by option %s; a:detach() takes the value alone",
+                       peri_push_name(L), name);
     }
 }
 
@@ -713,7 +738,7 @@ static void step(lua_State *L, const struct walk *w, uint32_t at)
             if (to == 0)
                 lua_pop(L, 1);
             else
-                contribute(L, w, to, false);
+                contribute(L, w, to, n.rule != &attached_row && is_fresh(L, w, &n, g));
         }
     } else if ((n.rule->flags & PERI_REGION) == 0 || !add_region(L, w, &n, g)) {
         for (uint32_t j = 1; j <= n.inputs; j++) {

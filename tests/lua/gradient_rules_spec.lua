@@ -347,6 +347,62 @@ describe("the derivative of linalg.", function()
   end)
 end)
 
+describe("the derivative of a layer:", function()
+  local x, bias = values({2, 4, 5, 6}, -1, 1), values({6}, -1, 1)
+  it("conv2d, conv1d and conv_transpose2d", function()
+    local w = values({6, 4, 3, 2}, -1, 1)
+    for _, o in ipairs{{}, {stride = 2, padding = 1}, {dilation = {2, 1}, padding = {1, 0}},
+      {groups = 2, bias = bias}} do
+      local kernel = o.groups and w:slice({}, {1, 2}) or w
+      check("conv2d", function(v) return pg.conv2d(v, kernel, o) end, x)
+      check("conv2d", function(v) return pg.conv2d(x, v, o) end, kernel:copy())
+    end
+    check("conv2d", function(v) return pg.conv2d(x, w, {bias = v, stride = 2}) end, bias)
+    check("conv1d", function(v) return pg.conv1d(v, w[{{}, {}, {}, 1}], {stride = 2, padding = 1}) end,
+      x[{{}, {}, {}, 1}]:copy())
+    check("conv1d", function(v) return pg.conv1d(x[{{}, {}, {}, 1}], v, {bias = bias}) end, w[{{}, {}, {}, 1}]:copy())
+    local back = values({4, 6, 3, 2}, -1, 1)
+    for _, o in ipairs{{}, {stride = 2, padding = 1, output_padding = 1}, {bias = bias}} do
+      check("conv_transpose2d", function(v) return pg.conv_transpose2d(v, back, o) end, x)
+      check("conv_transpose2d", function(v) return pg.conv_transpose2d(x, v, o) end, back)
+    end
+    check("conv_transpose2d", function(v) return pg.conv_transpose2d(x, back, {bias = v}) end, bias)
+    local small, few = values({1, 2, 4, 5}, -1, 1), values({2, 2, 3, 2}, -1, 1)
+    for _, o in ipairs{{}, {stride = 2, padding = 1}} do
+      check_second("conv2d", function(v) return pg.square(pg.conv2d(v, few, o)) end, small)
+      check_second("conv2d", function(v) return pg.square(pg.conv2d(small, v, o)) end, few)
+      check_second("conv2d", function(v) return pg.conv2d(v * small, few * v:sum(), o) end, small:copy())
+    end
+  end)
+  it("pooling and upsampling", function()
+    local small = {step = 1e-4, tol = 1e-6}
+    check("max_pool2d", function(v) return pg.max_pool2d(v, 2) end, x, small)
+    check("max_pool2d", function(v) return pg.max_pool2d(v, 3, {stride = 1, padding = 1}) end, x, small)
+    check("avg_pool2d", function(v) return pg.avg_pool2d(v, {2, 3}, {stride = 1}) end, x)
+    check("upsample2d", function(v) return pg.upsample2d(v, 2) end, x)
+    check("upsample2d", function(v) return pg.upsample2d(v, {7, 9}, {mode = "bilinear"}) end, x)
+  end)
+  it("layer_norm, group_norm and attention", function()
+    local w, b = values({6}, 0.5, 2), values({6}, -1, 1)
+    check("layer_norm", function(v) return pg.layer_norm(v, w, b) end, x)
+    check("layer_norm", function(v) return pg.layer_norm(x, v, b) end, w)
+    check("layer_norm", function(v) return pg.layer_norm(x, w, v, {eps = 0.1}) end, b)
+    check("layer_norm", function(v) return pg.layer_norm(v) end, x)
+    check_second("layer_norm", function(v) return pg.layer_norm(v, w, b) end, values({2, 6}, -1, 1))
+    local c = values({4}, 0.5, 2)
+    check("group_norm", function(v) return pg.group_norm(v, 2, c, c) end, x)
+    check("group_norm", function(v) return pg.group_norm(x, 2, v, c) end, c:copy())
+    check("group_norm", function(v) return pg.group_norm(x, 2, c, v) end, c:copy())
+    check_second("group_norm", function(v) return pg.group_norm(v, 2, c, v[{1, {}, 1}]) end, values({2, 4, 2}, -1, 1))
+    local q, k, v3 = values({2, 3, 4}, -1, 1), values({2, 5, 4}, -1, 1), values({2, 5, 2}, -1, 1)
+    check("attention", function(v) return pg.attention(v, k, v3) end, q)
+    check("attention", function(v) return pg.attention(q, v, v3) end, k)
+    check("attention", function(v) return pg.attention(q, k, v) end, v3)
+    check("attention", function(v) return pg.attention(v, v, v, {causal = true}) end, k)
+    check_second("attention", function(v) return pg.attention(v, k, v3) end, q)
+  end)
+end)
+
 describe("the rules", function()
   it("are those that the table of functions names", function()
     local rows = pg._tape.rows()

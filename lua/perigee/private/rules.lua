@@ -444,6 +444,112 @@ rules.outer = {
   function(g, _, a, b) return g.T:dot(a:reshape(-1)):reshape(b.shape) end,
 }
 
+-- ---- layers of nets ---------------------------------------------------------------------------
+
+-- Each has a kernel for its gradient; within another gradient the same is composed, so that it can be
+-- differentiated again.
+local recording = pg._tape.recording
+
+local function extents(a, axis) return a.shape[axis], a.shape[axis + 1] end
+local function without(opts)
+  local o = {}
+  for _, k in ipairs{"stride", "padding", "dilation", "groups"} do o[k] = opts and opts[k] end
+  return o
+end
+local function two(v, default)
+  if type(v) == "table" then return v[1], v[2] end
+  return v or default, v or default
+end
+
+-- dx of conv2d(x, w, o) for x of h by w, and dw for kernels of kh by kw.
+local function conv_data(g, w, o, h, wide)
+  if not recording() then return pg._conv.data(g, w, o, h, wide) end
+  local sy, sx = two(o.stride, 1)
+  local py, px = two(o.padding, 0)
+  local dy, dx = two(o.dilation, 1)
+  local kh, kw = extents(w, 3)
+  local gh, gw = extents(g, 3)
+  local more = without(o)
+  more.output_padding = {h - ((gh - 1) * sy - 2 * py + dy * (kh - 1) + 1),
+    wide - ((gw - 1) * sx - 2 * px + dx * (kw - 1) + 1)}
+  return pg.conv_transpose2d(g, w, more)
+end
+local function conv_weights(x, g, o, kh, kw)
+  if not recording() then return pg._conv.weights(x, g, o, kh, kw) end
+  if (o.groups or 1) ~= 1 then
+    error("conv2d in groups has no second derivative here; a:detach() takes the value alone", 0)
+  end
+  local across = pg.conv2d(x:transpose(2, 1, 3, 4), g:transpose(2, 1, 3, 4),
+    {stride = o.dilation, dilation = o.stride, padding = o.padding})
+  return across[{{}, {}, {1, kh}, {1, kw}}]:transpose(2, 1, 3, 4)
+end
+
+rules.conv2d = {
+  function(g, _, x, w, o) return conv_data(g, w, without(o), extents(x, 3)) end,
+  function(g, _, x, w, o) return conv_weights(x, g, without(o), extents(w, 3)) end,
+  function(g) return g:sum{1, 3, 4} end,
+}
+local function flat_options(o)
+  o = o or {}
+  return {stride = {1, o.stride or 1}, padding = {0, o.padding or 0}, dilation = {1, o.dilation or 1},
+    groups = o.groups}
+end
+rules.conv1d = {
+  function(g, _, x, w, o)
+    return conv_data(g:expand_dims(3), w:expand_dims(3), flat_options(o), 1, x.shape[3]):squeeze(3)
+  end,
+  function(g, _, x, w, o)
+    return conv_weights(x:expand_dims(3), g:expand_dims(3), flat_options(o), 1, w.shape[3]):squeeze(3)
+  end,
+  function(g) return g:sum{1, 3} end,
+}
+rules.conv_transpose2d = {
+  function(g, _, _, w, o) return pg.conv2d(g, w, without(o)) end,
+  function(g, _, x, w, o) return conv_weights(g, x, without(o), extents(w, 3)) end,
+  function(g) return g:sum{1, 3, 4} end,
+}
+rules.max_pool2d = {function(g, _, x, k, o) return pg._plane.max(x, g, k, o) end}
+rules.avg_pool2d = {function(g, _, x, k, o) return pg._plane.avg(g, x.shape[3], x.shape[4], k, o) end}
+rules.upsample2d = {function(g, _, x, _, o) return pg._plane.upsample(g, x.shape[3], x.shape[4], o) end}
+
+-- The gradient of (x - mean) / sqrt(var + eps) over the last axis of x, composed; xhat second.
+local function normalised(g, x, eps)
+  local keep = {keepdims = true}
+  local c = x - x:mean(-1, keep)
+  local r = 1 / pg.sqrt(pg.square(c):mean(-1, keep) + eps)
+  local xhat = c * r
+  return r * (g - g:mean(-1, keep) - xhat * (g * xhat):mean(-1, keep)), xhat
+end
+rules.layer_norm = function(g, _, x, w, _, o)
+  local eps = o and o.eps or 1e-5
+  if not recording() then return pg._norm.layer_gradient(x, w, g, eps) end
+  local dx, xhat = normalised(w and g * w or g, x, eps)
+  return dx, g * xhat, g
+end
+rules.group_norm = function(g, _, x, groups, w, _, o)
+  local eps = o and o.eps or 1e-5
+  if not recording() then
+    local dx, dw, db = pg._norm.group_gradient(x, groups, w, g, eps)
+    return dx, nil, dw, db
+  end
+  local shape, each_channel, axes = x.shape, {1, x.shape[2]}, {1}
+  for k = 3, x.ndim do each_channel[k], axes[k - 1] = 1, k end
+  local dx, xhat = normalised((w and g * w:reshape(each_channel) or g):reshape(shape[1], groups, -1),
+    x:reshape(shape[1], groups, -1), eps)
+  return dx:reshape(shape), nil, (g * xhat:reshape(shape)):sum(axes), g:sum(axes)
+end
+rules.attention = function(g, y, q, k, v, o)
+  if not recording() then return pg._heads.gradient(q, k, v, o, y, g) end
+  if o and (o.mask or o.causal) then
+    error("attention with a mask has no second derivative here; a:detach() takes the value alone", 0)
+  end
+  local scale = o and o.scale or 1 / math.sqrt(q.shape[q.ndim])
+  local p = (q:dot(mT(k)) * scale):softmax(-1)
+  local dp = g:dot(mT(v))
+  local ds = p * (dp - (dp * p):sum(-1, {keepdims = true})) * scale
+  return ds:dot(k), mT(ds):dot(q), mT(p):dot(g)
+end
+
 -- ---- linear algebra ---------------------------------------------------------------------------
 
 local function column(b) return b.ndim == 1 and b:expand_dims(2) or b end
