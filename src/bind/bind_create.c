@@ -7,6 +7,7 @@
 #include "bind/bind.h"
 #include "bind/nested.h"
 #include "kernel/copy.h"
+#include "kernel/sequence.h"
 
 /* A copy as dtype (-1: its own) of the array at arg; what does not fit raises. */
 static void push_cast(lua_State *L, int arg, const peri_array *a, int dtype)
@@ -157,17 +158,6 @@ static int eye(lua_State *L)
     return 1;
 }
 
-/* start + i * step for i = 0 .. n-1, each computed on its own, so errors do not add up. */
-static void push_sequence(lua_State *L, double start, double step, double stop, bool hit, size_t n)
-{
-    peri_array *a = peri_push_array(L, PERI_F64, 1, &n);
-    double *x = a->data;
-    for (size_t i = 0; i < n; i++)
-        x[i] = start + (double)i * step;
-    if (hit && n > 1)
-        x[n - 1] = stop;
-}
-
 /*** pg.range(a, b [, step]) -> array
  * The numbers a, a + step, ... up to b, which is included, as in Lua's for.
  * @param a  number
@@ -184,10 +174,11 @@ static int range(lua_State *L)
     if (!isfinite(a) || !isfinite(b))
         peri_argerror(L, isfinite(a) ? 2 : 1, "%s: expected a finite number, got %f",
                       isfinite(a) ? "b" : "a", isfinite(a) ? b : a);
-    const double count = floor((b - a) / step + 1e-9) + 1;
+    const double count = peri_range_count(a, b, step);
     if (count > 9e15)
         peri_error(L, "%f elements are too many", count);
-    push_sequence(L, a, step, b, false, count > 0 ? (size_t)count : 0);
+    const size_t n = (size_t)count;
+    peri_range(a, b, step, n, peri_push_array(L, PERI_F64, 1, &n)->data);
     return 1;
 }
 
@@ -202,7 +193,7 @@ static int linspace(lua_State *L)
 {
     const double a = peri_arg_number(L, 1, "a"), b = peri_arg_number(L, 2, "b");
     const size_t n = (size_t)peri_arg_integer(L, 3, "n", 0, LUA_MAXINTEGER);
-    push_sequence(L, a, n > 1 ? (b - a) / (double)(n - 1) : 0, b, true, n);
+    peri_linspace(a, b, n, peri_push_array(L, PERI_F64, 1, &n)->data);
     return 1;
 }
 

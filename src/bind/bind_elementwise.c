@@ -44,7 +44,6 @@ static void set_number(struct input *in, double x)
     in->array = NULL;
     in->f64 = x;
     in->f32 = (float)x;
-    in->u8 = peri_to_u8(x);
 }
 
 /* Reads a number, an array or a nested table of numbers. */
@@ -169,6 +168,7 @@ static void *number_as(struct input *in, int dtype)
         return &in->f32;
     case PERI_BOOL:
     case PERI_U8:
+        in->u8 = peri_to_u8(in->f64);
         return &in->u8;
     }
     return NULL;

@@ -26,6 +26,15 @@ static void column_means(const peri_view *X, double *mean, double *lost)
     }
 }
 
+static bool is_constant(const peri_view *X, size_t j)
+{
+    const size_t n = X->shape[0], m = X->shape[1];
+    for (size_t i = 1; i < n; i++)
+        if (peri_get(X, (ptrdiff_t)(i * m + j)) != peri_get(X, (ptrdiff_t)j))
+            return false;
+    return true;
+}
+
 /* C (m, m) at the start of work = centred cross products, both triangles. */
 static peri_status cross_products(const peri_view *X, double *work, const peri_stop *stop,
                                   peri_facts *facts)
@@ -48,6 +57,10 @@ static peri_status cross_products(const peri_view *X, double *work, const peri_s
         if (peri_stop_requested(stop))
             return PERI_ERR_INTERRUPTED;
     }
+    for (size_t j = 0; j < m; j++)
+        if (is_constant(X, j)) /* what rounding of its mean left is no spread */
+            for (size_t i = 0; i < m; i++)
+                C[i < j ? i * m + j : j * m + i] *= 0;
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < i; j++)
             C[i * m + j] = C[j * m + i];
@@ -80,6 +93,8 @@ peri_status peri_correlation(const peri_view *X, const peri_view *dst, double *w
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < m; j++) {
             double r = work[i * m + j] / sd[i] / sd[j];
+            if (sd[i] == 0 || sd[j] == 0)
+                r = NAN;
             if (i == j && sd[i] > 0 && isfinite(sd[i]))
                 r = 1;
             peri_put(dst, (ptrdiff_t)(i * m + j), r > 1 ? 1 : r < -1 ? -1 : r);

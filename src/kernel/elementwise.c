@@ -183,18 +183,20 @@ static bool run(peri_ew op, int dtype, size_t n, const void *const in[], const b
                 void *out)
 {
     const loops *table = loops_of(dtype);
-    if (op < PERI_EW_UNARY) {
+    if (op >= PERI_EW_BINARY && op < PERI_EW_VMATH2) {
+        binary_loop *loop = table->binary[op - PERI_EW_BINARY];
+        if (loop == NULL)
+            return false;
+        loop(n, in[0], each[0], in[1], each[1], out);
+    } else if (op < PERI_EW_UNARY) {
         if (!peri_is_real(dtype))
             return false;
         vmath_row((peri_vm)op, dtype, n, in[0], out);
     } else if (op < PERI_EW_COMPOSED) {
-        if (table->unary[op - PERI_EW_UNARY] == NULL)
+        unary_loop *loop = table->unary[op - PERI_EW_UNARY];
+        if (loop == NULL)
             return false;
-        table->unary[op - PERI_EW_UNARY](n, in[0], out);
-    } else if (op >= PERI_EW_BINARY && op < PERI_EW_VMATH2) {
-        if (table->binary[op - PERI_EW_BINARY] == NULL)
-            return false;
-        table->binary[op - PERI_EW_BINARY](n, in[0], each[0], in[1], each[1], out);
+        loop(n, in[0], out);
     } else if (op >= PERI_EW_TERNARY) {
         if (table->ternary[op - PERI_EW_TERNARY] == NULL)
             return false;
@@ -497,7 +499,7 @@ peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *
             const size_t count = n - i < POLL ? n - i : POLL;
             if (!run(op, dtype, count, data, each, (char *)out->data + i * width))
                 return PERI_ERR_DTYPE;
-            for (int k = 0; k < arity; k++)
+            for (int k = 0; k < arity && n > POLL; k++)
                 if (each[k])
                     data[k] = (const char *)data[k] + count * peri_dtype_size(in[k].dtype);
             if (n > POLL && peri_stop_requested(stop))

@@ -78,6 +78,8 @@ static double interpolate(double a, double b, double t)
     if (a == b || t == 0)
         return a;
     const double d = b - a;
+    if (isinf(d) && isfinite(a) && isfinite(b)) /* across the whole range */
+        return a * (1 - t) + b * t;
     return t >= 0.5 ? b - d * (1 - t) : a + d * t;
 }
 

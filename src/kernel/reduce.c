@@ -600,6 +600,92 @@ static double scaled_norm(const plan *p, const char *base, double largest)
     return ldexp(sqrt(sum), exponent);
 }
 
+/* Where a mean or a spread left the range, though every element is within: the elements are divided
+ * by a power of two. By elements, as this is rare. */
+static double scaled_mean(const plan *p, const char *base, int exponent)
+{
+    double block[BLOCK], sum = 0, lost = 0;
+    cursor at = {.offset = 0};
+    for (size_t i = 0; i < p->n; i += BLOCK) {
+        const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+        gather(p, &at, base, n, block);
+        for (size_t j = 0; j < n; j++) { /* Neumaier's compensated sum */
+            const double x = ldexp(peri_read_at(p->dtype, block, (ptrdiff_t)j), -exponent);
+            const double next = sum + x;
+            lost += fabs(sum) >= fabs(x) ? (sum - next) + x : (x - next) + sum;
+            sum = next;
+        }
+    }
+    return (sum + lost) / (double)p->n;
+}
+
+static double scaled_spread(const plan *p, const char *base, int exponent, double mean, double ddof)
+{
+    double block[BLOCK], sum = 0;
+    cursor at = {.offset = 0};
+    for (size_t i = 0; i < p->n; i += BLOCK) {
+        const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+        double part = 0;
+        gather(p, &at, base, n, block);
+        for (size_t j = 0; j < n; j++) {
+            const double d = ldexp(peri_read_at(p->dtype, block, (ptrdiff_t)j), -exponent) - mean;
+            part += d * d;
+        }
+        sum += part;
+    }
+    return sqrt(sum / ((double)p->n > ddof ? (double)p->n - ddof : 0.0));
+}
+
+static void mend_overflow(const plan *p, peri_reduction op, const char *base, size_t w, double ddof,
+                          double *result, strip_work *work)
+{
+    double low[STRIP], high[STRIP];
+    bool plain = true;
+    for (size_t j = 0; j < w; j++)
+        plain = plain && fabs(result[j]) <= DBL_MAX;
+    if (plain)
+        return;
+    reduce_some(p, MIN, base, w, zeros, low, work);
+    reduce_some(p, MAX, base, w, zeros, high, work);
+    for (size_t j = 0; j < w; j++) {
+        const double largest = fmax(-low[j], high[j]);
+        if (fabs(result[j]) <= DBL_MAX || low[j] != low[j] || !(largest <= DBL_MAX))
+            continue;
+        const char *from = base + (ptrdiff_t)j * p->apart * (ptrdiff_t)p->width;
+        int exponent;
+        (void)frexp(largest, &exponent);
+        const double mean = scaled_mean(p, from, exponent);
+        if (op == PERI_MEAN) {
+            result[j] = ldexp(mean, exponent);
+            continue;
+        }
+        const double spread = ldexp(scaled_spread(p, from, exponent, mean, ddof), exponent);
+        result[j] = op == PERI_STD ? spread : spread * spread;
+    }
+}
+
+/* log(sum e^x) = c + log1p(sum of e^(x - c) without the largest, which gives 1 exactly): where one
+ * element outweighs the others and is near 0, log(1 + ...) would lose them. */
+static double log_of_few(const plan *p, const char *base, double c)
+{
+    double block[BLOCK], power[BLOCK], sum = 0;
+    cursor at = {.offset = 0};
+    bool taken = false;
+    for (size_t i = 0; i < p->n; i += BLOCK) {
+        const size_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+        double part = 0;
+        gather(p, &at, base, n, block);
+        exp_minus(block, p->dtype, n, &c, 0, power);
+        for (size_t j = 0; j < n; j++) {
+            const bool largest = !taken && peri_read_at(p->dtype, block, (ptrdiff_t)j) == c;
+            part += largest ? 0 : power[j];
+            taken = taken || largest;
+        }
+        sum += part;
+    }
+    return c + log1p(sum);
+}
+
 static void finish_norm(const plan *p, const char *base, size_t w, double *result, strip_work *work)
 {
     double low[STRIP], high[STRIP];
@@ -634,6 +720,7 @@ static void reduce_results(const plan *p, peri_reduction op, const char *base, s
         reduce_some(p, SUM, base, w, zeros, result, work);
         for (size_t j = 0; j < w; j++)
             result[j] /= n;
+        mend_overflow(p, op, base, w, ddof, result, work);
         break;
     case PERI_VAR:
     case PERI_STD:
@@ -646,6 +733,8 @@ static void reduce_results(const plan *p, peri_reduction op, const char *base, s
             if (op == PERI_STD)
                 result[j] = sqrt(result[j]);
         }
+        if (n > ddof)
+            mend_overflow(p, op, base, w, ddof, result, work);
         break;
     case PERI_NORM:
         reduce_some(p, SSD, base, w, zeros, result, work);
@@ -658,7 +747,10 @@ static void reduce_results(const plan *p, peri_reduction op, const char *base, s
                 center[j] = 0; /* e^+-inf and NaN come out right by themselves */
         reduce_some(p, SUMEXP, base, w, center, result, work);
         for (size_t j = 0; j < w; j++)
-            result[j] = center[j] + log(result[j]);
+            result[j] =
+                result[j] < 1.5 && fabs(center[j]) < 1 && result[j] >= 1
+                    ? log_of_few(p, base + (ptrdiff_t)j * p->apart * (ptrdiff_t)p->width, center[j])
+                    : center[j] + log(result[j]);
         break;
     default:
         reduce_some(p, (kind)op, base, w, zeros, result, work);
