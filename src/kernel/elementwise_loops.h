@@ -108,6 +108,42 @@ static inline double SIMD(idiv1)(double a, double b)
     return d - f > 0.5 ? f + 1.0 : f;
 }
 
+/* mod1 and idiv1 over rows, in pieces: without a branch for all elements, which makes vectors, and
+ * one by one where a quotient of the piece is out of that range. FAST says the result by x, y,
+ * their quotient q, f = floor(q) and w = x - f y. */
+#if FUSED
+#define DIVISION_LOOP(T, name, one, FAST)                                                          \
+    static void SIMD(name)(size_t n, const void *pa, bool ea, const void *pb, bool eb, void *po)   \
+    {                                                                                              \
+        enum { PIECE = 64 };                                                                       \
+        const T *a = pa, *b = pb;                                                                  \
+        T *o = po;                                                                                 \
+        double u[PIECE], v[PIECE], r[PIECE];                                                       \
+        for (size_t i = 0; i < n; i += PIECE) {                                                    \
+            const size_t m = n - i < PIECE ? n - i : PIECE;                                        \
+            for (size_t j = 0; j < m; j++) {                                                       \
+                u[j] = (double)a[ea ? i + j : 0];                                                  \
+                v[j] = (double)b[eb ? i + j : 0];                                                  \
+            }                                                                                      \
+            int far = 0;                                                                           \
+            for (size_t j = 0; j < m; j++) {                                                       \
+                const double x = u[j], y = v[j], q = x / y, f = floor(q), w = fma(-f, y, x);       \
+                far |= !((fabs(q) < 0x1p52) & (fabs(y) <= DBL_MAX));                               \
+                r[j] = FAST;                                                                       \
+            }                                                                                      \
+            for (size_t j = 0; j < m && far; j++)                                                  \
+                r[j] = SIMD(one)(u[j], v[j]);                                                      \
+            for (size_t j = 0; j < m; j++)                                                         \
+                o[i + j] = (T)r[j];                                                                \
+        }                                                                                          \
+    }
+#define FAST_MOD  (w == 0 ? copysign(0.0, y) : (w < 0) != (y < 0) ? w + y : w)
+#define ONE_LESS  (((w != 0) & ((w < 0) != (y < 0))) ? 1.0 : 0.0)
+#define FAST_IDIV (f - ONE_LESS == 0 ? copysign(0.0, q) : f - ONE_LESS)
+#else
+#define DIVISION_LOOP(T, name, one, FAST) BINARY_LOOP(T, T, name, (T)SIMD(one)(x, y))
+#endif
+
 /* sqrt(x^2 + y^2), the larger brought into the range where squares keep their digits. */
 static inline double SIMD(hypot1)(double x, double y)
 {
@@ -204,19 +240,22 @@ static inline float SIMD(cbrt1f)(float x)
     BINARY_LOOP(T, T, SUB##bits, x - y)                                                            \
     BINARY_LOOP(T, T, MUL##bits, x *y)                                                             \
     BINARY_LOOP(T, T, DIV##bits, x / y)                                                            \
-    BINARY_LOOP(T, T, MOD##bits, (T)SIMD(mod1)(x, y))                                              \
-    BINARY_LOOP(T, T, IDIV##bits, (T)SIMD(idiv1)(x, y))                                            \
+    DIVISION_LOOP(T, MOD##bits, mod1, FAST_MOD)                                                    \
+    DIVISION_LOOP(T, IDIV##bits, idiv1, FAST_IDIV)                                                 \
     BINARY_LOOP(T, T, MIN##bits, (x != x ? x : (x < y ? x : y)))                                   \
     BINARY_LOOP(T, T, MAX##bits, (x != x ? x : (x > y ? x : y)))                                   \
     BINARY_LOOP(T, T, HYPOT##bits, SIMD(hypot1##s)(x, y))                                          \
     BINARY_LOOP(T, T, LEAKY_RELU##bits, (x > 0 ? x : x * y))                                       \
     TERNARY_LOOP(T, T, CLIP##bits, SIMD(clip1_##bits)(x, y, z))
 
+/* Plain selections one after another, so that the compiler makes vectors of them. */
 #define CLIP1(T, bits)                                                                             \
     static inline T SIMD(clip1_##bits)(T x, T lo, T hi)                                            \
     {                                                                                              \
-        const T m = x != x ? x : (x > lo ? x : lo);                                                \
-        return m != m ? m : (m < hi ? m : hi);                                                     \
+        const T raised = x > lo ? x : lo;                                                          \
+        const T m = x != x ? x : raised;                                                           \
+        const T lowered = m < hi ? m : hi;                                                         \
+        return m != m ? m : lowered;                                                               \
     }
 CLIP1(double, 64)
 CLIP1(float, 32)
@@ -255,6 +294,10 @@ static const loops SIMD(loops)[3] = {
 #undef MASK_LOOPS
 #undef LOOPS
 #undef CLIP1
+#undef DIVISION_LOOP
+#undef FAST_MOD
+#undef FAST_IDIV
+#undef ONE_LESS
 #undef AT
 #undef UNARY64
 #undef UNARY32
