@@ -3,9 +3,11 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "kernel/copy.h"
+#include "kernel/pool.h"
 #include "kernel/simd.h"
 #include "kernel/vmath.h"
 
@@ -470,6 +472,33 @@ static bool is_plain(const peri_view *v, bool *single)
     return dense;
 }
 
+/* From SHARED elements one after another on, the threads of the pool take pieces of them. */
+enum { SHARED = 1 << 19, PIECE = 1 << 16 };
+
+typedef struct {
+    peri_ew op;
+    int dtype, arity;
+    size_t n;
+    const char *in[3];
+    bool each[3];
+    size_t step[3], width; /* bytes from one element to the next: of inputs, of the output */
+    char *out;
+    const peri_stop *stop;
+    atomic_bool refused;
+} pieces;
+
+static void run_piece(void *context, size_t i)
+{
+    pieces *w = context;
+    const size_t from = i * PIECE, count = w->n - from < PIECE ? w->n - from : PIECE;
+    const void *in[3] = {NULL, NULL, NULL};
+    for (int k = 0; k < w->arity; k++)
+        in[k] = w->in[k] + from * w->step[k];
+    if (!peri_stop_requested(w->stop) &&
+        !run(w->op, w->dtype, count, in, w->each, w->out + from * w->width))
+        atomic_store(&w->refused, true);
+}
+
 peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *out,
                              const peri_stop *stop)
 {
@@ -492,6 +521,24 @@ peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *
             plain = single && arity == 2;
         }
         plain = plain && in[k].dtype == input_dtype(op, k, dtype);
+    }
+    if (plain && n >= SHARED) {
+        pieces w = {.op = op,
+                    .dtype = dtype,
+                    .arity = arity,
+                    .n = n,
+                    .width = peri_dtype_size(result),
+                    .out = out->data,
+                    .stop = stop};
+        for (int k = 0; k < arity; k++) {
+            w.in[k] = data[k];
+            w.each[k] = each[k];
+            w.step[k] = each[k] ? peri_dtype_size(in[k].dtype) : 0;
+        }
+        peri_pool_run(n / PIECE + (n % PIECE != 0), run_piece, &w);
+        if (atomic_load(&w.refused))
+            return PERI_ERR_DTYPE;
+        return peri_stop_requested(stop) ? PERI_ERR_INTERRUPTED : PERI_OK;
     }
     if (plain) {
         const size_t width = peri_dtype_size(result);

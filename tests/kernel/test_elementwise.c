@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "kernel/elementwise.h"
+#include "kernel/pool.h"
 #include "levels.h"
 
 static uint64_t seed = 2463534242u;
@@ -512,6 +513,37 @@ static void closeness(void **state)
     assert_true(peri_elementwise_all_close(&va, &vb, 0, 0, false));
 }
 
+/* Enough elements for the threads to share, and a rest: the same bytes on one, two and three. */
+static void threads(void **state)
+{
+    (void)state;
+    const size_t n = (1 << 19) + 777;
+    const ptrdiff_t stride = 1, none = 0;
+    double *x = malloc(n * sizeof *x), *first = malloc(n * sizeof *x), *got = malloc(n * sizeof *x);
+    double number = 2.385;
+    for (size_t i = 0; i < n; i++)
+        x[i] = 0.1 + fabs(sin((double)i));
+    const peri_view v = {x, PERI_F64, 1, &n, &stride}, k = {&number, PERI_F64, 1, &n, &none};
+    const peri_view cases[][3] = {{v}, {v, v}, {v, k}, {k, v}};
+    const peri_ew ops[] = {PERI_EW_EXP, PERI_EW_ADD, PERI_EW_MUL, PERI_EW_POW};
+    for (size_t c = 0; c < 4; c++)
+        for (int count = 1; count <= 3; count++) {
+            const peri_view out = {count == 1 ? first : got, PERI_F64, 1, &n, &stride};
+            peri_threads(count);
+            assert_int_equal(peri_elementwise(ops[c], cases[c], &out, NULL), PERI_OK);
+            if (count > 1)
+                assert_memory_equal(first, got, n * sizeof *got);
+        }
+    peri_stop stop;
+    atomic_init(&stop.requested, 1);
+    const peri_view out = {got, PERI_F64, 1, &n, &stride};
+    assert_int_equal(peri_elementwise(PERI_EW_EXP, cases[0], &out, &stop), PERI_ERR_INTERRUPTED);
+    peri_threads(1);
+    free(x);
+    free(first);
+    free(got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,6 +551,7 @@ int main(void)
         cmocka_unit_test(many_axes), cmocka_unit_test(in_place),
         cmocka_unit_test(powers),    cmocka_unit_test(interrupted),
         cmocka_unit_test(closeness), cmocka_unit_test(roots_and_sides),
+        cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
