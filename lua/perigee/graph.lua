@@ -109,10 +109,33 @@ end
 -- @return hessian  array, 2 x 2
 -- @example pg.graph.loglik({X = pg.eye(2), edges = {{1, 2}}}, 1, 0) --> -0.69314718055995
 function graph.loglik(list, a, b)
-  finite("graph.loglik", 2, "a", a)
-  finite("graph.loglik", 3, "b", b)
-  local L, ga, gb, haa, hab, hbb = sums(pack_all("graph.loglik", list), a, b)
-  return L, pg.array{ga, gb}, pg.array{{haa, hab}, {hab, hbb}}
+  local x = args.is_array(a) and a.ndim == 0 and a:item() or a
+  local y = args.is_array(b) and b.ndim == 0 and b:item() or b
+  finite("graph.loglik", 2, "a", x)
+  finite("graph.loglik", 3, "b", y)
+  local data = pack_all("graph.loglik", list)
+  local L, ga, gb, haa, hab, hbb = sums(data, x, y)
+  local slope, curvature = pg.array{ga, gb}, pg.array{{haa, hab}, {hab, hbb}}
+  if rawequal(x, a) and rawequal(y, b) then return L, slope, curvature end
+  local tape = pg._tape
+  local function rule(g)
+    local da, db = 0, 0
+    if g[1] then
+      local first = slope
+      -- Within another gradient the slope is a function of a and b itself.
+      if tape.recording() then first = select(2, graph.loglik(data, a, b)) end
+      da, db = g[1] * first[1], g[1] * first[2]
+    end
+    if g[2] then
+      if tape.recording() then
+        error("graph.loglik has no third derivative here; a:detach() takes the value alone", 0)
+      end
+      da, db = da + (g[2] * curvature[1]):sum(), db + (g[2] * curvature[2]):sum()
+    end
+    return da, db
+  end
+  L, slope = tape.attach(rule, {}, {a, b}, L, slope)
+  return L, slope, curvature
 end
 
 -- Raises where the likelihood has no maximum: with one product x_i.x_j a pair, that is where some

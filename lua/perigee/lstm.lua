@@ -189,6 +189,48 @@ function methods:named(which)
   return ordered(views, self:names())
 end
 
+-- Whether a gradient is being taken of one of these arrays.
+local function tracked(tape, ...)
+  for _, a in pairs{...} do
+    if tape.node(a) > 0 then return true end
+  end
+  return false
+end
+
+-- The second derivative has no kernel: the first may not be differentiated.
+local function refuse_second(tape, name, ...)
+  if tracked(tape, ...) then
+    error("lstm:" .. name .. " has no second derivative here; a:detach() takes the value alone", 0)
+  end
+end
+
+local function recorded_forward(tape, net, x, h, c)
+  local x0 = core.ready(x:detach(), net.dtype)
+  check_elements("forward", 1, "x", x0, false)
+  local params, handle, wanted = net.params:detach(), net._core, tape.node(x) > 0
+  local logits, hn, cn, history = core.forward(handle, params, x0, h and h:detach(), c and c:detach(), true)
+  local function rule(g, _, _, saved)
+    refuse_second(tape, "forward", net.params, x, h, c, g[1], g[2], g[3])
+    local dparams = pg.zeros_like(saved[1])
+    return dparams, core.backward(handle, saved[1], history, dparams, g[1], g[2], g[3], wanted)
+  end
+  local operands = {net.params, x, h or 0, c or 0}
+  logits, hn, cn = tape.attach(rule, {params, x0}, operands, logits, hn, cn)
+  return logits, {h = hn, c = cn}
+end
+
+-- The loss by the net's parameters, with its gradient from the same run.
+local function recorded_loss(tape, net, x, y, lengths)
+  local params = net.params:detach()
+  local grads = pg.zeros_like(params)
+  local loss = core.loss(net._core, params, grads, x, y, lengths)
+  local function rule(g)
+    refuse_second(tape, "loss", net.params, g[1])
+    return grads * g[1]
+  end
+  return (tape.attach(rule, {params, grads}, {net.params}, loss))
+end
+
 --- lstm:forward(x [, state]) -> logits, state
 -- Runs the net.
 -- @param x  array, batch x time x input_size
@@ -206,6 +248,8 @@ function methods:forward(x, state)
     check_shape("forward", 2, "state.c", state.c, want, words)
     h, c = state.h, state.c
   end
+  local tape = pg._tape
+  if tape.recording() and tracked(tape, self.params, x, h, c) then return recorded_forward(tape, self, x, h, c) end
   x = core.ready(x, self.dtype)
   check_elements("forward", 1, "x", x, false)
   local logits
@@ -236,7 +280,14 @@ end
 -- @return loss  number, in nats
 function methods:loss(x, y, opts)
   local o = args.options("loss", 3, opts, {lengths = args.any})
+  local tape = pg._tape
+  if tape.recording() and tracked(tape, x) then
+    if o.lengths ~= nil then fail("loss", 3, "lengths: there is no derivative by x with lengths") end
+    local z = self:forward(x)
+    return (pg.softplus(z) - z * y):mean()
+  end
   local xs, ys, lengths = check_data("loss", self, x, y, o.lengths)
+  if tape.recording() and tracked(tape, self.params) then return recorded_loss(tape, self, xs, ys, lengths) end
   return (core.loss(self._core, self.params, nil, xs, ys, lengths))
 end
 

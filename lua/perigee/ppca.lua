@@ -54,7 +54,24 @@ for _, name in ipairs{"encode", "posterior", "reconstruct", "logprob", "impute"}
   complete_as[name], gaps_as[name] = args.named(core.project, name), args.named(core.project_missing, name)
 end
 
+-- The same by pg's functions, where a gradient is taken:
+--     z = M^-1 W'c,  x = W z + mu,  p = -(m log 2 pi + log|C| + |c - W z|^2 / sigma2 + |z|^2) / 2,  c = x - mu.
+local function composed(m, name, X, letter)
+  if pg.isnan(X):any() then
+    error(name .. " of missing values has no derivative here; a:detach() takes the value alone", pg._user_level())
+  end
+  local c, width, d = X - m.mu, #m.mu, m.W.shape[2]
+  local M = m.W.T:dot(m.W) + pg.eye(d) * m.sigma2
+  local Z = pg.linalg.solve(M, c:dot(m.W).T).T
+  if letter == "z" then return Z end
+  local back = Z:dot(m.W.T)
+  if letter == "x" then return back + m.mu end
+  local logdet = select(2, pg.linalg.slogdet(M)) + (width - d) * math.log(m.sigma2)
+  return (pg.square(c - back):sum(2) / m.sigma2 + pg.square(Z):sum(2) + (width * math.log(2 * math.pi) + logdet)) * -0.5
+end
+
 local function complete(m, name, X, letters)
+  if pg._tape.node(X) > 0 then return composed(m, name, X, letters) end
   return complete_as[name](X, m.mu, m.W, m.sigma2, letters)
 end
 
