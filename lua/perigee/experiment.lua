@@ -92,7 +92,7 @@ end
 -- Writes metrics.json when something is new: at once at the end, else at most five times a second.
 function experiment:_flush(final)
   local state = self._state
-  local now = system.now()
+  local now = pg.clock()
   if not state.dirty or (not final and now - state.written < 0.2) then return end
   local metrics, series = {}, {}
   for _, name in ipairs(state.metric_names) do
@@ -268,7 +268,7 @@ function experiment:_finish()
   if state.finished then return end
   state.finished = true
   self:_flush(true)
-  if not state.hosted and not os.getenv("PERIGEE_JOB") then
+  if not state.hosted and (os.getenv("PERIGEE_JOB") or "") == "" then
     local figures = 0
     for _, record in ipairs(state.records) do
       if record.kind == "figure" then figures = figures + 1 end
@@ -301,7 +301,7 @@ local BUILTIN = {
   {name = "seed", type = "integer", default = 0, builtin = true, help = "seed of ex.rng"},
   {name = "quick", type = "flag", default = false, builtin = true,
     help = "a small run that shows that everything works"},
-  {name = "out", type = "string", placeholder = "DIR", builtin = true, help = "the folder to write to"},
+  {name = "out", type = "folder", builtin = true, help = "the folder to write to"},
   {name = "help", type = "flag", default = false, builtin = true, help = "these lines"},
 }
 
@@ -408,7 +408,8 @@ return function(spec)
     os.exit(0, true)
   end
 
-  local dir = given.out or (not hosted and os.getenv("PERIGEE_JOB")) or "out/" .. name
+  local job = not hosted and os.getenv("PERIGEE_JOB") or ""
+  local dir = given.out or (job ~= "" and job) or "out/" .. name
   dir = #dir > 1 and dir:gsub("/+$", "") or dir
   system.mkdirs(dir)
   local ex = {
@@ -416,7 +417,7 @@ return function(spec)
     dir = dir,
     _state = {
       declared = declared, hosted = hosted, script = script, folder = script:match("^(.*/)") or "",
-      started = system.now(), about = spec.about,
+      started = system.now(), clock = pg.clock(), about = spec.about,
       metric_names = {}, metrics = {}, records = json.list(), data = json.list(), dirty = true, written = 0,
     },
   }

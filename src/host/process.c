@@ -231,7 +231,9 @@ static void keep_line(peri_job *job, const char *bytes, size_t n)
         } else if (c == 0x1b) {
             job->escape = 1;
         } else if (job->escape == 1) {
-            job->escape = c == '[' ? 2 : 0;
+            job->escape = c == '[' ? 2 : strchr("]PX^_", c) != NULL ? 3 : 0;
+        } else if (job->escape == 3) {
+            job->escape = c == 0x07 ? 0 : 3; /* a title or a link, to its end */
         } else if (job->escape == 2) {
             job->escape = c >= '@' && c <= '~' ? 0 : 2;
         } else if ((c >= ' ' && c != 0x7f) || c == '\t') {

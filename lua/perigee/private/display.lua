@@ -2,7 +2,7 @@
 -- pg._display: what a batch shows while it runs. On a terminal the running jobs stand at the bottom, a line each, and
 -- are drawn anew; elsewhere there is a line when a job ends. A job that did not pass shows why at once.
 local pg = ...
-local json = pg._json
+local plain = pg._plain
 local system = pg._system
 
 local display = {}
@@ -26,7 +26,7 @@ end
 
 -- At most `width` characters of the text, without anything that would move the cursor.
 local function fit(text, width)
-  text = json.utf8(text):gsub("%c", " ")
+  text = plain(text):gsub("%c", " ")
   if (utf8.len(text) or 0) <= width then return text end
   return text:sub(1, (utf8.offset(text, width) or #text + 1) - 1) .. "\u{2026}"
 end
@@ -54,10 +54,10 @@ function display:ended(job)
   if job.state == "passed" and job.kept and not self.live then return end
   local width = #tostring(self.total)
   io.stdout:write(("%" .. width .. "d/%d %s  %s  %s%s\n"):format(self.done, self.total,
-    self:_paint(job.state, ("%-13s"):format((job.state:gsub("_", " ")))), json.utf8(job.name), duration(job.seconds),
+    self:_paint(job.state, ("%-13s"):format((job.state:gsub("_", " ")))), plain(job.name), duration(job.seconds),
     job.kept and " (kept)" or ""))
   if job.state ~= "passed" and job.reason then
-    io.stdout:write("    ", (json.utf8(job.reason):gsub("%c", " ")), "\n")
+    io.stdout:write("    ", (plain(job.reason):gsub("%c", " ")), "\n")
   end
   if job.state ~= "passed" and job.state ~= "skipped" and job.tail and job.tail:find("%S") then
     local lines = {}
@@ -73,7 +73,7 @@ end
 -- Draws the running jobs; cheap to call often.
 function display:running(jobs)
   if not self.live then return end
-  local now = system.now()
+  local now = pg.clock()
   if now - self.at < 0.1 then return end
   self.at = now
   self:_erase()

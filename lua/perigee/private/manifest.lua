@@ -25,14 +25,14 @@ end
 
 -- That of an experiment that runs alone.
 function manifest.of_experiment(ex, state)
-  local values, ended = {}, system.now()
+  local values, seconds = {}, pg.clock() - state.clock
   for _, option in ipairs(state.declared) do
     if not option.builtin then values[option.name] = ex.options[option.name] end
   end
   local m = manifest.machine()
   m.name, m.seed, m.quick, m.options, m.data = ex.name, ex.seed, ex.quick, values, json.list(state.data)
   m.threads = pg.threads()
-  m.started, m.ended, m.seconds = manifest.time(state.started), manifest.time(ended), ended - state.started
+  m.started, m.ended, m.seconds = manifest.time(state.started), manifest.time(state.started + seconds), seconds
   m.peak_mb = system.peak() / 2 ^ 20
   if system.kind(state.script) == "file" then
     m.script = {path = state.script, sha256 = system.hash(state.script)}

@@ -8,12 +8,13 @@ local system = pg._system
 local options = {}
 
 local KINDS = {
-  flag = "", file = "FILE", string = "TEXT", number = "X", integer = "N",
+  flag = "", file = "FILE", folder = "DIR", string = "TEXT", number = "X", integer = "N",
   strings = "TEXT,...", numbers = "X,...", integers = "N,...",
 }
 local ITEM = {strings = "string", numbers = "number", integers = "integer"}
 local WANTED = {
-  flag = "true or false", file = "the path of a file", string = "text", number = "a number",
+  flag = "true or false", file = "the path of a file", folder = "the path of a folder",
+  string = "text", number = "a number",
   integer = "an integer",
 }
 
@@ -79,7 +80,9 @@ local function convert(kind, text)
     local known = {["true"] = true, yes = true, ["1"] = true, ["false"] = false, no = false, ["0"] = false}
     return known[text]
   end
-  if kind == "file" then
+  if (kind == "file" or kind == "folder") and text == "" then
+    error("expected " .. WANTED[kind] .. ", got an empty text", 0)
+  elseif kind == "file" then
     local found = system.kind(text)
     if found == nil then error(text .. ": No such file", 0) end
     if found == "folder" then error(text .. ": is a folder, a file is wanted", 0) end

@@ -147,14 +147,14 @@ local commands = {}
 function commands.time(text, interactive)
   local f, message = compile(text, "=stdin")
   if f == nil then return complain(message) end
-  local before = pg._system.now()
+  local before = pg.clock()
   local took
   run(function()
     local results = table.pack(f())
-    took = pg._system.now() - before
+    took = pg.clock() - before
     return table.unpack(results, 1, results.n)
   end, interactive, text:find(";%s*$") ~= nil)
-  print(seconds_text(took or pg._system.now() - before))
+  print(seconds_text(took or pg.clock() - before))
 end
 
 function commands.mem()
@@ -258,16 +258,34 @@ local function prompt(name, default)
   return value ~= nil and tostring(value) or default
 end
 
--- Text copied from a prompt still has its marks.
+-- Text copied from a prompt still has its marks, and what was answered between: only what was typed is taken, an entry
+-- for each mark. Returns the first; the others are read next.
+local copied = {}
+
 local function strip_prompts(text)
   if not text:find("^>%s") then return text end
-  return (("\n" .. text):gsub("\n>>?%s", "\n"):sub(2))
+  local entries = {}
+  for line in (text .. "\n"):gmatch("(.-)\r?\n") do
+    local typed, more = line:match("^>%s(.*)$"), line:match("^>>%s(.*)$") or line:match("^>>$") and ""
+    if typed then
+      entries[#entries + 1] = typed
+    elseif more and #entries > 0 then
+      entries[#entries] = entries[#entries] .. "\n" .. more
+    end
+  end
+  table.move(entries, 2, #entries, #copied + 1, copied)
+  return entries[1]
+end
+
+local function read_entry()
+  if #copied > 0 then return table.remove(copied, 1) end
+  return core.read(prompt("_PROMPT", "> "))
 end
 
 -- Reads until a statement is complete. Returns text, function or nil, message, whether it is for the prompt itself; nil
 -- at the end of input; false after Ctrl-C.
 local function read_statement(interactive)
-  local text = core.read(prompt("_PROMPT", "> "))
+  local text = read_entry()
   if not text then return text end
   text = interactive and strip_prompts(text) or text:gsub("^=", "return ")
   if interactive and (text:find("^%s*[?!]") or text:find("^%s*:%a") or text:find("^[%w_.:]+%?$")) then

@@ -5,6 +5,7 @@ local pg = ...
 local chart = pg._chart
 local html = pg._html
 local page = pg._page
+local plain = pg._plain
 local system = pg._system
 local duration = pg._display.duration
 
@@ -277,12 +278,6 @@ local function metrics_section(job)
     "</div>\n"
 end
 
--- What a terminal would show: the last state of each line, without colours.
-local function plain_log(text)
-  text = text:gsub("\27%[[%d;?]*%a", ""):gsub("\r\n", "\n")
-  return (text:gsub("[^\n]*\r([^\n\r])", "%1"))
-end
-
 local function log_section(job)
   local text = read_file(job.dir .. "/log.txt")
   if text == nil or not text:find("%S") then return "" end
@@ -293,7 +288,7 @@ local function log_section(job)
   end
   local bad = job.state ~= "passed" and job.state ~= "skipped"
   return ("<details%s><summary>log</summary>%s<pre>%s</pre></details>"):format(bad and " open" or "", note,
-    escape(plain_log(text)))
+    escape(plain(text)))
 end
 
 local function options_line(job)

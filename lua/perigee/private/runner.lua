@@ -10,13 +10,14 @@ local display = pg._display
 local json = pg._json
 local manifest = pg._manifest
 local options = pg._options
+local plain = pg._plain
 local process = pg._process
 local sweep = pg._sweep
 local system = pg._system
 
 local DECLARED = {
   {name = "jobs", short = "j", type = "integer", placeholder = "N", help = "how many run at a time (default: cores)"},
-  {name = "out", type = "string", default = "out", placeholder = "DIR", help = "where everything is written"},
+  {name = "out", type = "folder", default = "out", help = "where everything is written"},
   {name = "timeout", type = "number", placeholder = "S", help = "end a job that runs longer than S seconds"},
   {name = "memory", type = "integer", placeholder = "MB", help = "the budget of each job for Lua and arrays"},
   {name = "threads", type = "integer", default = 1, placeholder = "N",
@@ -184,12 +185,12 @@ local function judge(job, opts)
   local word, code = job.process:state()
   local clipped, lost = job.process:log()
   job.exit, job.seconds, job.peak_mb = code, job.process:seconds(), job.process:peak() / 2 ^ 20
-  job.tail = read_file(job.dir .. "/log.txt", 8192) or ""
+  job.tail = plain(read_file(job.dir .. "/log.txt", 8192) or "")
   job.clipped = clipped
   job.result = read_json(job.dir .. "/metrics.json")
   if word == "exited" and code == 0 then
     local skipped = job.result and job.result.skipped
-    job.state, job.reason = skipped and "skipped" or "passed", skipped
+    job.state, job.reason = skipped and "skipped" or "passed", skipped and plain(skipped)
     if lost then job.state, job.reason = "failed", job.dir .. "/log.txt: the log could not be written whole" end
   elseif word == "exited" then
     job.state = job.tail:find("not enough memory", 1, true) and "out_of_memory" or "failed"
@@ -343,6 +344,7 @@ local function check(opts)
   for _, name in ipairs{"jobs", "timeout", "memory", "threads"} do
     if opts[name] and opts[name] <= 0 then error(("--%s: expected more than 0, got %s"):format(name, opts[name]), 0) end
   end
+  if opts.memory and opts.memory > 1 << 40 then error("--memory: no machine has so much, got " .. opts.memory, 0) end
   if opts.seed and opts.seed < 0 then error("--seed: expected an integer of at least 0, got " .. opts.seed, 0) end
 end
 
@@ -387,7 +389,7 @@ function runner.main(...)
     return 0
   end
 
-  local started = system.now()
+  local started, clock = system.now(), pg.clock()
   for _, job in ipairs(jobs) do
     if job.kept then view:ended(job) end
   end
@@ -396,7 +398,7 @@ function runner.main(...)
   view:close()
   if not done then error(stop, 0) end
 
-  local batch = {jobs = jobs, counts = view.counts, started = manifest.time(started), seconds = system.now() - started,
+  local batch = {jobs = jobs, counts = view.counts, started = manifest.time(started), seconds = pg.clock() - clock,
     slots = slots, threads = threads, out = opts.out}
   local written, why = pcall(function()
     system.write(opts.out .. "/summary.json", json.encode(summary_of(batch)))

@@ -7,36 +7,72 @@ local system = pg._system
 local sweep = {}
 
 local function bad(text, why)
-  error(("--set %s: %s; write --set name=value,value or name=1..8, a list value in brackets"):format(text, why), 0)
+  error(("--set %s: %s; write --set name=value,value or name=1..8, a list value in brackets, a text with commas in " ..
+    "quotes"):format(text, why), 0)
 end
 
--- The values of one setting: at commas outside brackets, with a..b counted out.
-local function values_of(text, list)
-  local values, depth, from = {}, 0, 1
-  for at = 1, #list + 1 do
-    local c = list:sub(at, at)
-    if c == "[" then
-      depth = depth + 1
-    elseif c == "]" then
-      depth = depth - 1
-      if depth < 0 then bad(text, "a bracket is closed that was not opened") end
-    elseif at > #list or (c == "," and depth == 0) then
-      if depth > 0 then bad(text, "a bracket is not closed") end
-      local value = list:sub(from, at - 1)
-      local lo, hi = value:match("^(%-?%d+)%.%.(%-?%d+)$")
-      if lo then
-        lo, hi = math.tointeger(tonumber(lo)), math.tointeger(tonumber(hi))
-        if lo == nil or hi == nil or hi < lo then bad(text, ("the range %s is empty"):format(value)) end
-        if hi - lo >= 100000 then bad(text, ("the range %s is too long"):format(value)) end
-        for v = lo, hi do values[#values + 1] = tostring(v) end
-      elseif value:find("..", 1, true) and not value:find("[/%a]") then
-        bad(text, ("'%s' is not a range of integers"):format(value))
-      elseif value == "" then
-        bad(text, "a value is empty")
-      else
-        values[#values + 1] = value
+-- The pieces of a list at its commas: {text, literal}. Within brackets a comma separates nothing. A piece in quotes is
+-- taken as it is; a backslash does so for the character after it.
+local function pieces_of(text, list)
+  local pieces, at = {}, 1
+  while true do
+    local quote = list:match("^[\"']", at)
+    local stop = quote and list:find(quote, at + 1, true)
+    if quote and not stop then bad(text, "a quote is not closed") end
+    if quote and (stop == #list or list:sub(stop + 1, stop + 1) == ",") then
+      pieces[#pieces + 1] = {list:sub(at + 1, stop - 1), true}
+      at = stop + 1
+    elseif quote then
+      bad(text, "a value goes on after its quote")
+    else
+      local parts, depth, literal = {}, 0, false
+      while at <= #list do
+        local c = list:sub(at, at)
+        if c == "\\" and at < #list then
+          at = at + 1
+          c, literal = list:sub(at, at), true
+        elseif c == "[" then
+          depth = depth + 1
+        elseif c == "]" then
+          depth = depth - 1
+          if depth < 0 then bad(text, "a bracket is closed that was not opened") end
+        elseif c == "," and depth == 0 then
+          break
+        end
+        parts[#parts + 1] = c
+        at = at + 1
       end
-      from = at + 1
+      if depth > 0 then bad(text, "a bracket is not closed") end
+      pieces[#pieces + 1] = {table.concat(parts), literal}
+    end
+    if at > #list then return pieces end
+    at = at + 1 -- over the comma
+    if at > #list then
+      pieces[#pieces + 1] = {"", false}
+      return pieces
+    end
+  end
+end
+
+-- The values of one setting, with a..b counted out.
+local function values_of(text, list)
+  local pieces, values = pieces_of(text, list), {}
+  for _, piece in ipairs(pieces) do
+    local value, literal = piece[1], piece[2]
+    local lo, hi = value:match("^(%-?%d+)%.%.(%-?%d+)$")
+    if literal or (value == "" and #pieces == 1) then
+      values[#values + 1] = value
+    elseif lo then
+      lo, hi = math.tointeger(tonumber(lo)), math.tointeger(tonumber(hi))
+      if lo == nil or hi == nil or hi < lo then bad(text, ("the range %s is empty"):format(value)) end
+      if hi - lo >= 100000 then bad(text, ("the range %s is too long"):format(value)) end
+      for v = lo, hi do values[#values + 1] = tostring(v) end
+    elseif value:find("..", 1, true) and not value:find("[/%a]") then
+      bad(text, ("'%s' is not a range of integers"):format(value))
+    elseif value == "" then
+      bad(text, "a value is empty (\"\" is the empty text)")
+    else
+      values[#values + 1] = value
     end
   end
   local met = {}
@@ -98,23 +134,58 @@ function sweep.names(absolute)
     local name = path:sub(#shared + 1):gsub("%.lua$", "")
     if met[name] then name = path:sub(#shared + 1) end
     met[name] = true
-    names[i] = name
+    names[i] = sweep.free(name)
   end
   return names
 end
 
+-- What a batch, or the job of a folder above, writes itself.
+local TAKEN = {["index.html"] = true, ["summary.json"] = true, ["junit.xml"] = true, ["metrics.json"] = true,
+  ["manifest.json"] = true, ["log.txt"] = true}
+
+-- A script's name as folders that take the place of nothing else.
+function sweep.free(name)
+  return (name:gsub("[^/]+", function(part)
+    return (TAKEN[part] or part:find("^%.") or part:find("%.png$")) and part:gsub("^%.", "_") .. ".job" or nil
+  end))
+end
+
+-- Whether a character beyond ASCII may stand in a folder's name: none that is invisible or turns the line around.
+local function visible(code)
+  return code > 0xA0 and code ~= 0xAD and code ~= 0x61C and not (code >= 0x2000 and code <= 0x200F) and
+    not (code >= 0x2028 and code <= 0x202F) and not (code >= 0x205F and code <= 0x206F) and code ~= 0x3000 and
+    code ~= 0xFEFF and not (code >= 0xD800 and code <= 0xF8FF) and not (code >= 0xFFF0 and code <= 0xFFFF) and
+    code < 0xE0000
+end
+
+-- At most so many bytes, whole characters.
+local function cut(text, most)
+  if #text <= most then return text end
+  return text:sub(1, (utf8.offset(text, 0, most + 1) or 1) - 1)
+end
+
+-- The text with what a folder's name should not hold replaced.
+local function clean(text)
+  if not utf8.len(text) then return (text:gsub("[^%w%-_.=%[%]+@ ]", "_")) end
+  return (text:gsub(utf8.charpattern, function(c)
+    if #c == 1 then return c:find("^[%w%-_.,=%[%]+@ ]") and c or "_" end
+    return visible(utf8.codepoint(c)) and c or "_"
+  end))
+end
+
 -- What a job is called: the script's name, then the settings, fit to be a folder's name.
 function sweep.job_name(script, settings)
-  local parts = {}
+  local parts, raw = {}, {}
   for _, setting in ipairs(settings) do
-    parts[#parts + 1] = "," .. setting[1] .. "=" .. setting[2]
+    local text = clean(setting[2])
+    -- A comma outside of brackets would look like the next setting.
+    if text:gsub("%b[]", ""):find(",", 1, true) then text = text:gsub(",", "_") end
+    parts[#parts + 1] = "," .. setting[1] .. "=" .. text
+    raw[#raw + 1] = "," .. setting[1] .. "=" .. setting[2]
   end
-  local tail = table.concat(parts)
-  local clean = tail:gsub("[^%w%-_.,=%[%]+@ ]", "_")
-  if clean ~= tail or #clean > 120 then
-    clean = clean:sub(1, 110) .. "~" .. system.digest(tail):sub(1, 8)
-  end
-  return script .. clean
+  local name, tail = table.concat(parts), table.concat(raw)
+  if name ~= tail or #name > 120 then name = cut(name, 110) .. "~" .. system.digest(tail):sub(1, 8) end
+  return script .. name
 end
 
 return sweep

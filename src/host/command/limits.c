@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -44,12 +45,19 @@ int peri_limits_option(peri_limits *limits, int argc, char **argv, int *i)
     return ++*i < argc ? read_value(argv[*i], value) : -1;
 }
 
+/* At least 1, since 0 would be no limit. */
+static size_t bytes_of(double megabytes)
+{
+    const double bytes = megabytes * 1048576;
+    return bytes < 1 ? 1 : bytes >= (double)SIZE_MAX ? SIZE_MAX : (size_t)bytes;
+}
+
 static void set_timer(double seconds)
 {
-    const double whole = floor(seconds);
+    const double whole = fmin(floor(seconds), 1e9);
     const struct itimerval timer = {
         .it_value = {.tv_sec = (time_t)whole,
-                     .tv_usec = (suseconds_t)fmax(1, (seconds - whole) * 1e6)}};
+                     .tv_usec = (suseconds_t)fmin(fmax(1, (seconds - whole) * 1e6), 999999)}};
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
@@ -85,11 +93,11 @@ void peri_limits_apply(lua_State *L, const peri_limits *limits, const char *scri
 {
     if (limits->sandbox) {
         const char *job = getenv("PERIGEE_JOB");
-        peri_sandbox(L, push_folder(L, script), job != NULL ? job : "out");
+        peri_sandbox(L, push_folder(L, script), job != NULL && *job != '\0' ? job : "out");
         lua_pop(L, 1);
     }
     if (limits->memory_mb > 0)
-        peri_limit_memory(L, (size_t)(limits->memory_mb * 1048576));
+        peri_limit_memory(L, bytes_of(limits->memory_mb));
     if (limits->seconds > 0 || limits->sandbox)
         peri_watch(L);
     if (limits->seconds > 0) {

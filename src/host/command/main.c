@@ -4,6 +4,7 @@
  *
  * All work happens inside one protected call, so that running out of memory while the libraries
  * open is a message, not a crash. */
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +140,11 @@ static int run_options(lua_State *L, char **argv, int n)
 {
     for (int i = 1; i < n; i++) {
         const char option = argv[i][1];
+        if (option == '-') {
+            peri_limits read = {0};
+            peri_limits_option(&read, n, argv, &i); /* passes over its value */
+            continue;
+        }
         if (option == 'e' || option == 'l') {
             char *value = argv[i] + 2;
             if (*value == '\0')
@@ -271,12 +277,27 @@ static int protected_main(lua_State *L)
     return 1;
 }
 
+/* What was printed and could not be written is no success, unless a reader just went away. Runs at
+ * every exit, that of os.exit too. */
+static void check_output(void)
+{
+    errno = 0;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+        return;
+    fprintf(stderr, "perigee: standard output: %s\n",
+            errno != 0 ? strerror(errno) : "not everything could be written");
+    _exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
     /* A job of a batch writes into a pipe: each line is seen as it comes, and none is lost with a
      * job that is killed. */
     if (getenv("PERIGEE_JOB") != NULL)
         setvbuf(stdout, NULL, _IOLBF, 1 << 16);
+    /* The exit status of a batch is that of its jobs. */
+    if (argc < 2 || strcmp(argv[1], "run") != 0)
+        atexit(check_output);
     lua_State *L = luaL_newstate();
     if (L == NULL) {
         fputs("perigee: cannot create state: not enough memory\n", stderr);
