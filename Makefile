@@ -40,6 +40,9 @@ lib   := $(call obj,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
 # Targets that build as a step of theirs use all processors, unless make was told how many.
 ALONG := $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
+# What src/host/command/recorder.c sees.
+RECORDED := -Wl,--wrap=fopen,--wrap=fopen64,--wrap=open,--wrap=open64,--wrap=stat,--wrap=rename
+
 # A build says what it does in short; make V=1 shows the commands.
 ifneq ($(V),1)
 .SILENT:
@@ -91,7 +94,7 @@ $B/libperigee.a: $(lib)
 
 $B/perigee: $(call obj,$(command)) $B/libperigee.a
 	$(say) LD $@
-	$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $(call obj,$(command)) -Wl,--whole-archive $B/libperigee.a -Wl,--no-whole-archive $(STATIC)
+	$(CC) $(LDFLAGS_ALL) -Wl,-E $(RECORDED) -o $@ $(call obj,$(command)) -Wl,--whole-archive $B/libperigee.a -Wl,--no-whole-archive $(STATIC)
 
 $B/libperigee.so: $(lib)
 	$(say) LD $@

@@ -243,7 +243,7 @@ function experiment:_uses(path)
   for _, entry in ipairs(self._state.data) do
     if entry.path == path then return end
   end
-  table.insert(self._state.data, {file = name, path = path, sha256 = system.hash(path)})
+  table.insert(self._state.data, {file = name, path = path, sha256 = pg._evidence.sha256(path)})
   self._state.dirty = true
 end
 

@@ -12,13 +12,22 @@
 #include "bind/bind.h"
 #include "bind/io_errors.h"
 #include "format/writer.h"
+#include "host/process.h"
 #include "host/system.h"
 #include "kernel/sha256.h"
+
+static const char *const BYTES = "perigee.bytes";
 
 /* An error of the world: the path and the reason, without the script's line. */
 static int raise(lua_State *L, const char *path, int status)
 {
     lua_pushfstring(L, "%s: %s", path, strerror(status));
+    return lua_error(L);
+}
+
+static int refuse_kind(lua_State *L, const char *path)
+{
+    lua_pushfstring(L, "%s: no regular file", path);
     return lua_error(L);
 }
 
@@ -93,15 +102,73 @@ static int system_absolute(lua_State *L)
     return 1;
 }
 
+static bool stopped(void *state)
+{
+    return peri_stop_requested(&((peri_state *)state)->stop) || peri_jobs_signalled();
+}
+
 static int system_hash(lua_State *L)
 {
     const char *path = peri_arg_path(L, 1);
     char hex[65];
-    const int status = peri_system_hash(path, hex);
+    const int status = peri_system_hash(path, stopped, peri_getstate(L), hex);
+    if (status == EINTR && peri_stop_requested(&peri_getstate(L)->stop))
+        peri_raise_stop(L);
+    if (status == EINVAL)
+        return refuse_kind(L, path);
     if (status != 0)
         return raise(L, path, status);
     lua_pushstring(L, hex);
     return 1;
+}
+
+/* stat(path) -> size, a text that changes with the file; nil when there is no such regular file */
+static int system_stat(lua_State *L)
+{
+    peri_system_file file;
+    if (peri_system_stat(peri_arg_path(L, 1), &file) != 0)
+        return 0;
+    lua_pushinteger(L, (lua_Integer)file.size);
+    lua_pushfstring(L, "%I:%I:%I:%I", (LUAI_UACINT)file.device, (LUAI_UACINT)file.inode,
+                    (LUAI_UACINT)file.size, (LUAI_UACINT)file.changed);
+    lua_pushnumber(L, 1e-9 * (double)file.changed);
+    return 3;
+}
+
+static int free_bytes(lua_State *L)
+{
+    char **bytes = luaL_checkudata(L, 1, BYTES);
+    free(*bytes);
+    *bytes = NULL;
+    return 0;
+}
+
+/* read(path, most [, last]) -> text and the file's size; nil and why when it is no regular file or
+ * cannot be read. At most so many bytes, from the end when `last`. */
+static int system_read(lua_State *L)
+{
+    const char *path = peri_arg_path(L, 1);
+    const lua_Integer most = luaL_checkinteger(L, 2);
+    const bool last = lua_toboolean(L, 3);
+    char **bytes = lua_newuserdatauv(L, sizeof *bytes, 0);
+    *bytes = NULL;
+    if (luaL_newmetatable(L, BYTES)) {
+        lua_pushcfunction(L, free_bytes);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    size_t n, size;
+    const int status = peri_system_read(path, most < 0 ? 0 : (size_t)most, last, bytes, &n, &size);
+    if (status != 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, status == EINVAL ? "no regular file" : strerror(status));
+        return 2;
+    }
+    lua_pushlstring(L, *bytes, n);
+    free(*bytes);
+    *bytes = NULL;
+    lua_pushinteger(L, (lua_Integer)size);
+    return 2;
 }
 
 static int system_digest(lua_State *L)
@@ -216,14 +283,12 @@ static int system_cores(lua_State *L)
 PERI_OPENER(system)
 {
     static const luaL_Reg functions[] = {
-        {"mkdirs", system_mkdirs}, {"kind", system_kind},
-        {"list", system_list},     {"absolute", system_absolute},
-        {"hash", system_hash},     {"digest", system_digest},
-        {"lock", system_lock},     {"cpu", system_cpu},
-        {"now", system_now},       {"peak", system_peak},
-        {"pid", system_pid},       {"columns", system_columns},
-        {"cores", system_cores},   {"write", system_write},
-        {"base64", system_base64}, {NULL, NULL},
+        {"mkdirs", system_mkdirs},     {"kind", system_kind},   {"list", system_list},
+        {"absolute", system_absolute}, {"hash", system_hash},   {"digest", system_digest},
+        {"lock", system_lock},         {"cpu", system_cpu},     {"now", system_now},
+        {"peak", system_peak},         {"pid", system_pid},     {"columns", system_columns},
+        {"cores", system_cores},       {"write", system_write}, {"base64", system_base64},
+        {"stat", system_stat},         {"read", system_read},   {NULL, NULL},
     };
     luaL_newlib(L, functions);
     return 1;

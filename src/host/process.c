@@ -521,6 +521,11 @@ int peri_jobs_wait(peri_job *const *jobs, size_t njobs, double seconds)
     return -1;
 }
 
+bool peri_jobs_signalled(void)
+{
+    return seen != 0;
+}
+
 int peri_jobs_signal(void)
 {
     return last_seen;

@@ -73,6 +73,9 @@ void peri_jobs_watch(bool on);
 /* The signal for which peri_jobs_wait returned -1 last, or 0. */
 int peri_jobs_signal(void);
 
+/* Whether a signal came for which peri_jobs_wait has not returned -1 yet. */
+bool peri_jobs_signalled(void);
+
 /* Kills every process that descends from this one, such as daemons that left their job's session.
  */
 void peri_jobs_sweep(void);

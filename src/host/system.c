@@ -50,21 +50,88 @@ char peri_system_kind(const char *path, size_t *size)
     return S_ISREG(st.st_mode) ? 'f' : S_ISDIR(st.st_mode) ? 'd' : 'o';
 }
 
-int peri_system_hash(const char *path, char hex[65])
+/* Opens a regular file; O_NONBLOCK since a pipe would be waited for before it can be told. */
+static int open_regular(const char *path, int *fd, struct stat *st)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0)
         return errno;
+    int status = fstat(*fd, st) != 0 ? errno : S_ISDIR(st->st_mode) ? EISDIR : 0;
+    if (status == 0 && !S_ISREG(st->st_mode))
+        status = EINVAL;
+    if (status != 0)
+        close(*fd);
+    return status;
+}
+
+int peri_system_stat(const char *path, peri_system_file *file)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return errno;
+    if (!S_ISREG(st.st_mode))
+        return EINVAL;
+    *file = (peri_system_file){st.st_dev, st.st_ino, (unsigned long long)st.st_size,
+                               (long long)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec};
+    return 0;
+}
+
+int peri_system_hash(const char *path, bool (*stopped)(void *), void *context, char hex[65])
+{
+    int fd;
+    struct stat st;
+    int status = open_regular(path, &fd, &st);
+    if (status != 0)
+        return status;
     char chunk[1 << 16];
     peri_sha256 sha;
     ssize_t n;
     peri_sha256_start(&sha);
-    while ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR))
-        if (n > 0)
+    while (status == 0 &&
+           ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR) || n < 0)) {
+        if (n < 0 && errno != EINTR)
+            status = errno;
+        else if (stopped != NULL && stopped(context))
+            status = EINTR;
+        else if (n > 0)
             peri_sha256_add(&sha, chunk, (size_t)n);
-    const int status = n < 0 ? errno : 0;
+    }
     close(fd);
     peri_sha256_finish(&sha, hex);
+    return status;
+}
+
+int peri_system_read(const char *path, size_t most, bool last, char **bytes, size_t *n,
+                     size_t *size)
+{
+    int fd;
+    struct stat st;
+    int status = open_regular(path, &fd, &st);
+    if (status != 0)
+        return status;
+    *size = (size_t)st.st_size;
+    const size_t wanted = *size < most ? *size : most;
+    off_t at = last ? (off_t)(*size - wanted) : 0;
+    *n = 0;
+    *bytes = malloc(wanted + 1);
+    if (*bytes == NULL)
+        status = ENOMEM;
+    while (status == 0 && *n < wanted) {
+        const ssize_t got = pread(fd, *bytes + *n, wanted - *n, at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            status = errno;
+        if (got <= 0)
+            break;
+        *n += (size_t)got;
+        at += got;
+    }
+    close(fd);
+    if (status != 0) {
+        free(*bytes);
+        *bytes = NULL;
+    }
     return status;
 }
 

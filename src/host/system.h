@@ -15,8 +15,22 @@ int peri_system_mkdirs(const char *path);
 /* 'f' a regular file, 'd' a folder, 'o' something else, 0 nothing there. *size: bytes of a file. */
 char peri_system_kind(const char *path, size_t *size);
 
-/* The SHA-256 of a file, as peri_sha256_finish writes it. */
-int peri_system_hash(const char *path, char hex[65]);
+/* A regular file by what tells it from another and one state of it from the next. */
+typedef struct {
+    unsigned long long device, inode, size;
+    long long changed; /* nanoseconds since 1970 */
+} peri_system_file;
+
+/* EINVAL when it is no regular file. Nothing here waits for a pipe. */
+int peri_system_stat(const char *path, peri_system_file *file);
+
+/* The SHA-256 of a regular file, as peri_sha256_finish writes it. EINTR once stopped() is true. */
+int peri_system_hash(const char *path, bool (*stopped)(void *), void *context, char hex[65]);
+
+/* Reads at most `most` bytes of a regular file into memory from malloc, the last ones when `last`,
+ * else the first. *size: how many bytes the file has. */
+int peri_system_read(const char *path, size_t most, bool last, char **bytes, size_t *n,
+                     size_t *size);
 
 /* Writes base64 of n bytes and a NUL: 4 * ((n + 2) / 3) + 1 bytes. */
 void peri_system_base64(const void *bytes, size_t n, char *out);

@@ -199,7 +199,9 @@ it("a session that was copied with its marks runs as it was typed", function()
     {"> ('a'):rep(3)\\naaa\\n> ('b'):rep(4)", {"aaa", "bbbb"}},
   } do
     local list = {"expect > ", "send \\e[200~" .. case[1] .. "\\e[201~\\r"}
-    for k, result in ipairs(case[2]) do list[#list + 1] = (k == 1 and "expect 2004l\nexpect " or "expect ") .. result end
+    for k, result in ipairs(case[2]) do
+      list[#list + 1] = (k == 1 and "expect 2004l\nexpect " or "expect ") .. result
+    end
     list[#list + 1] = "refuse unexpected"
     list[#list + 1] = "expect > "
     local ok, text, words = tool.pty(list, environment)

@@ -19,6 +19,26 @@ function html.value(value)
   return tostring(value)
 end
 
+-- Replaces each [label](target) by what f gives for it. Looks for the middle, since text may hold any number of
+-- brackets that are opened and nothing else.
+local function links(text, f)
+  local out, from, at = {}, 1, 1
+  while true do
+    local middle = text:find("](", at, true)
+    if middle == nil then break end
+    local label = text:sub(at, middle - 1):match("%[([^%[]*)$")
+    local target = text:sub(middle + 2, middle + 1000):match("^[^%s()%[%]]+%)")
+    local new = label and target and f(label, target:sub(1, -2))
+    if new then
+      out[#out + 1] = text:sub(from, middle - #label - 2) .. new
+      from = middle + 2 + #target
+    end
+    at = new and from or middle + 2
+  end
+  out[#out + 1] = text:sub(from)
+  return table.concat(out)
+end
+
 -- Emphasis, code and links within a line. Code is set aside first, so that nothing in it is read.
 local function inline(text)
   local kept = {}
@@ -28,7 +48,7 @@ local function inline(text)
   end
   text = text:gsub("[\1\2]", "")
   text = text:gsub("`([^`]+)`", function(code) return keep("<code>" .. escape(code) .. "</code>") end)
-  text = text:gsub("%[([^%]]*)%]%(([^%s)]+)%)", function(label, target)
+  text = links(text, function(label, target)
     if not (target:find("^https?://") or target:find("^#")) then return nil end
     return keep('<a href="' .. escape(target) .. '">' .. escape(label) .. "</a>")
   end)

@@ -14,7 +14,13 @@ return function(text)
     :gsub(ESC .. "[ -/]+[0-~]", "")
     :gsub(ESC .. "%[[0-?]*[ -/]*", "")
     :gsub(ESC .. "[0-~]?", "")
-  text = text:gsub("\r+\n", "\n"):gsub("\r+$", ""):gsub("[^\n]*\r", "")
+  if text:find("\r", 1, true) then
+    text = text:gsub("[^\n]+", function(line)
+      local last = #line
+      while line:byte(last) == 13 do last = last - 1 end
+      return line:sub(1, last):match("^.*\r(.*)$") or line:sub(1, last)
+    end)
+  end
   for _ = 1, 200 do -- so many backspaces one after another
     local count
     text, count = text:gsub("[^\n\b][\128-\191]*\b", "")

@@ -13,13 +13,8 @@ local escape, value = html.escape, html.value
 
 local LOG_BYTES = 1 << 14
 
-local function read_file(path)
-  local f = io.open(path, "rb")
-  if f == nil then return nil end
-  local text = f:read("a")
-  f:close()
-  return text
-end
+-- Pictures of a job that the page takes in, together.
+local PICTURE_BYTES = 64 << 20
 
 local function state_of(job)
   return ('<span class="state %s">%s</span>'):format(job.state, (job.state:gsub("_", " ")))
@@ -39,7 +34,7 @@ local function sorted_names(t)
 end
 
 local function records_of(job)
-  return job.result and type(job.result.records) == "table" and job.result.records or {}
+  return job.result and job.result.records or {}
 end
 
 -- The metrics of a job in the order in which they were recorded.
@@ -206,7 +201,12 @@ end
 -- ---- one job ---------------------------------------------------------------------------------
 
 local function image_of(job, file, caption)
-  local bytes = not file:find("/") and read_file(job.dir .. "/" .. file)
+  local bytes, size
+  if not file:find("/") then bytes, size = system.read(job.dir .. "/" .. file, PICTURE_BYTES) end
+  if bytes and (size > #bytes or (job.picture_bytes or 0) + size > PICTURE_BYTES) then
+    return ('<p class="note">%s is too large for this page.</p>'):format(escape(file))
+  end
+  job.picture_bytes = (job.picture_bytes or 0) + (bytes and size or 0)
   if not bytes then
     return ('<p class="note">%s is missing.</p>'):format(escape(file))
   end
@@ -279,12 +279,11 @@ local function metrics_section(job)
 end
 
 local function log_section(job)
-  local text = read_file(job.dir .. "/log.txt")
+  local text, size = system.read(job.dir .. "/log.txt", LOG_BYTES, true)
   if text == nil or not text:find("%S") then return "" end
   local note = ""
-  if #text > LOG_BYTES then
+  if size > LOG_BYTES then
     note = ("<p class=\"note\">The last %d KiB of %s/log.txt.</p>"):format(LOG_BYTES >> 10, escape(job.name))
-    text = text:sub(-LOG_BYTES)
   end
   local bad = job.state ~= "passed" and job.state ~= "skipped"
   return ("<details%s><summary>log</summary>%s<pre>%s</pre></details>"):format(bad and " open" or "", note,
@@ -311,6 +310,7 @@ local function job_body(job)
   local out = {('<p class="dim">%s &middot; %s &middot; %.0f MB &middot; %s %s</p>\n'):format(state_of(job),
     duration(job.seconds), job.peak_mb, escape(job.script), options_line(job))}
   if job.result and job.result.about then out[#out + 1] = "<p>" .. escape(job.result.about) .. "</p>\n" end
+  if job.remark then out[#out + 1] = '<p class="note">' .. escape(job.remark) .. "</p>\n" end
   if job.reason then out[#out + 1] = ('<p class="%s">%s</p>\n'):format(job.state, escape(job.reason)) end
   local records = records_of(job)
   for _, record in ipairs(records) do

@@ -7,11 +7,13 @@
 -- 256 MB.
 local pg = ...
 local display = pg._display
+local evidence = pg._evidence
 local json = pg._json
 local manifest = pg._manifest
 local options = pg._options
 local plain = pg._plain
 local process = pg._process
+local result = pg._result
 local sweep = pg._sweep
 local system = pg._system
 
@@ -40,23 +42,11 @@ local SIGNALS = {
 
 local HEADROOM = 256 << 20
 
-local function read_file(path, last)
-  local f = io.open(path, "rb")
-  if f == nil then return nil end
-  if last then
-    local size = f:seek("end")
-    f:seek("set", math.max(0, size - last))
-  end
-  local text = f:read("a")
-  f:close()
-  return text
-end
-
-local function read_json(path)
-  local text = read_file(path)
-  if text == nil then return nil end
-  local ok, value = pcall(json.decode, text)
-  return ok and type(value) == "table" and value or nil
+local function tail_of(path)
+  local text, size = system.read(path, 8192, true)
+  if text == nil then return "" end
+  if size > #text then text = text:gsub("^[^\n]*\n", "", 1) end -- it begins within a line
+  return plain(text)
 end
 
 -- ---- what to run -----------------------------------------------------------------------------
@@ -73,12 +63,14 @@ local function scripts_of(words)
   for _, word in ipairs(words) do
     local kind = system.kind(word)
     if kind == nil then error(word .. ": No such file", 0) end
+    if kind == "other" then error(word .. ": is no regular file, and a job reads its script anew", 0) end
     if kind == "folder" then
       local names = system.list(word)
       table.sort(names)
       local before = #paths
       for _, name in ipairs(names) do
-        if name:find("%.lua$") then add(word:gsub("/+$", "") .. "/" .. name) end
+        local path = word:gsub("/+$", "") .. "/" .. name
+        if name:find("%.lua$") and system.kind(path) == "file" then add(path) end
       end
       if #paths == before then error(word .. ": no .lua file in this folder", 0) end
     else
@@ -124,15 +116,13 @@ end
 
 -- Whether an earlier run's result still holds; then it is taken over.
 local function take_over(job)
-  local before = read_json(job.dir .. "/manifest.json")
+  local before = result.json(job.dir .. "/manifest.json")
   if before == nil or before.state ~= "passed" or before.key ~= job.key then return false end
-  for _, entry in ipairs(before.data or {}) do
-    local ok, hash = pcall(system.hash, entry.path)
-    if not ok or hash ~= entry.sha256 then return false end
-  end
-  job.state, job.exit, job.seconds, job.peak_mb = "passed", 0, before.seconds, before.peak_mb
+  if not evidence.holds(before, job.dir) then return false end
+  job.state, job.exit = "passed", 0
+  job.seconds, job.peak_mb = tonumber(before.seconds) or 0, tonumber(before.peak_mb) or 0
   job.kept = true
-  job.result = read_json(job.dir .. "/metrics.json")
+  job.result, job.remark = result.read(job.dir)
   return true
 end
 
@@ -140,13 +130,11 @@ end
 
 -- Removes what an earlier run of this job left, and nothing else.
 local function clear(job)
-  local before = read_json(job.dir .. "/metrics.json")
+  local before = result.read(job.dir)
   for _, record in ipairs(before and before.records or {}) do
-    if record.kind == "figure" and type(record.file) == "string" and not record.file:find("/") then
-      os.remove(job.dir .. "/" .. record.file)
-    end
+    if record.kind == "figure" then os.remove(job.dir .. "/" .. record.file) end
   end
-  for _, file in ipairs{"manifest.json", "metrics.json", "log.txt"} do os.remove(job.dir .. "/" .. file) end
+  for _, file in ipairs{"manifest.json", "metrics.json", "log.txt", ".reads"} do os.remove(job.dir .. "/" .. file) end
 end
 
 local function start(job, context)
@@ -162,6 +150,7 @@ local function start(job, context)
     table.move(job.arguments, 1, #job.arguments, #argv + 1, argv)
     local environment = table.move(context.environment, 1, #context.environment, 1, {})
     table.insert(environment, "PERIGEE_JOB=" .. job.dir)
+    table.insert(environment, "PERIGEE_HASHES=" .. evidence.known())
     job.process = process.start(argv, environment, job.dir .. "/log.txt", opts.timeout or 0,
       opts.memory and (opts.memory << 20) + HEADROOM or 0)
   end)
@@ -185,9 +174,9 @@ local function judge(job, opts)
   local word, code = job.process:state()
   local clipped, lost = job.process:log()
   job.exit, job.seconds, job.peak_mb = code, job.process:seconds(), job.process:peak() / 2 ^ 20
-  job.tail = plain(read_file(job.dir .. "/log.txt", 8192) or "")
+  job.tail = tail_of(job.dir .. "/log.txt")
   job.clipped = clipped
-  job.result = read_json(job.dir .. "/metrics.json")
+  job.result, job.remark = result.read(job.dir)
   if word == "exited" and code == 0 then
     local skipped = job.result and job.result.skipped
     job.state, job.reason = skipped and "skipped" or "passed", skipped and plain(skipped)
@@ -210,19 +199,28 @@ local function judge(job, opts)
 end
 
 local function write_manifest(job, context)
-  local result = job.result or {}
+  local found = job.result or {}
   local m = manifest.machine()
-  m.job, m.name, m.key = job.name, result.name, job.key
+  m.job, m.name, m.key = job.name, found.name, job.key
   m.script = {path = job.script, sha256 = job.sha256}
   m.program = {path = context.program, sha256 = context.program_sha256}
   m.arguments, m.settings = json.list(job.arguments), job.settings
-  m.options, m.seed, m.quick = result.options, result.seed, result.quick
-  m.data = json.list(result.data or {})
+  m.options, m.seed, m.quick = found.options, found.seed, found.quick
+  m.data = json.list(found.data or {})
+  -- What a job says of itself is taken as known where it could do what it likes in any case.
+  for _, entry in ipairs(context.opts.sandbox and {} or m.data) do evidence.learn(entry.path, entry.sha256) end
+  if job.state == "passed" then
+    m.reads, m.files = evidence.of(job.dir, job.script, job.started)
+  else
+    os.remove(job.dir .. "/.reads")
+  end
   m.threads, m.memory_mb, m.timeout, m.sandbox = context.threads, context.opts.memory, context.opts.timeout,
     context.opts.sandbox
   m.state, m.exit, m.reason, m.seconds, m.peak_mb = job.state, job.exit, job.reason, job.seconds, job.peak_mb
   m.started, m.ended = manifest.time(job.started), manifest.time(job.started + job.seconds)
-  pcall(manifest.write, job.dir .. "/manifest.json", m)
+  local path = job.dir .. "/manifest.json"
+  os.remove(path) -- were it a pipe, writing would wait for a reader
+  pcall(manifest.write, path, m)
 end
 
 -- ---- the batch -------------------------------------------------------------------------------
@@ -245,6 +243,7 @@ local function run_all(waiting, context, view)
       end
     end
   end
+  if process.wait({}, 0) == nil then stop = "the batch was stopped" end
   while #running > 0 or (next_one <= #waiting and not stop) do
     while #running < context.slots and next_one <= #waiting and not stop do
       local job = waiting[next_one]
@@ -332,7 +331,7 @@ local function environment(threads)
   local list, own = {}, {OPENBLAS_NUM_THREADS = threads, OMP_NUM_THREADS = threads, GOTO_NUM_THREADS = threads}
   for _, entry in ipairs(process.environment()) do
     local name = entry:match("^[^=]*")
-    if own[name] == nil and name ~= "PERIGEE_JOB" then list[#list + 1] = entry end
+    if own[name] == nil and name ~= "PERIGEE_JOB" and name ~= "PERIGEE_HASHES" then list[#list + 1] = entry end
   end
   for _, name in ipairs{"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS"} do
     list[#list + 1] = name .. "=" .. own[name]

@@ -18,7 +18,9 @@
 #include "bind/embed.h"
 #include "bind/sandbox.h"
 #include "host/call.h"
+#include "host/command/keeper.h"
 #include "host/command/limits.h"
+#include "host/command/recorder.h"
 #include "host/command/script.h"
 #include "perigee.h"
 
@@ -293,11 +295,16 @@ int main(int argc, char **argv)
 {
     /* A job of a batch writes into a pipe: each line is seen as it comes, and none is lost with a
      * job that is killed. */
-    if (getenv("PERIGEE_JOB") != NULL)
+    const char *job = getenv("PERIGEE_JOB");
+    if (job != NULL && *job != '\0') {
         setvbuf(stdout, NULL, _IOLBF, 1 << 16);
+        peri_recorder_start(job);
+    }
     /* The exit status of a batch is that of its jobs. */
     if (argc < 2 || strcmp(argv[1], "run") != 0)
         atexit(check_output);
+    else
+        peri_keep();
     lua_State *L = luaL_newstate();
     if (L == NULL) {
         fputs("perigee: cannot create state: not enough memory\n", stderr);
