@@ -6,7 +6,7 @@ local pg = ...
 local args, M = pg._args, pg._nn_model
 local ipairs, pairs = ipairs, pairs
 
-local nn = {init = pg._nn_init}
+local nn = {init = pg._nn_init, fit = pg._nn_fit}
 for _, module in ipairs({pg._nn_layers, pg._nn_losses}) do
   for name, f in pairs(module) do nn[name] = f end
 end

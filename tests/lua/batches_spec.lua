@@ -39,6 +39,29 @@ describe("pg.batches", function()
     end
     assert.equal("5 4 3 2 1", table.concat(seen, " "))
   end)
+  it("takes any number of arrays, drops the last few rows, and converts", function()
+    local z, seen = pg.range(1, 5) * 10, 0
+    for xb, yb, zb in pg.batches(x, y, z, {size = 2, drop_last = true, dtype = "f32"}) do
+      assert.equal(10 * yb[1], zb[1])
+      assert.equal("f32", xb.dtype)
+      seen = seen + #xb
+    end
+    assert.equal(4, seen)
+  end)
+  it("gathers rows from a stream", function()
+    local pieces, k = {x:slice{1, 3}, x:slice{4, 4}, x:slice{5, 5}}, 0
+    local function stream()
+      k = k + 1
+      return pieces[k]
+    end
+    local sizes, rows = {}, {}
+    for xb in pg.batches(stream, {size = 2}) do
+      sizes[#sizes + 1] = #xb
+      rows[#rows + 1] = xb
+    end
+    assert.same({2, 2, 1}, sizes)
+    assert.is_true(pg.concat(rows, 1):array_equal(x))
+  end)
   it("says what is wrong", function()
     for call, want in pairs{
       [function() pg.batches(3) end] = "bad argument #1 to 'batches' (x: expected array, got number 3)",
