@@ -47,7 +47,7 @@ FNR == 1 { inside = 0; lua = FILENAME ~ /\.lua$/ }
 !lua && /^\/\*\*\* / { begin(substr($0, 6)); next }
 !lua && inside && /^ \*\// { inside = 0; next }
 !lua && inside { sub(/^ \* ?/, ""); line($0); next }
-lua && /^--- [a-z_.:]+(\(|$|\{| )/ { begin(substr($0, 5)); next }
+lua && /^--- [a-z][a-z0-9_.:]*(\(|$|\{| )/ { begin(substr($0, 5)); next }
 lua && inside && /^--( |$)/ { sub(/^-- ?/, ""); line($0); next }
 lua { inside = 0 }
 END { print "]====]"; }

@@ -39,6 +39,7 @@
     X(convolution)                                                                                 \
     X(planes)                                                                                      \
     X(norms)                                                                                       \
+    X(classes)                                                                                     \
     X(attention)                                                                                   \
     X(scatter)                                                                                     \
     X(polygamma)

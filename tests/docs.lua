@@ -78,7 +78,8 @@ function docs.uncovered()
     if type(value) == "table" and not getmetatable(value) or type(value) == "table" and not callable(value) then
       local set = {}
       for field, f in next, value do
-        if public(field) and callable(f) then set[field] = true end
+        -- pg's own functions under a second name, such as pg.nn.relu, have their entry there
+        if public(field) and callable(f) and not rawequal(f, rawget(pg, field)) then set[field] = true end
       end
       for _, field in ipairs(sorted(set)) do
         if help.find("pg." .. name .. "." .. field) == nil then list[#list + 1] = "pg." .. name .. "." .. field end

@@ -10,10 +10,22 @@ local nn = {init = pg._nn_init, fit = pg._nn_fit}
 for _, module in ipairs({pg._nn_layers, pg._nn_losses}) do
   for name, f in pairs(module) do nn[name] = f end
 end
-for _, name in ipairs({"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softplus", "softmax",
+for _, name in ipairs({"relu", "leaky_relu", "elu", "silu", "tanh", "sigmoid", "softplus", "softmax",
   "log_softmax"}) do nn[name] = pg[name] end
 
---- nn.model(definition, rng [, opts]) -> net
+--- pg.nn.gelu(x [, opts]) -> array
+-- x (1 + erf(x / sqrt 2)) / 2, or the form with tanh that some nets were trained with (Hendrycks & Gimpel 2016).
+-- @param x  array
+-- @param opts.approximate  string: "none" (default) or "tanh"
+function nn.gelu(x, opts)
+  local o = args.options("gelu", 2, opts, {approximate = "none"})
+  args.choice("gelu", 2, "approximate", o.approximate, {"none", "tanh"})
+  if o.approximate == "none" then return pg.gelu(x) end
+  -- (1 + tanh(u)) / 2 = sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3)
+  return x * pg.sigmoid((x + pg.square(x) * x * 0.044715) * 1.5957691216057308)
+end
+
+--- pg.nn.model(definition, rng [, opts]) -> net
 -- Makes a net: its parameters in one flat array net.params, with views by name, and its gradient in another,
 -- net.grads. The net and each part of it (net.encoder, net.blocks[2]) can be called, net(x [, ctx]), where they are
 -- layers; ctx = {train = true, rng = rng} is what dropout and batch_norm need to know, and without it a net only
@@ -25,7 +37,7 @@ for _, name in ipairs({"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sig
 -- @example pg.nn.model(pg.nn.linear(3, 2), pg.random.new(0)).nparams --> 8
 function nn.model(definition, rng, opts) return M.new("model", definition, rng, opts) end
 
---- nn.load(definition, path [, opts]) -> net
+--- pg.nn.load(definition, path [, opts]) -> net
 -- A net of a definition with the parameters of a file; see net:load.
 -- @param definition  as for nn.model
 -- @param path  string
@@ -33,5 +45,7 @@ function nn.model(definition, rng, opts) return M.new("model", definition, rng, 
 function nn.load(definition, path, opts)
   return M.new("load", definition, pg.random.new(0), args.options("load", 3, opts, {dtype = "f32"})):load(path)
 end
+
+pg._model.register("net", {example = function(rng) return nn.model(nn.linear(1, 1), rng) end})
 
 return nn

@@ -101,8 +101,8 @@ static size_t read_dense(lua_State *L, const peri_array **x, const peri_array **
     return rows;
 }
 
-/* linear(x, w [, b [, activation [, slope]]]) -> y, z: z is what the activation was applied to, nil
- * without one */
+/* linear(x, w [, b [, activation [, slope]]]) -> y; and, with an activation, what it was applied to
+ */
 static int linear(lua_State *L)
 {
     const peri_array *x, *w;
@@ -122,15 +122,13 @@ static int linear(lua_State *L)
     memcpy(shape, x->shape, (size_t)x->ndim * sizeof *shape);
     shape[x->ndim - 1] = out;
     const peri_array *y = peri_push_array(L, x->dtype, x->ndim, shape), *z = NULL;
-    if (act == PERI_ACT_NONE)
-        lua_pushnil(L);
-    else
+    if (act != PERI_ACT_NONE)
         z = peri_push_array(L, x->dtype, x->ndim, shape);
     const peri_status status =
         peri_dense_forward(rows, w->shape[1], out, x->dtype, x->data, w->data, b, act, slope,
                            z == NULL ? NULL : z->data, y->data, &peri_getstate(L)->stop);
     peri_check(L, 0, status, NULL);
-    return 2;
+    return act == PERI_ACT_NONE ? 1 : 2;
 }
 
 /* linear_gradient(x, w, g) -> dx, dw, db, g that of z */
@@ -267,6 +265,6 @@ PERI_OPENER(layer)
         {"cross_gradient", cross_gradient, "cross_entropy", PERI_FUNCTION},
         {"bce", bce, "bce_with_logits", PERI_FUNCTION},
         {NULL, NULL, NULL, 0}};
-    peri_primitives(L, rows);
+    peri_primitives_of(L, "layer", rows);
     return 1;
 }

@@ -258,6 +258,6 @@ PERI_OPENER(norm)
         {"batch", batch_norm, "batch_norm", PERI_FUNCTION},
         {"batch_gradient", batch_gradient, "batch_norm", PERI_FUNCTION},
         {NULL, NULL, NULL, 0}};
-    peri_primitives(L, rows);
+    peri_primitives_of(L, "norm", rows);
     return 1;
 }

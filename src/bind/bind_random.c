@@ -167,9 +167,11 @@ static int draw(lua_State *L, int first, filler fill, const void *parameters)
     size_t shape[PERI_MAX_NDIM];
     int next;
     const int ndim = peri_arg_shape(L, first, shape, &next);
-    if (!lua_isnoneornil(L, next))
+    const bool typed = next > first && lua_type(L, next) == LUA_TSTRING;
+    if (!typed && !lua_isnoneornil(L, next))
         peri_argerror(L, next, "shape: expected integers or a table of them, got %s",
                       peri_push_got(L, next));
+    const int dtype = typed ? peri_arg_dtype(L, next, PERI_F64) : PERI_F64;
     if (next == first) {
         double value;
         fill(rng, parameters, 1, &value);
@@ -182,6 +184,8 @@ static int draw(lua_State *L, int first, filler fill, const void *parameters)
         if (peri_stop_requested(&peri_getstate(L)->stop))
             peri_check(L, 0, PERI_ERR_INTERRUPTED, NULL);
     }
+    if (dtype != PERI_F64)
+        peri_push_copy(L, out, dtype); /* the stream of f64, rounded */
     return 1;
 }
 
@@ -217,14 +221,44 @@ static void fill_bernoulli(peri_rng *rng, const void *parameters, size_t n, doub
         out[i] = out[i] < p ? 1.0 : 0.0;
 }
 
+/* 0 with probability p, else 1 / (1 - p). */
+static void fill_dropout(peri_rng *rng, const void *parameters, size_t n, double *out)
+{
+    peri_random_uniforms(rng, n, out);
+    const double p = *(const double *)parameters, kept = 1 / (1 - p);
+    for (size_t i = 0; i < n; i++)
+        out[i] = out[i] < p ? 0.0 : kept;
+}
+
+/*** rng:dropout(shape, p [, dtype]) -> array
+ * A mask that keeps a mean: 0 with probability p, else 1 / (1 - p).
+ * @param shape  integer or a table of them
+ * @param p  number in [0, 1)
+ * @param dtype  string: default "f64"
+ * @example pg.random.new(0):dropout({2, 3}, 0.5).shape --> (2, 3)
+ */
+static int dropout(lua_State *L)
+{
+    (void)peri_arg_rng(L, 1);
+    const double p = peri_arg_number(L, 3, "p");
+    if (!(p >= 0 && p < 1))
+        peri_argerror(L, 3, "p: expected a number in [0, 1), got %f", p);
+    const int dtype = peri_arg_dtype(L, 4, PERI_F64);
+    lua_settop(L, 2);
+    if (lua_isnil(L, 2))
+        peri_argerror(L, 2, "shape: expected integers or a table of them, got nil");
+    lua_pushstring(L, peri_dtype_name(dtype));
+    return draw(L, 2, fill_dropout, &p);
+}
+
 /*** rng:random(...) -> number | array
  * Uniform numbers in [0, 1), with 53 random bits.
- * @param ...  a shape: integers or one table of them; without one, a number
+ * @param ...  a shape: integers or one table of them; without one, a number; a dtype may stand last
  * @example pg.random.new(42):random(2, 3).shape --> (2, 3)
  */
 /*** rng:rand(...) -> number | array
  * np.random.rand of a legacy generator: uniform numbers in [0, 1).
- * @param ...  a shape: integers or one table of them; without one, a number
+ * @param ...  a shape: integers or one table of them; without one, a number; a dtype may stand last
  */
 static int random_uniform(lua_State *L)
 {
@@ -234,12 +268,12 @@ static int random_uniform(lua_State *L)
 
 /*** rng:standard_normal(...) -> number | array
  * Normal numbers of mean 0 and standard deviation 1.
- * @param ...  a shape: integers or one table of them; without one, a number
+ * @param ...  a shape: integers or one table of them; without one, a number; a dtype may stand last
  * @source Marsaglia & Tsang 2000 (the ziggurat); a legacy generator uses the polar method
  */
 /*** rng:randn(...) -> number | array
  * np.random.randn of a legacy generator: normal numbers of mean 0 and standard deviation 1.
- * @param ...  a shape: integers or one table of them; without one, a number
+ * @param ...  a shape: integers or one table of them; without one, a number; a dtype may stand last
  */
 static int standard_normal(lua_State *L)
 {
@@ -258,7 +292,7 @@ static double finite_arg(lua_State *L, int arg, const char *name)
 /*** rng:uniform(lo, hi [, ...]) -> number | array
  * Uniform numbers in [lo, hi).
  * @param lo, hi  numbers
- * @param ...  a shape: integers or one table of them; without one, a number
+ * @param ...  a shape: integers or one table of them; without one, a number; a dtype may stand last
  */
 static int uniform(lua_State *L)
 {
@@ -273,7 +307,7 @@ static int uniform(lua_State *L)
  * Normal numbers.
  * @param mean  number
  * @param sd  standard deviation, at least 0
- * @param ...  a shape: integers or one table of them; without one, a number
+ * @param ...  a shape: integers or one table of them; without one, a number; a dtype may stand last
  */
 static int normal(lua_State *L)
 {
@@ -630,12 +664,19 @@ static int tostring(lua_State *L)
 /* ---- methods -------------------------------------------------------------------------------- */
 
 static const luaL_Reg common[] = {
-    {"random", random_uniform},   {"standard_normal", standard_normal},
-    {"uniform", uniform},         {"normal", normal},
-    {"integers", integers},       {"bernoulli", bernoulli},
-    {"permutation", permutation}, {"shuffle", shuffle},
-    {"choice", choice},           {"state", state},
-    {"restore", restore},         {NULL, NULL},
+    {"random", random_uniform},
+    {"standard_normal", standard_normal},
+    {"uniform", uniform},
+    {"normal", normal},
+    {"integers", integers},
+    {"bernoulli", bernoulli},
+    {"dropout", dropout},
+    {"permutation", permutation},
+    {"shuffle", shuffle},
+    {"choice", choice},
+    {"state", state},
+    {"restore", restore},
+    {NULL, NULL},
 };
 
 static const luaL_Reg of_new[] = {{"spawn", spawn}, {NULL, NULL}};

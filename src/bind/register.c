@@ -100,15 +100,25 @@ void peri_module(lua_State *L, const char *module, const luaL_Reg *functions)
     }
 }
 
-void peri_primitives(lua_State *L, const peri_primitive *rows)
+void peri_primitives_of(lua_State *L, const char *module, const peri_primitive *rows)
 {
     luaL_checkstack(L, 8, "functions");
     lua_newtable(L);
     for (; rows->key != NULL; rows++) {
+        const peri_rule *rule = NULL;
+        if (module != NULL) {
+            rule = peri_find_rule(lua_pushfstring(L, "%s.%s", module, rows->key));
+            lua_pop(L, 1);
+        }
         lua_pushstring(L, rows->user != NULL ? rows->user : rows->key);
-        push_closure(L, rows->function, rows->shift, NULL, NULL);
+        push_closure(L, rows->function, rows->shift, rule, NULL);
         lua_setfield(L, -2, rows->key);
     }
+}
+
+void peri_primitives(lua_State *L, const peri_primitive *rows)
+{
+    peri_primitives_of(L, NULL, rows);
 }
 
 int peri_named(lua_State *L)

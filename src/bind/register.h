@@ -55,6 +55,9 @@ typedef struct {
 /* Pushes a table of primitives; the last row has a NULL for its key. */
 void peri_primitives(lua_State *L, const peri_primitive *rows);
 
+/* The same, of primitives that have a part in gradients by the rules "MODULE.key". */
+void peri_primitives_of(lua_State *L, const char *module, const peri_primitive *rows);
+
 /* Sets functions in the table on top of the stack: methods of a handle (PERI_METHOD), say. */
 void peri_set_functions(lua_State *L, const luaL_Reg *functions, int shift);
 

@@ -12,8 +12,8 @@ local function fill(shape, seed)
 end
 
 local function near(want, got, what, tolerance)
-  got = got.reshape and got:reshape(-1) or pg.array{got}
-  want = pg.array(want)
+  got = type(got) == "number" and pg.array{got} or got:reshape(-1)
+  want = pg.array(type(want) == "number" and {want} or want)
   assert.equal(#want, #got, what)
   local scale = math.max(1, want:abs():max())
   local worst = (want - got):abs():max()
@@ -115,8 +115,7 @@ describe("layers equal PyTorch's", function()
 
   it("functions", function()
     local functions = {relu = nn.relu, leaky_relu = nn.leaky_relu, elu = nn.elu, silu = nn.silu,
-      gelu = function(x) return pg.gelu(x, {approximate = "none"}) end,
-      gelu_tanh = function(x) return pg.gelu(x, {approximate = "tanh"}) end,
+      gelu = nn.gelu, gelu_tanh = function(x) return nn.gelu(x, {approximate = "tanh"}) end,
       softmax = function(x) return pg.softmax(x, -1) end, log_softmax = function(x) return pg.log_softmax(x, -1) end}
     for name, f in pairs(functions) do
       check("f_" .. name, nn.sequential{f}, {fill({3, 7}, 1) * 4})
@@ -179,9 +178,10 @@ describe("training equals PyTorch's", function()
   it("over 20 steps of Adam", function()
     train("train_dense", nn.sequential{nn.linear(4, 8), nn.relu, nn.layer_norm(8), nn.linear(8, 3)}, fill({6, 4}, 1),
       pg.array{1, 2, 3, 1, 2, 3}, nn.cross_entropy)
-    train("train_conv", nn.sequential{nn.conv2d(1, 3, 3, {stride = 2, padding = 1}), nn.batch_norm(3),
-      function(x) return pg.leaky_relu(x, 0.2) end, nn.conv_transpose2d(3, 1, 4, {stride = 2, padding = 1}), pg.sigmoid},
-      fill({4, 1, 8, 8}, 1), fill({4, 1, 8, 8}, 2):sigmoid(), nn.bce)
+    local function leaky(x) return pg.leaky_relu(x, 0.2) end
+    train("train_conv", nn.sequential{nn.conv2d(1, 3, 3, {stride = 2, padding = 1}), nn.batch_norm(3), leaky,
+      nn.conv_transpose2d(3, 1, 4, {stride = 2, padding = 1}), pg.sigmoid}, fill({4, 1, 8, 8}, 1),
+      fill({4, 1, 8, 8}, 2):sigmoid(), nn.bce)
   end)
 end)
 
@@ -255,7 +255,8 @@ net: 19 parameters, f32
         nn.sequential{nn.linear(3, 4), nn.batch_norm(4)}, path)
       refuses("not a file of this net: it has no 2.weight", nn.load,
         nn.sequential{nn.linear(3, 2), nn.batch_norm(2), nn.linear(2, 1)}, path)
-      refuses("not a file of this net: it has 1.bias, which the net has not", nn.load, nn.sequential{nn.linear(3, 2)}, path)
+      refuses("not a file of this net: it has 1.bias, which the net has not", nn.load,
+        nn.sequential{nn.linear(3, 2)}, path)
       os.remove(path)
     end
     local copy = net:copy()
@@ -266,7 +267,8 @@ net: 19 parameters, f32
   it("begins as PyTorch's layers do", function()
     local net = nn.model(nn.linear(400, 300), rng)
     local bound = 1 / 20
-    assert.is_true(net.weight:max() <= bound and net.weight:max() > 0.99 * bound and net.weight:min() < -0.99 * bound)
+    assert.is_true(net.weight:max() <= bound and net.weight:max() > 0.99 * bound)
+    assert.is_true(net.weight:min() < -0.99 * bound)
     -- the variance of a uniform distribution, within 4 sigmas of 120,000 draws
     assert.is_true(math.abs(net.weight:var() / (bound ^ 2 / 3) - 1) < 4 * math.sqrt(0.8 / 120000))
     local q = nn.model(nn.linear(5, 3, {init = nn.init.orthogonal}), rng, {dtype = "f64"}).weight
@@ -289,7 +291,8 @@ net: 19 parameters, f32
     local X, y = pg.array{{0, 0}, {0, 1}, {1, 0}, {1, 1}}, pg.array{{0}, {1}, {1}, {0}}
     local solved = 0
     for seed = 1, 20 do
-      local net = nn.model(nn.sequential{nn.linear(2, 8), pg.tanh, nn.linear(8, 1)}, pg.random.new(seed), {dtype = "f64"})
+      local net = nn.model(nn.sequential{nn.linear(2, 8), pg.tanh, nn.linear(8, 1)}, pg.random.new(seed),
+        {dtype = "f64"})
       local step, opt = pg.value_and_grad(function(m) return nn.bce_with_logits(m(X), y) end), pg.optim.adam{lr = 0.05}
       for _ = 1, 300 do
         local _, g = step(net)
@@ -298,6 +301,51 @@ net: 19 parameters, f32
       if (net(X):gt(0)):eq(y):all() then solved = solved + 1 end
     end
     assert.equal(20, solved)
+  end)
+
+  it("is trained by nn.fit", function()
+    local X = pg.random.new(3):standard_normal(200, 3)
+    local y = X:dot(pg.array{{1}, {-2}, {0.5}}) + 0.3
+    local net = nn.model(nn.linear(3, 1), rng, {dtype = "f64"})
+    local function loss(m, x, t) return nn.mse(m(x), t) end
+    local seen = 0
+    local history = nn.fit(net, loss, {X:slice{1, 150}, y:slice{1, 150}}, {epochs = 60, batch = 16,
+      rng = pg.random.new(4), optimizer = pg.optim.adam{lr = 0.05}, keep = "best",
+      validation = {X:slice{151, 200}, y:slice{151, 200}},
+      on_epoch = function(s)
+        seen = s.epoch
+        return s.validation > 1e-6
+      end})
+    assert.equal("on_epoch", history.stopped)
+    assert.equal(seen, history.epochs)
+    assert.is_true(history.validation[history.best] <= history.validation:min())
+    assert.is_true((net.weight - pg.array{{1, -2, 0.5}}):abs():max() < 2e-3)
+    X[{3, 1}] = 0 / 0
+    refuses("fit: the loss is nan at epoch 1, step %d+; argument 1 of the batch holds what is not finite", nn.fit, net,
+      loss, {X, y}, {epochs = 1, rng = rng})
+    refuses("keep: the best is chosen by validation data", nn.fit, net, loss, {X, y}, {keep = "best", rng = rng})
+  end)
+
+  it("has a gradient of its gradient", function()
+    -- a penalty on the gradient by the input, as WGAN-GP takes it, against differences
+    local net = start(nn.sequential{nn.conv2d(1, 2, 3, {padding = 1}), nn.batch_norm(2), pg.tanh, nn.flatten(),
+      nn.linear(32, 3)})
+    local x, c = fill({3, 1, 4, 4}, 1), pg.array{1, 3, 2}
+    local function penalty(m)
+      local slope = pg.grad(function(v) return nn.cross_entropy(m(v, {train = true}), c) end)(x)
+      return pg.square(slope):sum()
+    end
+    local _, g = pg.value_and_grad(penalty)(net)
+    g = g:copy()
+    for _, k in ipairs({1, 7, 18, 21, 24, 30, 100, net.nparams}) do
+      local before, h = net.params(k), 1e-5
+      net.params:set(k, before + h)
+      local up = penalty(net)
+      net.params:set(k, before - h)
+      local down = penalty(net)
+      net.params:set(k, before)
+      assert.is_true(math.abs((up - down) / (2 * h) - g(k)) < 1e-7 * math.max(1, math.abs(g(k))), k)
+    end
   end)
 
   it("says what is wrong", function()
@@ -318,6 +366,7 @@ net: 19 parameters, f32
       pg.zeros(5, 10), pg.ones(4))
     refuses("unknown option 'biass'; did you mean 'bias'%?", nn.linear, 1, 1, {biass = false})
     refuses("expected a layer, a function or a table of them, got number 3", nn.sequential, {3})
-    refuses("one value a channel has no variance", nn.model(nn.batch_norm(2), rng), pg.ones(1, 2, "f32"), {train = true})
+    refuses("one value a channel has no variance", nn.model(nn.batch_norm(2), rng), pg.ones(1, 2, "f32"),
+      {train = true})
   end)
 end)

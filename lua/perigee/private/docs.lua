@@ -9,7 +9,7 @@ local docs = {}
 -- ---- HTML ------------------------------------------------------------------------------------
 
 local function group_of(entry)
-  return entry.name:match("^pg%.([%w_]+)%.") or entry.name:match("^([%w_]+)[.:]")
+  return entry.name:match("^pg%.([%w_]+)%.") or entry.name:match("^([%w_]+)[.:]") or "pages"
 end
 
 local function list_of(title, items)

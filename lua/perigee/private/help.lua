@@ -210,7 +210,7 @@ end
 local function overview()
   local groups, by = {}, {}
   for _, entry in ipairs(help.entries()) do
-    local group = entry.name:match("^pg%.([%w_]+)%.") or entry.name:match("^([%w_]+)[.:]")
+    local group = entry.name:match("^pg%.([%w_]+)%.") or entry.name:match("^([%w_]+)[.:]") or "pages"
     if by[group] == nil then
       by[group] = {}
       groups[#groups + 1] = group

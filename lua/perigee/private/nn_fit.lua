@@ -57,7 +57,7 @@ local function bad_batch(batch, count)
   return "; a lower lr or clip_norm may help"
 end
 
---- nn.fit(net, loss, data [, opts]) -> history
+--- pg.nn.fit(net, loss, data [, opts]) -> history
 -- Trains a net by batches: value and gradient of loss(net, x, y, ..., ctx), then a step of the optimizer. ctx is
 -- {train = true, rng = rng} in training; for validation loss is called without it. Ctrl-C ends after the step under
 -- way and keeps the net.

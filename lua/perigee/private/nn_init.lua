@@ -19,31 +19,31 @@ local function initialiser(fill, a, b)
   end
 end
 
---- nn.init.uniform(lo, hi) -> initialiser
+--- pg.nn.init.uniform(lo, hi) -> initialiser
 -- @param lo  number (-0.1)
 -- @param hi  number (0.1)
 init.uniform = initialiser(function(view, rng, _, _, lo, hi)
   view:assign(rng:uniform(lo, hi, view.shape))
 end, -0.1, 0.1)
 
---- nn.init.normal(mean, sd) -> initialiser
+--- pg.nn.init.normal(mean, sd) -> initialiser
 -- @param mean  number (0)
 -- @param sd  number (0.02)
 init.normal = initialiser(function(view, rng, _, _, mean, sd)
   view:assign(rng:normal(mean, sd, view.shape))
 end, 0, 0.02)
 
---- nn.init.constant(value) -> initialiser
+--- pg.nn.init.constant(value) -> initialiser
 -- @param value  number (0)
 init.constant = initialiser(function(view, _, _, _, value) view:assign(value) end, 0)
 
---- nn.init.zeros -> initialiser
+--- pg.nn.init.zeros -> initialiser
 init.zeros = initialiser(function(view) view:assign(0) end)
 
---- nn.init.ones -> initialiser
+--- pg.nn.init.ones -> initialiser
 init.ones = initialiser(function(view) view:assign(1) end)
 
---- nn.init.xavier_uniform(gain) -> initialiser
+--- pg.nn.init.xavier_uniform(gain) -> initialiser
 -- Uniform with variance 2 gain^2 / (fan_in + fan_out) (Glorot & Bengio 2010).
 -- @param gain  number (1)
 init.xavier_uniform = initialiser(function(view, rng, fan_in, fan_out, gain)
@@ -51,7 +51,7 @@ init.xavier_uniform = initialiser(function(view, rng, fan_in, fan_out, gain)
   view:assign(rng:uniform(-a, a, view.shape))
 end, 1)
 
---- nn.init.kaiming_uniform(slope) -> initialiser
+--- pg.nn.init.kaiming_uniform(slope) -> initialiser
 -- Uniform with variance 2 / ((1 + slope^2) fan_in), for layers before a ReLU with that slope below 0 (He et al.
 -- 2015). Layers begin with slope sqrt(5), as PyTorch's.
 -- @param slope  number (0)
@@ -60,7 +60,7 @@ init.kaiming_uniform = initialiser(function(view, rng, fan_in, _, slope)
   view:assign(rng:uniform(-a, a, view.shape))
 end, 0)
 
---- nn.init.orthogonal(gain) -> initialiser
+--- pg.nn.init.orthogonal(gain) -> initialiser
 -- Rows, or columns where there are fewer, that are orthogonal and of length gain (Saxe et al. 2014); what is after
 -- the first axis counts as one.
 -- @param gain  number (1)

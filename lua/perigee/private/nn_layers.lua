@@ -68,7 +68,7 @@ local kaiming = init.kaiming_uniform(math.sqrt(5))
 
 -- ---- dense --------------------------------------------------------------------------------------
 
---- nn.linear(i, o [, opts]) -> layer
+--- pg.nn.linear(i, o [, opts]) -> layer
 -- x W^T + b over the last axis of x.
 -- @param i  integer: how many numbers come in
 -- @param o  integer: how many go out
@@ -85,13 +85,11 @@ function layers.linear(i, o, opts)
     params = params, forward = function(m, x)
       check_input("linear", x, m.weight)
       check_last("linear", x, i)
-      local y = x:dot(m.weight.T)
-      if given.bias then y = y + m.bias end
-      return y
+      return pg._layer.linear(x, m.weight, given.bias and m.bias or nil)
     end}
 end
 
---- nn.embedding(n, d) -> layer
+--- pg.nn.embedding(n, d) -> layer
 -- Rows of an n x d weight by number: ids of any shape, counted from 1, give one more axis of d.
 -- @param n  integer
 -- @param d  integer
@@ -162,7 +160,7 @@ local function new_conv(name, i, o, k, opts, flat)
     end}
 end
 
---- nn.conv2d(i, o, k [, opts]) -> layer
+--- pg.nn.conv2d(i, o, k [, opts]) -> layer
 -- A convolution of n x i x h x w; see pg.conv2d.
 -- @param i  integer: channels in
 -- @param o  integer: channels out
@@ -175,7 +173,7 @@ end
 -- @param opts.init  as for linear
 function layers.conv2d(i, o, k, opts) return new_conv("conv2d", i, o, k, opts, false) end
 
---- nn.conv1d(i, o, k [, opts]) -> layer
+--- pg.nn.conv1d(i, o, k [, opts]) -> layer
 -- A convolution of n x i x t; see pg.conv1d.
 -- @param i  integer: channels in
 -- @param o  integer: channels out
@@ -183,7 +181,7 @@ function layers.conv2d(i, o, k, opts) return new_conv("conv2d", i, o, k, opts, f
 -- @param opts.stride  and padding, dilation, groups, bias, init: as for conv2d, one integer each
 function layers.conv1d(i, o, k, opts) return new_conv("conv1d", i, o, k, opts, true) end
 
---- nn.conv_transpose2d(i, o, k [, opts]) -> layer
+--- pg.nn.conv_transpose2d(i, o, k [, opts]) -> layer
 -- The adjoint of a convolution, which enlarges n x i x h x w; see pg.conv_transpose2d.
 -- @param i  integer: channels in
 -- @param o  integer: channels out
@@ -217,7 +215,7 @@ end
 
 -- ---- norms --------------------------------------------------------------------------------------
 
---- nn.layer_norm(d [, opts]) -> layer
+--- pg.nn.layer_norm(d [, opts]) -> layer
 -- Each row of the last axis, d long, less its mean and over its standard deviation, times a weight plus a bias.
 -- @param d  integer
 -- @param opts.eps  number (1e-5)
@@ -232,7 +230,7 @@ function layers.layer_norm(d, opts)
     end}
 end
 
---- nn.group_norm(groups, c [, opts]) -> layer
+--- pg.nn.group_norm(groups, c [, opts]) -> layer
 -- Of n x c x h x w, each image's channels in groups, normalised by group (Wu & He 2018).
 -- @param groups  integer: divides c
 -- @param c  integer: channels
@@ -250,7 +248,7 @@ function layers.group_norm(groups, c, opts)
     end}
 end
 
---- nn.batch_norm(c [, opts]) -> layer
+--- pg.nn.batch_norm(c [, opts]) -> layer
 -- Of n x c or n x c x h x w, each channel normalised over the batch (Ioffe & Szegedy 2015): by the batch's own
 -- mean and variance where ctx.train is set, which also move the running ones; else by the running ones.
 -- @param c  integer: channels
@@ -268,15 +266,18 @@ function layers.batch_norm(c, opts)
         args.fail("batch_norm", 1, ("x: expected n x %d or n x %d x h x w, got shape %s"):format(c, c,
           tostring(x.shape)))
       end
-      local train = type(ctx) == "table" and ctx.train
+      local train = type(ctx) == "table" and ctx.train or false
       if train and x.size // c < 2 then
         args.fail("batch_norm", 1, ("x: one value a channel has no variance, got shape %s"):format(tostring(x.shape)))
       end
-      return pg._nn.batch_norm(x, m.weight, m.bias, m.running_mean, m.running_var, train and momentum or nil, eps)
+      local mean, var = m.running_mean, m.running_var
+      -- what a gradient reads later must not be what training moves on
+      if not train then mean, var = mean:copy(), var:copy() end
+      return pg._norm.batch(x, m.weight, m.bias, mean, var, {train = train, momentum = momentum, eps = eps})
     end}
 end
 
---- nn.dropout(p) -> layer
+--- pg.nn.dropout(p) -> layer
 -- Where ctx.train is set each number is 0 with probability p, and the others grow by 1 / (1 - p); else nothing.
 -- @param p  number in [0, 1)
 -- @error ctx.train without ctx.rng
@@ -300,7 +301,7 @@ local function plain(kind, title, f)
   end}
 end
 
---- nn.max_pool2d(k [, opts]) -> layer
+--- pg.nn.max_pool2d(k [, opts]) -> layer
 -- The greatest of each k x k window; see pg.max_pool2d.
 -- @param k  integer or {y, x}
 -- @param opts.stride  integer or {y, x} (k)
@@ -309,7 +310,7 @@ function layers.max_pool2d(k, opts)
   return plain("max_pool2d", ("max_pool2d(%s)"):format(show(k)), function(x) return pg.max_pool2d(x, k, opts) end)
 end
 
---- nn.avg_pool2d(k [, opts]) -> layer
+--- pg.nn.avg_pool2d(k [, opts]) -> layer
 -- The mean of each k x k window; see pg.avg_pool2d.
 -- @param k  integer or {y, x}
 -- @param opts.stride  integer or {y, x} (k)
@@ -318,7 +319,7 @@ function layers.avg_pool2d(k, opts)
   return plain("avg_pool2d", ("avg_pool2d(%s)"):format(show(k)), function(x) return pg.avg_pool2d(x, k, opts) end)
 end
 
---- nn.upsample(factor [, opts]) -> layer
+--- pg.nn.upsample(factor [, opts]) -> layer
 -- n x c x h x w larger; see pg.upsample2d.
 -- @param factor  integer or {h, w}, the size
 -- @param opts.mode  string: "nearest" (default) or "bilinear"
@@ -327,7 +328,7 @@ function layers.upsample(factor, opts)
   return plain("upsample", ("upsample(%s)"):format(show(factor)), function(x) return pg.upsample2d(x, factor, opts) end)
 end
 
---- nn.flatten() -> layer
+--- pg.nn.flatten() -> layer
 -- n x ... to n x all the rest.
 function layers.flatten()
   return plain("flatten", "flatten()", function(x)
@@ -336,7 +337,7 @@ function layers.flatten()
   end)
 end
 
---- nn.reshape(c, h, w, ...) -> layer
+--- pg.nn.reshape(c, h, w, ...) -> layer
 -- n x ... to n x c x h x w.
 function layers.reshape(...)
   local shape = {...}
@@ -370,7 +371,7 @@ end
 
 local function gate(a, k, h) return a:slice({}, {(k - 1) * h + 1, k * h}) end
 
---- nn.rnn_cell(i, h) -> layer
+--- pg.nn.rnn_cell(i, h) -> layer
 -- cell(x, state) -> tanh(x W_ih^T + b_ih + state W_hh^T + b_hh): one step of a recurrent net. Without a state it is 0.
 -- @param i  integer: numbers in
 -- @param h  integer: numbers in the state
@@ -378,7 +379,7 @@ function layers.rnn_cell(i, h)
   return new_cell("rnn_cell", 1, i, h, function(given, kept) return pg.tanh(given + kept) end)
 end
 
---- nn.gru_cell(i, h) -> layer
+--- pg.nn.gru_cell(i, h) -> layer
 -- cell(x, state) -> the new state of a gated recurrent unit (Cho et al. 2014), gates in PyTorch's order r, z, n.
 -- @param i  integer: numbers in
 -- @param h  integer: numbers in the state
@@ -391,7 +392,7 @@ function layers.gru_cell(i, h)
   end)
 end
 
---- nn.lstm_cell(i, h) -> layer
+--- pg.nn.lstm_cell(i, h) -> layer
 -- cell(x, state, memory) -> state, memory of a long short-term memory (Hochreiter & Schmidhuber 1997), gates in
 -- PyTorch's order i, f, g, o. For whole sequences pg.lstm is faster.
 -- @param i  integer: numbers in
@@ -407,7 +408,7 @@ end
 
 -- ---- attention ----------------------------------------------------------------------------------
 
---- nn.attention(d, heads [, opts]) -> layer
+--- pg.nn.attention(d, heads [, opts]) -> layer
 -- Multi-head attention (Vaswani et al. 2017) over n x t x d: m(x) of a sequence to itself, m(q, k, v) of q to
 -- others. Parameters as torch.nn.MultiheadAttention's.
 -- @param d  integer: numbers a place
@@ -446,7 +447,7 @@ end
 
 -- ---- layers of layers ---------------------------------------------------------------------------
 
---- nn.sequential(list) -> layer
+--- pg.nn.sequential(list) -> layer
 -- Layers one after another; a function of one array, such as nn.relu or pg.tanh, is one too.
 -- @param list  list of layers: net[1], net[2], ... are the parts, named "0", "1", ... in files
 function layers.sequential(list)
@@ -461,7 +462,7 @@ function layers.sequential(list)
   end}
 end
 
---- nn.module(parts, f) -> layer
+--- pg.nn.module(parts, f) -> layer
 -- Any net: f(m, x, ctx, ...) computes with the parts m.name. Further arguments of the call are passed on.
 -- @param parts  table of layers and of tables of them, by name
 -- @param f  function
@@ -474,7 +475,7 @@ function layers.module(parts, f)
   return M.layer {kind = "module", parts = M.parts_of("module", 1, parts, ""), forward = f}
 end
 
---- nn.param(shape, init) -> layer
+--- pg.nn.param(shape, init) -> layer
 -- An array of its own among the parts of a module: m.name is the array.
 -- @param shape  list of integers
 -- @param init  number, or one of nn.init (0)

@@ -37,7 +37,7 @@ local function reduced(v, reduction, count)
   return count and v:sum() / count or v:mean()
 end
 
---- nn.mse(x, y [, opts]) -> number
+--- pg.nn.mse(x, y [, opts]) -> number
 -- The mean of (x - y)^2.
 -- @param x  array
 -- @param y  array of x's shape
@@ -47,7 +47,7 @@ function losses.mse(x, y, opts)
   return reduced(pg.square(x - y), options("mse", 3, opts).reduction)
 end
 
---- nn.l1(x, y [, opts]) -> number
+--- pg.nn.l1(x, y [, opts]) -> number
 -- The mean of |x - y|.
 -- @param x  array
 -- @param y  array of x's shape
@@ -57,7 +57,7 @@ function losses.l1(x, y, opts)
   return reduced(pg.abs(x - y), options("l1", 3, opts).reduction)
 end
 
---- nn.huber(x, y [, opts]) -> number
+--- pg.nn.huber(x, y [, opts]) -> number
 -- The mean of (x - y)^2 / 2 where |x - y| is at most delta, else delta (|x - y| - delta / 2) (Huber 1964).
 -- @param x  array
 -- @param y  array of x's shape
@@ -72,7 +72,7 @@ function losses.huber(x, y, opts)
   return reduced(pg.square(q) / 2 + (a - q) * d, o.reduction)
 end
 
---- nn.bce(p, y [, opts]) -> number
+--- pg.nn.bce(p, y [, opts]) -> number
 -- The mean of -y log p - (1 - y) log(1 - p); a logarithm counts as no less than -100, as in PyTorch. From logits,
 -- bce_with_logits loses no digits.
 -- @param p  array: probabilities
@@ -84,7 +84,7 @@ function losses.bce(p, y, opts)
   return reduced(-(y * pg.maximum(pg.log(p), -100) + (1 - y) * pg.maximum(pg.log1p(-p), -100)), o.reduction)
 end
 
---- nn.bce_with_logits(z, y [, opts]) -> number
+--- pg.nn.bce_with_logits(z, y [, opts]) -> number
 -- The mean of -y log sigmoid(z) - (1 - y) log(1 - sigmoid(z)) = softplus(z) - y z.
 -- @param z  array: logits
 -- @param y  array of z's shape: 0, 1 or between
@@ -154,9 +154,13 @@ local function class_loss(name, z, classes, opts, of_logits)
   local smoothing = args.number(name, 3, "smoothing", o.smoothing, 0, 1)
   local rows, probabilities
   z, classes, probabilities = classes_last(name, z, classes, o)
-  local V = z.shape[z.ndim]
-  local logp = z
-  if of_logits then logp = z - pg.logsumexp(z, -1, {keepdims = true}) end
+  if of_logits then
+    local given = {smoothing = smoothing, ignore = o.ignore}
+    local each = pg._layer.cross_entropy(z, classes, given)
+    local counts = not probabilities and o.ignore ~= nil and classes:ne(o.ignore):sum()
+    return reduced(each, o.reduction, counts or nil)
+  end
+  local V, logp = z.shape[z.ndim], z
   local counts
   if probabilities then
     if smoothing > 0 then classes = classes * (1 - smoothing) + smoothing / V end
@@ -172,7 +176,7 @@ local function class_loss(name, z, classes, opts, of_logits)
   return reduced(rows, o.reduction, counts and counts:sum())
 end
 
---- nn.cross_entropy(z, classes [, opts]) -> number
+--- pg.nn.cross_entropy(z, classes [, opts]) -> number
 -- The mean of -log softmax(z) at the classes, or of -sum p log softmax(z) for probabilities p.
 -- @param z  array: logits, the classes on the last axis
 -- @param classes  array of z's shape without that axis: classes 1..V; or of z's shape: probabilities
@@ -183,14 +187,14 @@ end
 -- @error a class that is none of 1..V
 function losses.cross_entropy(z, classes, opts) return class_loss("cross_entropy", z, classes, opts, true) end
 
---- nn.nll(logp, classes [, opts]) -> number
+--- pg.nn.nll(logp, classes [, opts]) -> number
 -- The mean of -logp at the classes.
 -- @param logp  array: logarithms of probabilities, the classes on the last axis
 -- @param classes  array: as for cross_entropy
 -- @param opts.axis  and ignore, smoothing, reduction: as for cross_entropy
 function losses.nll(logp, classes, opts) return class_loss("nll", logp, classes, opts, false) end
 
---- nn.kl_normal(mu, logvar) -> array
+--- pg.nn.kl_normal(mu, logvar) -> array
 -- KL(N(mu, exp(logvar)) || N(0, I)) = sum (exp(logvar) + mu^2 - 1 - logvar) / 2 over the last axis, one a row.
 -- @param mu  array n x d
 -- @param logvar  array n x d

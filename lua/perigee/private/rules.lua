@@ -708,5 +708,6 @@ rules["linalg.norm"] = {function(g, y, A, ord)
   error("linalg.norm: this ord has no derivative here; a:detach() takes the value alone", 0)
 end}
 
+for name, rule in pairs(pg._rules_nn) do rules[name] = rule end
 
 return rules
