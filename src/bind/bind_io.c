@@ -322,19 +322,19 @@ static const file_format *choose(lua_State *L, peri_loader *l)
  * IDX (MNIST), JSON, PNG, JPEG, PGM or PPM, known by its content; a table as text by the suffix
  * .csv, .tsv or .txt. Each may be gzipped.
  *
- * An array has the dtype f32 where the file holds floats of 2 or 4 bytes, else f64. Images are
- * h x w, h x w x 3 or, with transparency, h x w x 4 with values 0..255. From .npz and .safetensors
- * comes a table of arrays by name; what is no array of numbers is left out, and stands with its
- * reason in a second result. A checkpoint gives the tables that were saved, with arrays for
- * tensors. In a pickle or JSON lists and tuples become sequences, dicts tables, None and null
- * pg.none; only numbers, text, containers and arrays are read from a pickle, nothing in it is ever
- * called.
+ * An array has the dtype f32 where the file holds floats of 2 or 4 bytes, u8 or bool where it holds
+ * bytes or truth values, else f64. Images are h x w, h x w x 3 or, with transparency, h x w x 4
+ * with values 0..255, u8 unless they have more than 8 bits. From .npz and .safetensors comes a
+ * table of arrays by name; what is no array of numbers is left out, and stands with its reason in a
+ * second result. A checkpoint gives the tables that were saved, with arrays for tensors. In a
+ * pickle or JSON lists and tuples become sequences, dicts tables, None and null pg.none; only
+ * numbers, text, containers and arrays are read from a pickle, nothing in it is ever called.
  *
  * Of a table as text the second result are the names of its columns, when it has a header: a first
  * line in which no field is a number, or else the last comment above the rows. A whole number that
  * the dtype cannot hold is refused, as in every format.
  * @param path  string
- * @param opts.dtype  string: "f64" or "f32", whatever the file holds
+ * @param opts.dtype  string: "f64", "f32", "u8" or "bool", whatever the file holds
  * @param opts.exact  boolean: true (default) refuses an integer that the dtype cannot hold exactly
  * @param opts.max_bytes  integer: the most that the content and its arrays may take (default: the
  *   state's memory limit, else 4 GiB, and never above half of the machine's memory)
@@ -363,7 +363,7 @@ static int load(lua_State *L)
     const char *path = peri_arg_path(L, 1);
     lua_settop(L, 2);
     check_names(L, 2, "dtype exact max_bytes format", false);
-    const int dtype = peri_option_dtype(L, 2, -1, false);
+    const int dtype = peri_option_dtype(L, 2, -1, true);
     const bool exact = peri_option_boolean(L, 2, "exact", true);
     const lua_Integer limit = peri_option_integer(
         L, 2, "max_bytes", (lua_Integer)peri_default_limit(L), 1, LUA_MAXINTEGER);

@@ -140,7 +140,7 @@ static void go_to_first(lua_State *L, reader *r)
  * @param path  string: a .npy or IDX file, also gzipped
  * @param opts.size  integer, default 4096: rows at a time; the last time may give fewer
  * @param opts.rows  {lo, hi}: only rows lo to hi; a plain file is read there and nowhere else
- * @param opts.dtype  "f64" or "f32"; default: as pg.load
+ * @param opts.dtype  "f64", "f32", "u8" or "bool"; default: as pg.load
  * @return iterator  gives arrays of at most size rows
  * @error a file that is neither, or whose array is stored column by column; rows outside of it
  */
@@ -153,7 +153,7 @@ static int rows(lua_State *L)
     lua_settop(L, OPTIONS);
     peri_options(L, OPTIONS, names);
     const size_t size = (size_t)peri_option_integer(L, OPTIONS, "size", 4096, 1, LUA_MAXINTEGER);
-    const int dtype = peri_option_dtype(L, OPTIONS, -1, false);
+    const int dtype = peri_option_dtype(L, OPTIONS, -1, true);
     reader *r = push_reader(L);
     r->path = path;
     r->size = size;

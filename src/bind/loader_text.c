@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "bind/fits.h"
 #include "bind/loader.h"
 #include "bind/ordered.h"
 
@@ -104,8 +105,8 @@ static void check_table(lua_State *L, const peri_loader *l, const peri_csv_optio
 {
     if (status == PERI_IO_INEXACT)
         fault->reason =
-            lua_pushfstring(L, "an %s cannot hold this number exactly, {exact=false} rounds it:",
-                            peri_dtype_name(o->dtype));
+            lua_pushfstring(L, "%s %s cannot hold this number exactly, {exact=false} rounds it:",
+                            peri_is_real(o->dtype) ? "an" : "a", peri_dtype_name(o->dtype));
     peri_loader_check(L, l, status, fault);
 }
 
@@ -225,15 +226,27 @@ int peri_load_json(lua_State *L, peri_loader *l)
     return 1;
 }
 
+/* Whole numbers of 0..255 are u8, fractions (of 16 bits) f64. */
 static int load_image(lua_State *L, peri_loader *l, peri_image_kind kind)
 {
     peri_fault fault;
-    peri_image_init(&l->image, &l->source);
-    peri_loader_check(L, l, peri_image_open(&l->image, kind, &fault), &fault);
-    const int dtype = l->dtype >= 0 ? l->dtype : PERI_F64;
-    const size_t shape[3] = {l->image.height, l->image.width, (size_t)l->image.channels};
-    peri_array *a = peri_push_array(L, dtype, l->image.channels == 1 ? 2 : 3, shape);
-    peri_loader_check(L, l, peri_image_read(&l->image, dtype, a->data, &fault), &fault);
+    peri_image *m = &l->image;
+    peri_image_init(m, &l->source);
+    peri_loader_check(L, l, peri_image_open(m, kind, &fault), &fault);
+    const int own = m->bytes ? PERI_U8 : PERI_F64;
+    const int dtype = l->dtype >= 0 ? l->dtype : own;
+    const int read = peri_is_real(dtype) ? dtype : own;
+    const peri_layout layout = {.ndim = m->channels == 1 ? 2 : 3,
+                                .shape = {m->height, m->width, (size_t)m->channels},
+                                .size = m->height * m->width * (size_t)m->channels};
+    peri_array *a = peri_push_for(L, l, &layout, read);
+    peri_loader_check(L, l, peri_image_read(m, read, a->data, &fault), &fault);
+    if (read != dtype) { /* to a dtype that only stores, out of another */
+        if (l->exact)
+            peri_check_fits(L, 2, "dtype", a, dtype);
+        peri_push_copy(L, a, dtype);
+        lua_remove(L, -2);
+    }
     return 1;
 }
 

@@ -33,7 +33,7 @@ static peri_io end_file(peri_writer *w, peri_io status, peri_fault *fault)
 /* The array at 2, made from a number or nested table if need be. */
 static peri_view value_at(lua_State *L, int arg)
 {
-    return peri_view_of(peri_arg_operand(L, arg, "value"));
+    return peri_view_of(peri_arg_any(L, arg, "value"));
 }
 
 void peri_save_npy(lua_State *L, const peri_saving *s)
@@ -92,8 +92,7 @@ static named_arrays gather(lua_State *L, const char *what)
         if (type != LUA_TNUMBER && type != LUA_TTABLE && peri_test_array(L, at) == NULL)
             peri_argerror(L, 2, "value: field '%s': expected array, got %s", g.names[k],
                           peri_push_got(L, at));
-        g.arrays[k] =
-            peri_view_of(peri_arg_operand(L, at, lua_pushfstring(L, "value.%s", g.names[k])));
+        g.arrays[k] = peri_view_of(peri_arg_any(L, at, lua_pushfstring(L, "value.%s", g.names[k])));
         lua_settop(L, at);
     }
     return g;

@@ -436,7 +436,7 @@ static meaning understand(const peri_csv *c, const char *text, size_t length, do
     char bare[PERI_NUMBER_MAX + 1];
     if (c->options.missing && is_missing(c, text, length)) {
         *v = NAN;
-        return MISSING;
+        return peri_is_real(c->options.dtype) ? MISSING : INEXACT;
     }
     if (c->options.decimal != '.' || c->options.thousands != 0) {
         size_t n;
@@ -447,8 +447,13 @@ static meaning understand(const peri_csv *c, const char *text, size_t length, do
     }
     if (!peri_number_parse(text, length, v))
         return WORD;
+    if (!peri_is_real(c->options.dtype)) {
+        if (!c->options.exact)
+            *v = rint(*v);
+        return c->options.exact && !peri_fits(c->options.dtype, *v) ? INEXACT : NUMBER;
+    }
     /* Fifteen digits fit any double; f32 and smaller have fewer. */
-    if (c->options.exact && (length > 15 || c->options.dtype != PERI_F64) &&
+    if (c->options.exact && (length > 15 || peri_dtype_size(c->options.dtype) < 8) &&
         !is_exact(c, text, length, *v))
         return INEXACT;
     return NUMBER;
@@ -1048,8 +1053,8 @@ peri_io peri_csv_column(const peri_csv *c, size_t j, double *out, bool *numbers,
     *numbers = false;
     for (size_t i = 0; i < c->rows; i++) {
         const peri_csv_cell *cell = &c->cells[i * c->columns + j];
-        const char *text = c->text + cell->at;
-        const meaning what = understand(c, cell->length > 0 ? text : "", cell->length, &out[i]);
+        const char *text = cell->length > 0 ? c->text + cell->at : "";
+        const meaning what = understand(c, text, cell->length, &out[i]);
         if (what == WORD)
             return PERI_IO_OK;
         if (what == INEXACT) {

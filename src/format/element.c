@@ -4,6 +4,7 @@
 #include "format/element.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,12 +39,27 @@ bool peri_element_parse(const char *text, size_t length, peri_element *out)
 
 int peri_element_dtype(peri_element e)
 {
+    if (e.kind == 'b')
+        return PERI_BOOL;
+    if (e.kind == 'u' && e.size == 1)
+        return PERI_U8;
     return (e.kind == 'f' && e.size <= 4) || e.kind == 'B' ? PERI_F32 : PERI_F64;
 }
 
 bool peri_element_is_native(peri_element e, int dtype)
 {
-    return e.kind == 'f' && !e.swapped && e.size == peri_dtype_size(dtype);
+    if (e.swapped || e.size != peri_dtype_size(dtype))
+        return false;
+    switch ((peri_dtype)dtype) {
+    case PERI_F64:
+    case PERI_F32:
+        return e.kind == 'f';
+    case PERI_BOOL: /* a file's truth is any byte but 0 */
+        return false;
+    case PERI_U8:
+        return e.kind == 'u';
+    }
+    return false;
 }
 
 bool peri_layout_measure(peri_layout *layout)
@@ -213,25 +229,69 @@ static void convert_floats(peri_element e, const unsigned char *in, size_t count
     }
 }
 
+/* Element p as a number; of 64-bit integers the nearest. */
+static double value_of(peri_element e, const unsigned char *p)
+{
+    double v;
+    if (e.kind == 'f' || e.kind == 'B')
+        convert_floats(e, p, 1, PERI_F64, &v);
+    else
+        convert_integers(e, p, 1, PERI_F64, &v);
+    return v;
+}
+
+/* Into a dtype that only stores: values that it has, or the nearest. */
+static peri_io convert_stored(peri_element e, const unsigned char *in, size_t count, int dtype,
+                              bool exact, void *out, uint64_t byte, peri_fault *fault)
+{
+    for (size_t i = 0; i < count; i++) {
+        const double v = value_of(e, in + i * e.size);
+        if (exact && !peri_fits(dtype, v)) {
+            peri_fail_format(fault, PERI_IO_INEXACT, byte + i * e.size, peri_element_refusal(dtype),
+                             "%.17g", v);
+            fault->index = i;
+            return PERI_IO_INEXACT;
+        }
+        peri_write_at(dtype, out, (ptrdiff_t)i, rint(v));
+    }
+    return PERI_IO_OK;
+}
+
+const char *peri_element_refusal(int dtype)
+{
+    switch ((peri_dtype)dtype) {
+    case PERI_F64:
+        return "an f64 cannot hold it exactly";
+    case PERI_F32:
+        return "an f32 cannot hold it exactly";
+    case PERI_BOOL:
+        return "a bool cannot hold it exactly";
+    case PERI_U8:
+        return "a u8 cannot hold it exactly";
+    }
+    return "";
+}
+
 peri_io peri_element_convert(peri_element e, const void *in, size_t count, int dtype, bool exact,
                              void *out, uint64_t byte, peri_fault *fault)
 {
     if (count == 0)
         return PERI_IO_OK;
+    if (peri_element_is_native(e, dtype)) {
+        memcpy(out, in, count * e.size);
+        return PERI_IO_OK;
+    }
+    if (!peri_is_real(dtype))
+        return convert_stored(e, in, count, dtype, exact, out, byte, fault);
     if (e.kind == 'f' || e.kind == 'B') {
-        if (peri_element_is_native(e, dtype))
-            memcpy(out, in, count * e.size);
-        else
-            convert_floats(e, in, count, dtype, out);
+        convert_floats(e, in, count, dtype, out);
         return PERI_IO_OK;
     }
     if (exact && e.kind != 'b') {
         char value[32];
         const size_t i = first_inexact(e, in, count, dtype, value);
         if (i < count) {
-            peri_fail_format(fault, PERI_IO_INEXACT, byte + i * e.size,
-                             dtype == PERI_F32 ? "an f32 cannot hold it exactly"
-                                               : "an f64 cannot hold it exactly",
+            peri_fail_format(fault, PERI_IO_INEXACT, byte + i * e.size, peri_element_refusal(dtype),
                              "%s", value);
             fault->index = i;
             return PERI_IO_INEXACT;

@@ -4,10 +4,10 @@
  *
  * NumPy's kinds: 'b' truth values of 1 byte, 'i' and 'u' integers of 1, 2, 4, 8 bytes, 'f'
  * floating point of 2, 4, 8 bytes, each in either byte order; 'B' the upper half of an f4
- * (bfloat16). B, f2 and f4 become PERI_F32, the rest
- * PERI_F64, unless told otherwise. Between floating types values are rounded (bits are kept where
- * the types agree, NaN payloads too); an integer that the array's dtype cannot hold is refused
- * when `exact`.
+ * (bfloat16). B, f2 and f4 become PERI_F32, b
+ * PERI_BOOL, u1 PERI_U8, the rest PERI_F64, unless told otherwise. Between floating types values
+ * are rounded (bits are kept where the types agree, NaN payloads too); an integer that the array's
+ * dtype cannot hold is refused when `exact`.
  */
 #ifndef PERIGEE_FORMAT_ELEMENT_H
 #define PERIGEE_FORMAT_ELEMENT_H
@@ -37,7 +37,7 @@ typedef struct {
 /* NumPy's descr: "<f8", "|b1", ">i4", "f4". False for any other kind. */
 bool peri_element_parse(const char *text, size_t length, peri_element *out);
 
-/* PERI_F32 or PERI_F64 as said above. */
+/* What an array of them is, as said above. */
 int peri_element_dtype(peri_element e);
 
 /* Multiplies the extents into layout->size. False when the array would not fit memory, whatever
@@ -52,6 +52,9 @@ peri_io peri_element_read(peri_source *s, peri_element e, size_t count, int dtyp
 /* The same from memory. byte: where `in` stands in the file, for the fault. */
 peri_io peri_element_convert(peri_element e, const void *in, size_t count, int dtype, bool exact,
                              void *out, uint64_t byte, peri_fault *fault);
+
+/* "an f32 cannot hold it exactly" */
+const char *peri_element_refusal(int dtype);
 
 /* Whether the bytes of such elements are an array's of that dtype as they are. */
 bool peri_element_is_native(peri_element e, int dtype);

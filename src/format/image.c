@@ -6,6 +6,7 @@
 #include "format/image.h"
 
 #include <limits.h>
+#include <math.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -40,6 +41,11 @@ void peri_image_init(peri_image *m, peri_source *source)
 {
     memset(m, 0, sizeof *m);
     m->source = source;
+}
+
+static void put(int dtype, void *out, size_t at, double v)
+{
+    peri_write_at(dtype, out, (ptrdiff_t)at, peri_is_real(dtype) ? v : rint(v));
 }
 
 /* Checks the extents against what memory and the limit hold. */
@@ -126,6 +132,7 @@ static peri_io pnm_open(peri_image *m, peri_fault *fault)
         return peri_fail(fault, PERI_IO_BAD, s->position, "the header of the image is damaged");
     peri_source_skip(s, 1);
     m->scale = 255.0 / m->most;
+    m->bytes = m->most == 255;
     const uint64_t samples = (uint64_t)m->width * m->height * (unsigned)m->channels;
     return peri_source_claim(s, m->plain ? samples * 2 - 1 : samples * (m->most > 255 ? 2 : 1),
                              "the image needs", fault);
@@ -159,7 +166,7 @@ static peri_io pnm_read(peri_image *m, int dtype, void *out, peri_fault *fault)
                 return peri_fail_format(fault, PERI_IO_BAD, s->position - left * width - width,
                                         "a number of the image is larger than", "%u", m->most);
         }
-        peri_write_at(dtype, out, (ptrdiff_t)(i), m->most == 255 ? v : v * 255.0 / m->most);
+        put(dtype, out, i, m->most == 255 ? v : v * 255.0 / m->most);
     }
     /* Text ends in a newline, which is nothing left over. */
     for (size_t count = 1; m->plain && count > 0;) {
@@ -272,6 +279,7 @@ static bool png_begin(png_codec *c, peri_image *m)
     png_read_update_info(c->png, c->info);
     c->samples = png_get_channels(c->png, c->info);
     c->wide = png_get_bit_depth(c->png, c->info) == 16;
+    m->bytes = !c->wide;
     const size_t row = png_get_rowbytes(c->png, c->info);
     if (row != m->width * (size_t)c->samples * (c->wide ? 2 : 1))
         png_error(c->png, "rows of another length");
@@ -297,13 +305,16 @@ static void png_put_row(const png_codec *c, const peri_image *m, const unsigned 
 {
     const size_t width = c->wide ? 2 : 1, n = (size_t)m->channels;
     const bool grey = c->samples < 3;
+    if (!c->wide && n == (size_t)c->samples && peri_dtype_size(dtype) == 1) {
+        memcpy((unsigned char *)out + at, row, n * m->width);
+        return;
+    }
     for (size_t x = 0; x < m->width; x++, row += width * (size_t)c->samples)
         for (size_t k = 0; k < n; k++) {
             /* grey with alpha becomes the same in three colours */
             const size_t sample = !grey ? k : k == 3 ? 1 : 0;
             const unsigned char *from = row + width * sample;
-            peri_write_at(dtype, out, (ptrdiff_t)at++,
-                          c->wide ? (from[0] << 8 | from[1]) * 255.0 / 65535 : from[0]);
+            put(dtype, out, at++, c->wide ? (from[0] << 8 | from[1]) * 255.0 / 65535 : from[0]);
         }
 }
 
@@ -316,11 +327,11 @@ static bool png_put_colours(const png_codec *c, const peri_image *m, const unsig
         if (index >= c->ncolours)
             return false;
         const png_color colour = c->palette[index];
-        peri_write_at(dtype, out, (ptrdiff_t)at++, colour.red);
-        peri_write_at(dtype, out, (ptrdiff_t)at++, colour.green);
-        peri_write_at(dtype, out, (ptrdiff_t)at++, colour.blue);
+        put(dtype, out, at++, colour.red);
+        put(dtype, out, at++, colour.green);
+        put(dtype, out, at++, colour.blue);
         if (c->alpha)
-            peri_write_at(dtype, out, (ptrdiff_t)at++, index < c->nclear ? c->clear[index] : 255);
+            put(dtype, out, at++, index < c->nclear ? c->clear[index] : 255);
     }
     return true;
 }
@@ -522,14 +533,17 @@ static bool jpeg_rows(jpeg_codec *c, const peri_image *m, int dtype, void *out)
     if (setjmp(c->jump) != 0)
         return false;
     jpeg_start_decompress(&c->jpeg);
+    const bool as_they_are = peri_dtype_size(dtype) == 1;
     for (size_t y = 0; y < m->height; y++) {
         JSAMPROW row = c->row;
         if (jpeg_read_scanlines(&c->jpeg, &row, 1) != 1) {
             peri_fail(c->fault, PERI_IO_BAD, c->source->position, "the JPEG ends early");
             return false;
         }
-        for (size_t i = 0; i < c->row_size; i++)
-            peri_write_at(dtype, out, (ptrdiff_t)(y * c->row_size + i), c->row[i]);
+        if (as_they_are)
+            memcpy((unsigned char *)out + y * c->row_size, c->row, c->row_size);
+        for (size_t i = 0; !as_they_are && i < c->row_size; i++)
+            put(dtype, out, y * c->row_size + i, c->row[i]);
     }
     jpeg_finish_decompress(&c->jpeg);
     jpeg_settle(c);
@@ -556,6 +570,7 @@ static peri_io jpeg_open(peri_image *m, peri_fault *fault)
     c->source = m->source;
     c->fault = fault;
     fault->kind = PERI_IO_OK;
+    m->bytes = true;
     return jpeg_begin(c, m) ? PERI_IO_OK : fault->kind;
 }
 

@@ -21,6 +21,7 @@ typedef struct {
     peri_image_kind kind;
     size_t width, height;
     int channels;  /* 1, 3 or 4 */
+    bool bytes;    /* whether every value is a whole number */
     double scale;  /* PNM: 255 / maxval */
     bool plain;    /* PNM: numbers as text */
     unsigned most; /* PNM: maxval */
@@ -32,7 +33,7 @@ peri_image_kind peri_image_sniff(const unsigned char *bytes, size_t count);
 void peri_image_init(peri_image *m, peri_source *source);
 peri_io peri_image_open(peri_image *m, peri_image_kind kind, peri_fault *fault);
 
-/* out: height * width * channels elements of dtype (PERI_F64 or PERI_F32). */
+/* out: height * width * channels elements of dtype, into which every value is rounded. */
 peri_io peri_image_read(peri_image *m, int dtype, void *out, peri_fault *fault);
 
 void peri_image_close(peri_image *m);

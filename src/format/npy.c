@@ -205,14 +205,31 @@ peri_io peri_npy_header(peri_source *s, peri_layout *layout, peri_fault *fault)
 
 enum { HEADER_ROOM = 1024 }; /* 32 extents of 19 digits and what stands around them */
 
+/* NumPy's name of the dtype, as this machine keeps it. */
+static const char *descr(int dtype)
+{
+    const bool little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+    switch ((peri_dtype)dtype) {
+    case PERI_F64:
+        return little ? "<f8" : ">f8";
+    case PERI_F32:
+        return little ? "<f4" : ">f4";
+    case PERI_BOOL:
+        return "|b1";
+    case PERI_U8:
+        return "|u1";
+    }
+    return "";
+}
+
 static size_t format_header(const peri_view *array, char out[HEADER_ROOM])
 {
     static const char before[10] = "\x93NUMPY\1\0";
     memcpy(out, before, sizeof before);
     size_t n = 10;
-    n += (size_t)snprintf(
-        out + n, HEADER_ROOM - n, "{'descr': '%cf%zu', 'fortran_order': False, 'shape': (",
-        __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>', peri_dtype_size(array->dtype));
+    n +=
+        (size_t)snprintf(out + n, HEADER_ROOM - n,
+                         "{'descr': '%s', 'fortran_order': False, 'shape': (", descr(array->dtype));
     for (int axis = 0; axis < array->ndim; axis++)
         n += (size_t)snprintf(out + n, HEADER_ROOM - n, axis == 0 ? "%zu" : ", %zu",
                               array->shape[axis]);

@@ -76,15 +76,49 @@ describe("npy", function()
     assert.equal("(2, 3) f32 " .. values, text(seed "npy/v2_f4"))
     assert.equal("(2, 3) f64 0.0 1.0 3.0 4.0 6.0 7.0", text(seed "npy/gz"))
     assert.equal("(3,) f64 1.0 9.007199254741e+15 7.0", text(seed "npy/v3_u8"))
-    assert.equal("() f64 1.0", text(seed "npy/bool_0d"))
+    assert.equal("() bool 1.0", text(seed "npy/bool_0d"))
     assert.equal("(3,) f32 1.0 inf 5.9604644775391e-08", text(seed "npy/f2"))
     assert.equal("(2,) f64 1.0 2.0", text(seed "npy/python2"))
   end)
   it("takes another dtype", function()
     assert.equal("f32", seed("npy/f8", {dtype = "f32"}).dtype)
     assert.equal("f64", seed("npy/v2_f4", {dtype = "float64"}).dtype)
-    assert.equal("bad argument #2 to 'load' (dtype: expected \"f64\" or \"f32\", got \"f16\")",
+    assert.equal("bad argument #2 to 'load' (dtype: expected \"f64\", \"f32\", \"u8\" or \"bool\", got \"f16\")",
       message(pg.load, SEEDS .. "npy/f8", {dtype = "f16"}))
+  end)
+  it("keeps bytes and truth values, and makes them where they fit", function()
+    local path = temporary(".npy")
+    for _, dt in ipairs{"u8", "bool"} do
+      local a = pg.array({{0, 1, 1}, {1, 0, 1}}, dt)
+      for _, v in ipairs{a, a.T, a:slice({2, 1, -1})} do
+        pg.save(path, v)
+        assert.equal(text(v), text(pg.load(path)))
+      end
+      assert.matches(dt == "u8" and "'|u1'" or "'|b1'", contents(path))
+      assert.equal("f64", pg.load(path, {dtype = "f64"}).dtype)
+    end
+    pg.save(path, pg.array{0, 7, 255})
+    assert.equal("(3,) u8 0.0 7.0 255.0", text(pg.load(path, {dtype = "u8"})))
+    local refusal = "element 2 is %s; a %s cannot hold it exactly, {exact=false} rounds it"
+    local function why(values, dt)
+      pg.save(path, pg.array(values))
+      return (message(pg.load, path, {dtype = dt}):sub(#path + 3):gsub(" %(byte %d+%)$", ""))
+    end
+    assert.equal(refusal:format("256", "u8"), why({1, 256}, "u8"))
+    assert.equal(refusal:format("-1", "u8"), why({1, -1}, "u8"))
+    assert.equal(refusal:format("0.5", "u8"), why({1, 0.5}, "u8"))
+    assert.equal(refusal:format("2", "bool"), why({1, 2}, "bool"))
+    assert.matches("nan; a u8 cannot", why({1, 0 / 0}, "u8"))
+    pg.save(path, pg.array{-3, 0.5, 1.5, 300, 0 / 0})
+    assert.equal("(5,) u8 0.0 0.0 2.0 255.0 0.0", text(pg.load(path, {dtype = "u8", exact = false})))
+    assert.equal("(3,) bool 0.0 1.0 1.0", text(load((contents(SEEDS .. "npy/v3_u8"):gsub("<u8", "|b1")
+      :gsub("(\n).*$", "%1") .. "\0\1\7"))))
+    for _, suffix in ipairs{".npz", ".safetensors"} do
+      path = temporary(suffix)
+      pg.save(path, {m = pg.array({1, 0}, "bool"), b = pg.array({9, 200}, "u8"), s = pg.array(1, "u8")})
+      local t = pg.load(path)
+      assert.equal("(2,) bool 1.0 0.0 (2,) u8 9.0 200.0 () u8 1.0", text(t.m) .. " " .. text(t.b) .. " " .. text(t.s))
+    end
   end)
   it("refuses an integer that would be rounded, unless told to", function()
     local bytes = contents(SEEDS .. "npy/v3_u8"):gsub("\0\0\0\0\0\0\32\0", "\1\0\0\0\0\0\32\0")
@@ -343,7 +377,7 @@ end)
 
 describe("idx", function()
   it("reads every type", function()
-    assert.equal("(2, 3) f64 0.0 1.0 2.0 3.0 4.0 5.0", text(seed "idx/u1"))
+    assert.equal("(2, 3) u8 0.0 1.0 2.0 3.0 4.0 5.0", text(seed "idx/u1"))
     assert.equal("(2,) f64 -2.0 300.0", text(seed "idx/i2"))
     assert.equal("(1,) f64 -5.0", text(seed "idx/i4_gz"))
     assert.equal("(1,) f32 2.5", text(seed "idx/f4"))
@@ -365,12 +399,12 @@ end)
 
 describe("images", function()
   it("reads PNG of every kind as 0..255", function()
-    assert.equal("(2, 3) f64 1.0 2.0 3.0 4.0 5.0 6.0", text(seed "image/grey8.png"))
-    assert.equal("(2, 3) f64 255.0 0.0 255.0 0.0 255.0 0.0", text(seed "image/grey1.png"))
+    assert.equal("(2, 3) u8 1.0 2.0 3.0 4.0 5.0 6.0", text(seed "image/grey8.png"))
+    assert.equal("(2, 3) u8 255.0 0.0 255.0 0.0 255.0 0.0", text(seed "image/grey1.png"))
     assert.equal("(1, 1, 3) f64 255.0 127.50194552529 0.0038910505836576", text(seed "image/rgb16.png"))
-    assert.equal("(1, 2, 4) f64 255.0 0.0 0.0 128.0 0.0 255.0 0.0 255.0", text(seed "image/rgba8.png"))
-    assert.equal("(1, 1, 4) f64 16.0 16.0 16.0 128.0", text(seed "image/ga.png"))
-    assert.equal("(1, 3, 4) f64 255.0 0.0 0.0 128.0 0.0 0.0 255.0 255.0 0.0 255.0 0.0 255.0",
+    assert.equal("(1, 2, 4) u8 255.0 0.0 0.0 128.0 0.0 255.0 0.0 255.0", text(seed "image/rgba8.png"))
+    assert.equal("(1, 1, 4) u8 16.0 16.0 16.0 128.0", text(seed "image/ga.png"))
+    assert.equal("(1, 3, 4) u8 255.0 0.0 0.0 128.0 0.0 0.0 255.0 255.0 0.0 255.0 0.0 255.0",
       text(seed "image/palette.png"))
     local grid = seed "image/interlaced.png"
     for y = 1, 5 do for x = 1, 5 do assert.equal((y - 1) * 5 + x - 1, grid(y, x)) end end
@@ -384,26 +418,26 @@ describe("images", function()
     assert.equal("(9, 17, 3)", tostring(seed("image/rgb.jpg").shape))
   end)
   it("reads PGM and PPM of 8 and 16 bits", function()
-    assert.equal("(2, 3) f64 0.0 1.0 2.0 3.0 4.0 255.0", text(seed "image/p5.pgm"))
+    assert.equal("(2, 3) u8 0.0 1.0 2.0 3.0 4.0 255.0", text(seed "image/p5.pgm"))
     assert.equal("(1, 2) f64 255.0 127.50194552529", text(seed "image/p5_16.pgm"):gsub("127%.501%d+",
       "127.50194552529"))
     assert.equal("(1, 1, 3) f64 255.0 0.0 119.0", text(seed "image/p6.ppm"))
     assert.equal("(2, 2) f64 28.333333333333 56.666666666667 85.0 255.0", text(seed "image/p2.pgm"))
-    assert.equal("(1, 1, 3) f64 255.0 0.0 9.0", text(seed "image/p3.ppm"))
+    assert.equal("(1, 1, 3) u8 255.0 0.0 9.0", text(seed "image/p3.ppm"))
   end)
   it("writes PNG that comes back, rounded and clamped", function()
     local path = temporary(".png")
     local a = pg.array{{-5, 0.5, 1.5, 254.4}, {300, 0 / 0, 1 / 0, -1 / 0}}
     pg.save(path, a)
-    assert.equal("(2, 4) f64 0.0 0.0 2.0 254.0 255.0 0.0 255.0 0.0", text(pg.load(path)))
+    assert.equal("(2, 4) u8 0.0 0.0 2.0 254.0 255.0 0.0 255.0 0.0", text(pg.load(path)))
     local colour = pg.array{{{1, 2, 3}, {4, 5, 6}}}
     pg.save(path, colour)
-    assert.equal("(1, 2, 3) f64 1.0 2.0 3.0 4.0 5.0 6.0", text(pg.load(path)))
+    assert.equal("(1, 2, 3) u8 1.0 2.0 3.0 4.0 5.0 6.0", text(pg.load(path)))
     pg.save(path, pg.array({{0, 255}, {128, 7}}, "f32").T)
-    assert.equal("(2, 2) f64 0.0 128.0 255.0 7.0", text(pg.load(path)))
+    assert.equal("(2, 2) u8 0.0 128.0 255.0 7.0", text(pg.load(path)))
     local clear = pg.array{{{10, 20, 30, 128}, {1, 2, 3, 0}, {4, 5, 6, 255}}}
     pg.save(path, clear)
-    assert.equal("(1, 3, 4) f64 10.0 20.0 30.0 128.0 1.0 2.0 3.0 0.0 4.0 5.0 6.0 255.0", text(pg.load(path)))
+    assert.equal("(1, 3, 4) u8 10.0 20.0 30.0 128.0 1.0 2.0 3.0 0.0 4.0 5.0 6.0 255.0", text(pg.load(path)))
     assert.equal("(1, 3, 4)", tostring(pg.image.read(path).shape))
     assert.equal(path .. ": an image is height x width, or height x width x 3 for colours",
       message(pg.save, path, pg.zeros(2, 2, 2)))
@@ -522,7 +556,7 @@ describe("load", function()
       contents(SEEDS .. "npy/f8"):gsub("%(2, 3%), }     ", "(1000, 1000), }", 1), {max_bytes = 1000000}))
     assert.equal("its arrays need more than max_bytes, 200",
       (refused(contents(SEEDS .. "idx/u1"):sub(1, 4) .. string.pack(">I4I4", 10, 10) .. ("x"):rep(100),
-        {max_bytes = 200})))
+        {max_bytes = 200, dtype = "f64"})))
     assert.equal("(2, 3) f64 0.0 1.5 3.0 4.5 6.0 7.5", text(seed("npy/f8", {max_bytes = 176})))
     -- arrays of one file count together
     local path = temporary(".npz")
