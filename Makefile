@@ -152,7 +152,7 @@ bench: all
 # tests/lua/fuzz_spec.lua read it ever after.
 SECONDS := 60
 fuzzers := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzzed  := $(patsubst %.c,$B/fuzz/obj/%.o,$(wildcard src/format/*.c) vendor/stb.c)
+fuzzed  := $(patsubst %.c,$B/fuzz/obj/%.o,$(wildcard src/format/*.c) src/kernel/stop.c vendor/stb.c)
 FUZZ    := clang -g -O1 -std=c11 -D_GNU_SOURCE -Isrc $(PACK) -w -MMD -MP -fno-sanitize-recover=undefined
 
 $B/fuzz/obj/%.o: %.c Makefile

@@ -20,8 +20,7 @@ static peri_io refuse(scanner *h, const char *reason)
 
 static void skip_space(scanner *h)
 {
-    while (h->at < h->length && strchr(" \t\n\r\f\v", h->text[h->at]) != NULL &&
-           h->text[h->at] != 0)
+    while (h->at < h->length && strchr(" \t\n\r\f", h->text[h->at]) != NULL && h->text[h->at] != 0)
         h->at++;
 }
 

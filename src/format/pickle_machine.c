@@ -126,6 +126,9 @@ peri_io peri_pickle_memo_put(peri_pickle *p, uint64_t index, peri_fault *fault)
     peri_io status = peri_pickle_want(p, 1, fault);
     if (status != PERI_IO_OK)
         return status;
+    /* Places are numbered in order, and each is stored by an opcode of its own. */
+    if (index > p->source->position)
+        return peri_pickle_refuse(p, "the pickle is damaged: a place in its memory", fault);
     if (p->memo_n * 2 >= p->memo_room) {
         const size_t old = p->memo_room, room = old == 0 ? 64 : old * 2;
         const size_t bytes = room * sizeof *p->memo;

@@ -175,7 +175,7 @@ static peri_io op_text_line(peri_pickle *p, bool unicode, event *e, bool *made, 
             return peri_pickle_refuse(p, "the pickle is damaged: an escape in a string", fault);
         return peri_pickle_make_string(p, p->text, n, true, e, fault);
     }
-    while (n > 0 && (p->line[n - 1] == '\r' || p->line[n - 1] == ' '))
+    if (n > 0 && p->line[n - 1] == '\r')
         n--;
     if (n < 2 || p->line[0] != p->line[n - 1] || (p->line[0] != '\'' && p->line[0] != '"'))
         return peri_pickle_refuse(p, "the pickle is damaged: a string without quotes", fault);

@@ -83,7 +83,7 @@ describe("npy", function()
   it("takes another dtype", function()
     assert.equal("f32", seed("npy/f8", {dtype = "f32"}).dtype)
     assert.equal("f64", seed("npy/v2_f4", {dtype = "float64"}).dtype)
-    assert.equal("bad argument #2 to 'load' (dtype: expected \"f64\", \"f32\", \"u8\" or \"bool\", got \"f16\")",
+    assert.equal("bad argument #2 to 'load' (dtype: expected \"f64\", \"f32\", \"bool\" or \"u8\", got \"f16\")",
       message(pg.load, SEEDS .. "npy/f8", {dtype = "f16"}))
   end)
   it("keeps bytes and truth values, and makes them where they fit", function()
@@ -328,6 +328,16 @@ describe("pickle", function()
     local scalar = "cnumpy.core.multiarray\r\nscalar\r\n(" .. dtype("f8", "<") .. "U\8" ..
       string.pack("<d", 2.385) .. "tR."
     assert.equal(2.385, load("\x80\2" .. scalar))
+  end)
+  it("refuses what Python refuses", function()
+    for _, bytes in ipairs{"S' ' \n.", 'S" " \n.', "S'a'\t\n.", "S'a'\r\r\n.", "S'a\n.", "S'a\"\n.", "Sa\n."} do
+      assert.equal("the pickle is damaged: a string without quotes (byte 0)", refused(bytes, {format = "pickle"}))
+    end
+    assert.equal("a", load("S'a'\r\n.", {format = "pickle"}))
+    for _, put in ipairs{"r\xff\xff\xff\xff", "r\16\0\0\0", "q\100", "p99\n", "p9223372036854775807\n"} do
+      assert.matches("^the pickle is damaged: a place in its memory", refused("\x80\3X\1\0\0\0a" .. put .. "."))
+    end
+    for _, put in ipairs{"r\9\0\0\0", "q\7", "p3\n"} do assert.equal("a", load("\x80\3X\1\0\0\0a" .. put .. ".")) end
   end)
   it("refuses an array or dtype that is built twice, and extents that are none", function()
     local odd = "the description of an array is not one that NumPy writes"

@@ -108,8 +108,9 @@ describe("pickle", function()
     pickle("ccollections\nOrderedDict\n((tR.")
   end)
   it("P4 has a sparse memory", function()
-    assert.equal(0, #pg.load(file("]r\x65\x70\x61\x6c.")))
-    for _, put in ipairs{"p-1\n", "p99999999999999999999\n", "p\n", "pa\n", "g7\n", "h\7", "j\7\7\7\7"} do
+    assert.equal(0, #pg.load(file("]r\2\0\0\0.")))
+    for _, put in ipairs{"r\x65\x70\x61\x6c", "r\xff\xff\xff\xff", "p-1\n",
+      "p99999999999999999999\n", "p\n", "pa\n", "g7\n", "h\7", "j\7\7\7\7"} do
       pickle("]" .. put .. ".")
     end
   end)
