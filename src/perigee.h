@@ -55,6 +55,13 @@ typedef struct {
 
     /* Passed to both. Not owned. */
     void *ud;
+
+    /* Closes the state as `perigee --sandbox` does: no bytecode, debug library, programs, C
+     * modules, nor any file but those below these folders, which need not exist yet. `read_from`
+     * (NULL: none) may be read, modules are looked for there; `write_to` (NULL: none) may be read
+     * and written. Copied. */
+    bool sandbox;
+    const char *read_from, *write_to;
 } peri_config;
 
 /* A new state with the standard libraries, and Perigee loaded, so that require "perigee" returns

@@ -9,6 +9,7 @@
 #include "bind/bind.h"
 #include "bind/blocks.h"
 #include "bind/embed.h"
+#include "bind/sandbox.h"
 #include "perigee.h"
 
 /* ---- memory limit ------------------------------------------------------------------------ */
@@ -179,6 +180,8 @@ static int prepare(lua_State *L)
         lua_pushcclosure(L, print_through, 2);
         lua_setglobal(L, "print");
     }
+    if (config != NULL && config->sandbox)
+        peri_sandbox(L, config->read_from, config->write_to);
     return 0;
 }
 

@@ -208,7 +208,7 @@ static int search_text(lua_State *L)
     static const char *const forms[] = {"%s/%s.lua", "%s/%s/init.lua"};
     const char *name = luaL_gsub(L, luaL_checkstring(L, 1), ".", "/");
     const char *folder = peri_getstate(L)->read_folder;
-    for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
+    for (size_t k = 0; folder != NULL && k < sizeof forms / sizeof *forms; k++) {
         const char *path = lua_pushfstring(L, forms[k], folder, name);
         char whole[PATH_MAX];
         if (realpath(path, whole) == NULL || !is_below(whole, folder))

@@ -12,8 +12,8 @@
 
 #include <lua.h>
 
-/* Closes the state, whose standard libraries are open. The folders need not exist yet. Cannot be
- * undone. */
+/* Closes the state, whose standard libraries are open. The folders need not exist yet; NULL is
+ * none. Cannot be undone. */
 void peri_sandbox(lua_State *L, const char *read_folder, const char *write_folder);
 
 /* Raise where the state is closed and the file at path may not be read, or written. */

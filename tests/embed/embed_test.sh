@@ -34,6 +34,12 @@ for host in script module threads stops; do
     check "build $host" compile gcc -std=c11 -D_POSIX_C_SOURCE=200809L -o "$prefix/$host" tests/embed/$host.c
     check "run $host" timeout 300 "$prefix/$host"
 done
+mkdir -p "$prefix/closed/in"
+echo "return 42" >"$prefix/closed/in/part.lua"
+echo data >"$prefix/closed/in/data.txt"
+echo secret >"$prefix/closed/secret.txt"
+check "build closed" compile gcc -std=c11 -o "$prefix/host-closed" tests/embed/closed.c
+check "run closed" timeout 300 "$prefix/host-closed" "$prefix/closed"
 check "build static" sh -c "gcc -std=c11 ${SANITIZE:-} -o $prefix/static tests/embed/script.c \$(pkg-config --cflags perigee) \
     $prefix/lib/libperigee.a \$(pkg-config --libs lua5.4) -lopenblas -llapacke -ldeflate -lpng16 -ljpeg -lz -lm -ldl -lpthread"
 check "run static" timeout 60 "$prefix/static"
