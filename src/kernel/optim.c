@@ -10,6 +10,8 @@ typedef struct {
     void (*adam)(size_t n, const peri_adam *a, double scale, double root2, const void *grad,
                  void *params, void *first, void *second);
     void (*sgd)(size_t n, const peri_sgd *s, const void *grad, void *params, void *buffer);
+    void (*rmsprop)(size_t n, const peri_rmsprop *o, const void *grad, void *params, void *second,
+                    void *first, void *buffer);
 } optim_functions;
 
 #define LANES_LOOPS "kernel/optim_step.h"
@@ -32,6 +34,12 @@ void peri_optim_adam(int dtype, size_t n, const peri_adam *adam, const void *g, 
 void peri_optim_sgd(int dtype, size_t n, const peri_sgd *sgd, const void *g, void *p, void *b)
 {
     choose(dtype)->sgd(n, sgd, g, p, b);
+}
+
+void peri_optim_rmsprop(int dtype, size_t n, const peri_rmsprop *o, const void *g, void *p, void *v,
+                        void *m, void *b)
+{
+    choose(dtype)->rmsprop(n, o, g, p, v, m, b);
 }
 
 static double sum_squares(int dtype, size_t n, const void *g)

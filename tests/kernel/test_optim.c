@@ -42,13 +42,13 @@ static const double after[KINDS][5] = {
 static void step(int kind, int dtype, size_t n, int64_t t, const void *g, void *p, void *m, void *v)
 {
     if (kind == ADAM) {
-        const peri_adam adam = {0.05, 0.9, 0.999, 1e-8, 0.1, t};
+        const peri_adam adam = {0.05, 0.9, 0.999, 1e-8, 0.1, t, false, NULL};
         peri_optim_adam(dtype, n, &adam, g, p, m, v);
         return;
     }
-    const peri_sgd sgd[] = {[HEAVY] = {0.05, 0.9, 0.2, 0.1, false, t},
-                            [NESTEROV] = {0.05, 0.9, 0, 0, true, t},
-                            [PLAIN] = {0.05, 0, 0, 0, false, t}};
+    const peri_sgd sgd[] = {[HEAVY] = {0.05, 0.9, 0.2, 0.1, false, t, NULL},
+                            [NESTEROV] = {0.05, 0.9, 0, 0, true, t, NULL},
+                            [PLAIN] = {0.05, 0, 0, 0, false, t, NULL}};
     peri_optim_sgd(dtype, n, &sgd[kind], g, p, kind == PLAIN ? NULL : m);
 }
 

@@ -100,9 +100,10 @@ end
 -- The class of what a constructor gives.
 local function class_of(entry, classes)
   local known = {["pg.random.new"] = "rng", ["pg.random.legacy"] = "rng", ["pg.plot.figure"] = "figure",
-    ["pg.plot.grid"] = "figure", ["pg.experiment"] = "experiment", ["pg.optim.adam"] = "adam", ["pg.optim.sgd"] = "sgd"}
+    ["pg.plot.grid"] = "figure", ["pg.experiment"] = "experiment"}
   if known[entry.name] then return "perigee." .. known[entry.name] end
   local module, verb = entry.name:match("^pg%.([%w_]+)%.([%w_]+)$")
+  if module == "optim" and classes[verb] then return "perigee." .. verb end
   local makes = verb == "new" or verb == "fit" or verb == "load" or verb == "estimate"
   return makes and classes[module] and "perigee." .. module
 end

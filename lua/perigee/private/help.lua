@@ -43,15 +43,16 @@ local function parse(block)
   return entry
 end
 
--- What a model has from pg._model is described there once, as model:save; here it becomes that of each model which does
--- not describe it itself.
+-- What all models have is described once, as model:save, and so for optimizers; here it becomes that of each class of
+-- the kind which does not describe it itself.
 local function inherit(templates)
   pg._model.open_all()
   for name, class in pg._model.classes() do
     for _, block in ipairs(templates) do
-      local entry = parse((block:gsub("pg%.model%.", "pg." .. name .. "."):gsub("model:", name .. ":")))
+      local kind = block:match("^pg%.(%w+)") or block:match("^%w+")
+      local entry = parse((block:gsub("pg%." .. kind .. "%.", "pg." .. name .. "."):gsub(kind .. ":", name .. ":")))
       local method = entry.name:match(":([%w_]+)$")
-      local has = class.methods and (method and class.method(method) or not method and class.load)
+      local has = class.kind == kind and (method and class.method(method) or not method and class.load)
       if has and by_name[entry.name] == nil then
         by_name[entry.name] = entry
         entries[#entries + 1] = entry
@@ -67,7 +68,7 @@ function help.entries()
   local templates = {}
   for block in pg._helptext:gmatch("\1([^\1]*)") do
     local entry = parse(block)
-    if block:find("^model:") or block:find("^pg%.model%.") then
+    if block:find("^model:") or block:find("^pg%.model%.") or block:find("^optimizer:") then
       templates[#templates + 1] = block
     elseif entry.name and by_name[entry.name] then
       help.twice[#help.twice + 1] = entry.name

@@ -8,6 +8,7 @@
 --     summary = function(m) return "toy: ..." end,
 --     file = {{"mean", "d"}, {"n", "integer"}},  -- what a file holds: extents by letters, equal where letters are,
 --                                                   or "number", "integer", "boolean", "any"; optional = true
+--     kind = "model",                            -- whose entries of the manual its own methods share where it has none
 --     example = function(rng) return ... end,    -- any object; the manual's check lists its methods
 --   })
 --   function class.methods:logprob(X) ... end
@@ -146,7 +147,7 @@ function model.class(name, spec)
   local known = {}
   for _, field in ipairs(fields) do known[field] = true end
   local meta = {__name = name}
-  local class = {name = name, title = title, meta = meta, example = spec.example}
+  local class = {name = name, title = title, meta = meta, example = spec.example, kind = spec.kind or "model"}
 
   local function check_self(method, self)
     if getmetatable(self) ~= meta then
@@ -189,7 +190,7 @@ function model.class(name, spec)
     if method then return method end
     local compute = derived[key]
     if compute then return compute(object) end
-    if known[key] then return nil end
+    if known[key] or type(key) == "string" and key:sub(1, 1) == "_" then return nil end
     method = inherited(key)
     if method then return method end
     local near = args.nearest(tostring(key), class.names())
