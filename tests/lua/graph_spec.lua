@@ -352,3 +352,34 @@ describe("pg.graph refuses", function()
     end
   end)
 end)
+
+describe("pg.graph by shards", function()
+  local list = pg.graph.new{a = 1.5, b = -1}:sample(13, pg.random.new(4), {n = 9})
+
+  it("sums the same, and the same bits however the shards are joined", function()
+    local L, g, H = pg.graph.loglik(list, 0.7, -0.3)
+    for _, shards in ipairs{1, 2, 4, 13, 40} do
+      local l, dl, d2 = pg.graph.loglik(list, 0.7, -0.3, {shards = shards})
+      assert.is_true(math.abs(l - L) < 1e-12)
+      assert.is_true((dl - g):abs():max() < 1e-12 and (d2 - H):abs():max() < 1e-12)
+    end
+    -- Four parts as two processes would add them: each its own half, then the two sums.
+    local function part(lo, hi) return pg.graph.loglik(table.move(list, lo, hi, 1, {}), 0.7, -0.3) end
+    local four = pg.graph.loglik(list, 0.7, -0.3, {shards = 4})
+    assert.equal(four, (part(1, 3) + part(4, 6)) + (part(7, 9) + part(10, 13)))
+  end)
+
+  it("fits the same", function()
+    local data = pg.graph.data(list)
+    local m = pg.graph.fit(data)
+    for _, opts in ipairs{{shards = 4}, {shards = 4, method = "gradient", epochs = 3000, lr = 0.01}} do
+      local s = pg.graph.fit(data, opts)
+      assert.is_true(math.abs(s.a - m.a) < 1e-5 and math.abs(s.b - m.b) < 1e-5)
+    end
+    local ok, err = pcall(pg.graph.fit, data, {shards = 2, method = "gradient", update = "graph"})
+    assert.is_false(ok)
+    assert.matches('shards: update = "graph" takes a step a graph, in order', err)
+    assert.matches("shards: expected an integer of at least 1, got 0",
+      select(2, pcall(pg.graph.loglik, data, 1, 1, {shards = 0})))
+  end)
+end)
