@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernel/copy.h"
+#include "kernel/elementwise.h"
 
 static peri_walk walk_two(int ndim, const size_t *shape, const ptrdiff_t *a, const ptrdiff_t *b)
 {
@@ -20,23 +21,40 @@ static peri_walk walk_two(int ndim, const size_t *shape, const ptrdiff_t *a, con
 
 /* ---- selection ----------------------------------------------------------------------------- */
 
+/* One index; false where it is none. */
+static inline bool read_index(double x, double n, size_t *out)
+{
+    if (!(x >= -n && x <= n))
+        return false;
+    const int64_t whole = (int64_t)x;
+    *out = (size_t)(whole < 0 ? whole + (int64_t)n : whole - 1);
+    return (double)whole == x && whole != 0;
+}
+
 peri_status peri_index_read(const peri_view *idx, size_t extent, size_t *out, peri_facts *facts)
 {
+    enum { AHEAD = 256 };
+    double block[AHEAD];
     if (peri_view_size(idx) == 0)
         return PERI_OK;
-    peri_walk w = walk_two(idx->ndim, idx->shape, idx->stride, idx->stride);
     size_t k = 0;
     const double n = (double)extent;
-    do {
-        double x = peri_get(idx, w.at[0]);
-        if (!(x >= -n && x <= n && x != 0 && x == trunc(x))) {
-            *facts = (peri_facts){.arg = "idx", .nindex = 1, .index = {k}, .got = x};
-            return PERI_ERR_VALUE;
+    const int last = idx->ndim - 1;
+    const size_t length = last < 0 ? 1 : idx->shape[last];
+    const ptrdiff_t step = last < 0 ? 1 : idx->stride[last];
+    peri_walk w = walk_two(last < 0 ? 0 : last, idx->shape, idx->stride, idx->stride);
+    do
+        for (size_t i = 0; i < length; i += AHEAD) {
+            const size_t count = length - i < AHEAD ? length - i : AHEAD;
+            peri_convert(count, PERI_F64, block, 1, idx->dtype,
+                         peri_address(idx, w.at[0] + (ptrdiff_t)i * step), step);
+            for (size_t j = 0; j < count; j++, k++)
+                if (!read_index(block[j], n, &out[k])) {
+                    *facts = (peri_facts){.arg = "idx", .nindex = 1, .index = {k}, .got = block[j]};
+                    return PERI_ERR_VALUE;
+                }
         }
-        if (x < 0)
-            x += n + 1;
-        out[k++] = (size_t)x - 1;
-    } while (peri_walk_next(&w));
+    while (peri_walk_next(&w));
     return PERI_OK;
 }
 
@@ -102,14 +120,57 @@ void peri_take(const peri_view *a, int axis, const size_t *index, size_t count,
     } while (peri_walk_next(&w));
 }
 
+/* Marks are looked at a block at a time. */
+enum { MARKS = 1024 };
+
+/* The places among the n elements from `offset` on, `stride` apart, that are not 0; how many. */
+static size_t marked(const peri_view *v, ptrdiff_t offset, ptrdiff_t stride, size_t n,
+                     uint16_t place[MARKS])
+{
+    unsigned char mark[MARKS];
+    size_t count = 0;
+    peri_convert(n, PERI_BOOL, mark, 1, v->dtype, peri_address(v, offset), stride);
+    for (size_t i = 0; i < n; i++) { /* a place that is not one is written over */
+        place[count] = (uint16_t)i;
+        count += mark[i];
+    }
+    return count;
+}
+
+/* A view as lines along its last axis, all of it one line where that is so; without axes a line of
+ * one element. */
+typedef struct {
+    size_t n;
+    ptrdiff_t stride;
+    int outer; /* axes before that */
+} lines;
+
+static lines lines_of(const peri_view *v, bool join)
+{
+    const int last = v->ndim - 1;
+    if (last < 0 || (join && peri_view_is_contiguous(v)))
+        return (lines){peri_view_size(v), 1, 0};
+    return (lines){v->shape[last], v->stride[last], last};
+}
+
 size_t peri_nonzero_count(const peri_view *a)
 {
     if (peri_view_size(a) == 0)
         return 0;
     size_t count = 0;
-    peri_walk w = walk_two(a->ndim, a->shape, a->stride, a->stride);
+    const lines l = lines_of(a, true);
+    peri_walk w = walk_two(l.outer, a->shape, a->stride, a->stride);
     do
-        count += peri_get(a, w.at[0]) != 0;
+        for (size_t i = 0; i < l.n; i += MARKS) {
+            unsigned char mark[MARKS];
+            const size_t n = l.n - i < MARKS ? l.n - i : MARKS;
+            uint32_t sum = 0;
+            peri_convert(n, PERI_BOOL, mark, 1, a->dtype,
+                         peri_address(a, w.at[0] + (ptrdiff_t)i * l.stride), l.stride);
+            for (size_t k = 0; k < n; k++)
+                sum += mark[k];
+            count += sum;
+        }
     while (peri_walk_next(&w));
     return count;
 }
@@ -119,22 +180,35 @@ void peri_nonzero(const peri_view *a, double base, double *const out[])
     if (peri_view_size(a) == 0)
         return;
     size_t k = 0;
-    peri_walk w = walk_two(a->ndim, a->shape, a->stride, a->stride);
-    do {
-        if (peri_get(a, w.at[0]) == 0)
-            continue;
-        for (int axis = 0; axis < a->ndim; axis++)
-            out[axis][k] = (double)w.index[axis] + base;
-        k++;
-    } while (peri_walk_next(&w));
+    uint16_t place[MARKS];
+    const lines l = lines_of(a, false);
+    peri_walk w = walk_two(l.outer, a->shape, a->stride, a->stride);
+    do
+        for (size_t i = 0; i < l.n; i += MARKS) {
+            const size_t n = l.n - i < MARKS ? l.n - i : MARKS;
+            const size_t found = marked(a, w.at[0] + (ptrdiff_t)i * l.stride, l.stride, n, place);
+            for (int axis = 0; axis < l.outer; axis++)
+                for (size_t j = 0; j < found; j++)
+                    out[axis][k + j] = (double)w.index[axis] + base;
+            for (size_t j = 0; j < found && a->ndim > 0; j++)
+                out[l.outer][k + j] = (double)(i + place[j]) + base;
+            k += found;
+        }
+    while (peri_walk_next(&w));
 }
 
 size_t peri_mask_read(const peri_view *mask, size_t *out)
 {
     size_t count = 0;
-    for (size_t i = 0; i < mask->shape[0]; i++)
-        if (peri_get(mask, (ptrdiff_t)i * mask->stride[0]) != 0)
-            out[count++] = i;
+    uint16_t place[MARKS];
+    for (size_t i = 0; i < mask->shape[0]; i += MARKS) {
+        const size_t n = mask->shape[0] - i < MARKS ? mask->shape[0] - i : MARKS;
+        const size_t found =
+            marked(mask, (ptrdiff_t)i * mask->stride[0], mask->stride[0], n, place);
+        for (size_t j = 0; j < found; j++)
+            out[count + j] = i + place[j];
+        count += found;
+    }
     return count;
 }
 
@@ -143,11 +217,23 @@ void peri_mask_select(const peri_view *a, const peri_view *mask, const peri_view
     if (peri_view_size(a) == 0)
         return;
     const size_t width = peri_dtype_size(a->dtype);
+    const bool join = peri_view_is_contiguous(a) && peri_view_is_contiguous(mask);
+    const lines l = lines_of(a, join), m = lines_of(mask, join);
     ptrdiff_t k = 0;
-    peri_walk w = walk_two(a->ndim, a->shape, a->stride, mask->stride);
+    uint16_t place[MARKS];
+    size_t index[MARKS];
+    peri_walk w = walk_two(l.outer, a->shape, a->stride, mask->stride);
     do
-        if (peri_get(mask, w.at[1]) != 0)
-            memcpy(peri_address(dst, dst->stride[0] * k++), peri_address(a, w.at[0]), width);
+        for (size_t i = 0; i < l.n; i += MARKS) {
+            const size_t n = l.n - i < MARKS ? l.n - i : MARKS;
+            const size_t found =
+                marked(mask, w.at[1] + (ptrdiff_t)i * m.stride, m.stride, n, place);
+            for (size_t j = 0; j < found; j++)
+                index[j] = place[j];
+            gather(width, peri_address(a, w.at[0] + (ptrdiff_t)i * l.stride), l.stride, index,
+                   found, peri_address(dst, k * dst->stride[0]), dst->stride[0]);
+            k += (ptrdiff_t)found;
+        }
     while (peri_walk_next(&w));
 }
 
@@ -217,17 +303,10 @@ void peri_diff(const peri_view *a, int axis, const peri_view *dst)
 {
     if (peri_view_size(dst) == 0)
         return;
-    peri_walk w = walk_two(a->ndim, dst->shape, a->stride, dst->stride);
-    const ptrdiff_t step = a->stride[axis];
-    do {
-        if (a->dtype == PERI_F64) {
-            const double *x = peri_address(a, w.at[0]);
-            *(double *)peri_address(dst, w.at[1]) = x[step] - x[0];
-        } else {
-            const float *x = peri_address(a, w.at[0]);
-            *(float *)peri_address(dst, w.at[1]) = x[step] - x[0];
-        }
-    } while (peri_walk_next(&w));
+    const peri_view pair[2] = {
+        {peri_address(a, a->stride[axis]), a->dtype, a->ndim, dst->shape, a->stride},
+        {a->data, a->dtype, a->ndim, dst->shape, a->stride}};
+    peri_elementwise(PERI_EW_SUB, pair, dst, NULL);
 }
 
 void peri_tile(const peri_view *a, const peri_view *dst)
