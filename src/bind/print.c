@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "bind/bind.h"
+#include "format/number.h"
 #include "kernel/copy.h"
 
 enum { EDGE = 3, LEAST_DIGITS = 3 };
@@ -62,7 +63,8 @@ static int format_number(const struct layout *l, double x, char *text, size_t si
         return snprintf(text, size, "nan");
     if (isinf(x))
         return snprintf(text, size, x < 0 ? "-inf" : "inf");
-    return snprintf(text, size, l->exponents ? "%.*e" : "%.*f", l->decimals, x);
+    snprintf(text, size, l->exponents ? "%.*e" : "%.*f", l->decimals, x);
+    return (int)peri_number_point(text);
 }
 
 /* Decimals that x needs with at most `precision` significant digits. */
@@ -72,6 +74,7 @@ static int needed_decimals(double x, int precision, bool exponents)
     if (!isfinite(x) || x == 0)
         return 0;
     snprintf(digits, sizeof digits, "%.*e", precision - 1, x);
+    peri_number_point(digits);
     char *e = strchr(digits, 'e');
     const int power = atoi(e + 1);
     char *last = e - 1;

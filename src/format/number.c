@@ -165,3 +165,15 @@ size_t peri_number_format_f32(float v, char out[PERI_NUMBER_ROOM])
 {
     return shortest((double)v, 6, 9, true, out);
 }
+
+size_t peri_number_point(char *text)
+{
+    const char *point = localeconv()->decimal_point;
+    const size_t n = strlen(point), length = strlen(text);
+    char *at = n > 0 && strcmp(point, ".") != 0 ? strstr(text, point) : NULL;
+    if (at == NULL)
+        return length;
+    *at = '.';
+    memmove(at + 1, at + n, strlen(at + n) + 1);
+    return length - n + 1;
+}

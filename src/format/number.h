@@ -19,6 +19,10 @@ bool peri_number_parse(const char *text, size_t length, double *out);
 /* A whole text of an optional sign and digits that fits. */
 bool peri_integer_parse(const char *text, size_t length, int64_t *out);
 
+/* Makes what printf wrote of one number the same in every locale: its decimal point is '.'. Returns
+ * the new length. */
+size_t peri_number_point(char *text);
+
 /* The shortest decimal text that reads back as v ("nan", "inf", "-inf" for the rest). */
 enum { PERI_NUMBER_ROOM = 32 };
 size_t peri_number_format(double v, char out[PERI_NUMBER_ROOM]);
