@@ -188,27 +188,28 @@ INLINE void NAME(gather_thin)(const peri_gathering *q, size_t k, size_t rows)
 
 static KERNEL void NAME(gather)(const peri_gathering *q)
 {
-    for (size_t k = 0; k < q->K; k += TILE_ROWS) {
-        const size_t rows = q->K - k < TILE_ROWS ? q->K - k : TILE_ROWS;
-        if (q->thin) {
-            NAME(gather_thin)(q, k, rows);
-            continue;
-        }
+    const size_t pixels = q->rows * q->cols;
+    for (size_t o = 0; o < q->ldo; o += PANEL) {
+        const size_t left = (q->ldo - o) / LANES, wide = left < WIDE ? left : WIDE;
         NAME(tile_job)
         job = {.outer = q->rows,
                .inner = q->cols,
                .jump = q->x_row,
                .step = 1,
-               .ldb = q->ldo,
+               .B = (const REAL *)q->dyt + o * pixels,
+               .ldb = wide * LANES,
                .ldc = q->ldo,
                .add = true};
-        for (size_t r = 0; r < rows; r++)
-            job.a[r] = (const REAL *)q->x + q->tap[k + r];
-        for (size_t o = 0; o < q->ldo; o += PANEL) {
-            const size_t left = (q->ldo - o) / LANES;
-            job.B = (const REAL *)q->dyt + o;
+        for (size_t k = 0; k < q->K; k += TILE_ROWS) {
+            const size_t rows = q->K - k < TILE_ROWS ? q->K - k : TILE_ROWS;
+            if (q->thin) {
+                NAME(gather_thin)(q, k, rows);
+                continue;
+            }
+            for (size_t r = 0; r < rows; r++)
+                job.a[r] = (const REAL *)q->x + q->tap[k + r];
             job.C = (REAL *)q->acc + k * q->ldo + o;
-            NAME(tile)(&job, rows, left < WIDE ? left : WIDE);
+            NAME(tile)(&job, rows, wide);
         }
     }
 }

@@ -55,9 +55,10 @@ typedef struct {
     void *B, *C; /* scratch: peri_correlate_work() */
 } peri_correlation;
 
-/* acc[k, o] += sum over rows i and columns j of x[tap[k] + i x_row + j] dyt[(i cols + j) ldo + o],
- * for k in [0, K), o in [0, ldo); ldo is a multiple of a vector. `thin`: dyt is one channel, and
- * only o = 0 is summed. */
+/* acc[k ldo + o] += sum over rows i and columns j of x[tap[k] + i x_row + j] dy[i cols + j, o], for
+ * k in [0, K), o in [0, ldo); ldo is a multiple of a vector. dyt has dy in panels of channels,
+ * (pixels, panel) each, the last one of what is left: rows as long as ldo would meet in the same
+ * sets of the cache. `thin`: dyt is one channel, and only o = 0 is summed. */
 typedef struct {
     bool thin;
     size_t K, rows, cols, x_row, ldo;

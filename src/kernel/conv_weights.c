@@ -100,8 +100,12 @@ static void run_block(void *context, size_t block)
         for (size_t r = 0; r < p->oh; r += p->strip) {
             const size_t rows = p->oh - r < p->strip ? p->oh - r : p->strip;
             const void *from = dY + r * p->ow * p->elem;
-            if (p->O > 1)
-                p->f->spread(from, p->oh * p->ow, p->O, rows * p->ow, rows * p->ow, dyt, p->ldo, 0);
+            const size_t pixels = rows * p->ow, panel = p->f->panel;
+            for (size_t o = 0; o < p->O && p->O > 1; o += panel)
+                p->f->spread((const char *)from + o * p->oh * p->ow * p->elem, p->oh * p->ow,
+                             p->O - o < panel ? p->O - o : panel, pixels, pixels,
+                             dyt + o * pixels * p->elem, p->ldo - o < panel ? p->ldo - o : panel,
+                             0);
             const peri_gathering q = {.thin = p->O == 1,
                                       .K = g.channels * p->taps,
                                       .rows = rows,
@@ -118,26 +122,38 @@ static void run_block(void *context, size_t block)
     peri_slot_give(&p->slots, slot);
 }
 
-/* dW[o,k] = beta dW + the chunks' sums [k,o], for one group. */
-static void add_up(void *context, size_t group)
+enum { ROWS = 128 /* of sums that are added up at a time */ };
+
+#define ADD_CHUNKS(REAL)                                                                           \
+    for (size_t i = 1; i < p->chunks; i++) {                                                       \
+        const REAL *x = (const REAL *)(const void *)(sums + i * p->sums_bytes);                    \
+        for (size_t j = 0; j < count * p->ldo; j++)                                                \
+            ((REAL *)(void *)sums)[j] += x[j];                                                     \
+    }
+
+#define ADD_TO(REAL)                                                                               \
+    for (size_t k = 0; k < count; k++)                                                             \
+        for (size_t o = 0; o < p->O; o++)                                                          \
+            ((REAL *)(void *)to)[o * K + k] += ((const REAL *)(void *)sums)[k * p->ldo + o];
+
+/* dW[o,k] = beta dW + the chunks' sums [k,o], for some rows k of one group. */
+static void add_up(void *context, size_t block)
 {
     const plan *p = context;
-    const size_t K = p->C * p->taps;
-    for (size_t k = 0; k < K; k++)
-        for (size_t o = 0; o < p->O; o++) {
-            const size_t from = (group * K + k) * p->ldo + o, to = (group * p->O + o) * K + k;
-            if (p->dtype == PERI_F32) {
-                float sum = 0;
-                for (size_t i = 0; i < p->chunks; i++)
-                    sum += ((const float *)(const void *)(p->sums + i * p->sums_bytes))[from];
-                ((float *)p->dW)[to] = p->beta != 0 ? ((float *)p->dW)[to] + sum : sum;
-            } else {
-                double sum = 0;
-                for (size_t i = 0; i < p->chunks; i++)
-                    sum += ((const double *)(const void *)(p->sums + i * p->sums_bytes))[from];
-                ((double *)p->dW)[to] = p->beta != 0 ? ((double *)p->dW)[to] + sum : sum;
-            }
-        }
+    const size_t K = p->C * p->taps, blocks = (K + ROWS - 1) / ROWS, group = block / blocks;
+    const size_t first = block % blocks * ROWS, count = K - first < ROWS ? K - first : ROWS;
+    char *sums = p->sums + (group * K + first) * p->ldo * p->elem;
+    char *to = (char *)p->dW + (group * p->O * K + first) * p->elem;
+    if (p->dtype == PERI_F32)
+        ADD_CHUNKS(float)
+    else
+        ADD_CHUNKS(double)
+    if (p->beta == 0)
+        p->f->collect(sums, p->ldo, 0, K, NULL, to, K, p->O, count);
+    else if (p->dtype == PERI_F32)
+        ADD_TO(float)
+    else
+        ADD_TO(double)
 }
 
 size_t peri_weights_work(const peri_conv *s, int dtype, size_t slots)
@@ -171,6 +187,6 @@ peri_status peri_weights_product(const peri_conv *s, int dtype, const void *X, c
     peri_pool_run(p.chunks * p.parts * s->groups, run_block, &p);
     if (peri_stop_requested(stop))
         return PERI_ERR_INTERRUPTED;
-    peri_pool_run(s->groups, add_up, &p);
+    peri_pool_run(s->groups * ((p.C * p.taps + ROWS - 1) / ROWS), add_up, &p);
     return PERI_OK;
 }

@@ -10,6 +10,7 @@ static KERNEL void NAME(max_row)(const void *from, const size_t *tap, size_t tap
 {
     const REAL *x = from;
     REAL *y = to;
+    const vec all = NAME(splat)((REAL)INFINITY);
     for (size_t i = 0; i < n; i += LANES) {
         vec most = NAME(load_part)(x + tap[0] + i, n - i);
         NAME(integers) place = {0}, k = {0};
@@ -17,7 +18,7 @@ static KERNEL void NAME(max_row)(const void *from, const size_t *tap, size_t tap
             const vec v = NAME(load_part)(x + tap[t] + i, n - i);
             k += 1;
             /* more, or NaN where there was none */
-            const NAME(integers) take = (v > most) | ((v != v) & (most == most));
+            const NAME(integers) take = ~(v <= most) & (most <= all);
             most = (vec)((take & (NAME(integers))v) | (~take & (NAME(integers))most));
             place = (take & k) | (~take & place);
         }

@@ -17,11 +17,12 @@ INLINE vec NAME(exp_negative)(vec x)
 INLINE REAL NAME(row_max)(const REAL *x, size_t n)
 {
     const vec least = NAME(splat)(-(REAL)INFINITY);
-    vec m = least, odd = NAME(splat)(0); /* odd: NaN once a NaN was seen */
+    const vec zero = NAME(splat)(0);
+    vec m = least, odd = zero; /* odd: NaN once a NaN was seen */
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         const vec v = NAME(load)(x + i);
-        odd += v - v;
+        odd += v * zero;
         m = NAME(lower)(m, v);
     }
     REAL most = -(REAL)INFINITY;
