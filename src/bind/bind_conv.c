@@ -296,6 +296,6 @@ PERI_OPENER(conv)
     static const peri_primitive rows[] = {{"data", data, "conv2d", PERI_FUNCTION},
                                           {"weights", weights, "conv2d", PERI_FUNCTION},
                                           {NULL, NULL, NULL, 0}};
-    peri_primitives(L, rows);
+    peri_primitives_of(L, "conv", rows);
     return 1;
 }

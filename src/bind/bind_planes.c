@@ -215,6 +215,6 @@ PERI_OPENER(plane)
         {"avg", avg_adjoint, "avg_pool2d", PERI_FUNCTION},
         {"upsample", upsample_adjoint, "upsample2d", PERI_FUNCTION},
         {NULL, NULL, NULL, 0}};
-    peri_primitives(L, rows);
+    peri_primitives_of(L, "plane", rows);
     return 1;
 }

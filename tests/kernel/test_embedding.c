@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Embedding, and dropout's mask. */
+ * Embedding and its adjoint. */
 #include "nets.h"
 
-#include "kernel/dropout.h"
 #include "kernel/embedding.h"
 
 static void check_rows(void)
@@ -65,44 +64,11 @@ static void test_threads_change_no_bit(void **state)
     drop(two);
 }
 
-static void test_dropout(void **state)
-{
-    (void)state;
-    peri_seeds seeds;
-    peri_seeds_begin(&seeds);
-    peri_seeds_absorb(&seeds, 7);
-    peri_seeds_finish(&seeds);
-    peri_rng rng, same;
-    peri_random_pcg64(&rng, &seeds);
-    same = rng;
-    const size_t n = 20001;
-    for (int dtype = PERI_F64; dtype <= PERI_F32; dtype++) {
-        block m = take(dtype, n);
-        size_t dropped = 0;
-        peri_dropout_mask(&rng, 0.3, n, dtype, m.data);
-        for (size_t i = 0; i < n; i++) {
-            const bool zero = peri_random_uniform(&same) < 0.3;
-            dropped += zero;
-            assert_true(get(&m, i) == (zero                ? 0
-                                       : dtype == PERI_F32 ? (double)(float)(1 / 0.7)
-                                                           : 1 / 0.7));
-        }
-        /* four standard deviations */
-        assert_true(fabs((double)dropped - 0.3 * (double)n) < 4 * sqrt(0.21 * (double)n));
-        peri_dropout_mask(&rng, 1, n, dtype, m.data);
-        for (size_t i = 0; i < n; i++)
-            assert_true(get(&m, i) == 0);
-        same = rng;
-        drop(m);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_embedding),
         cmocka_unit_test(test_threads_change_no_bit),
-        cmocka_unit_test(test_dropout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

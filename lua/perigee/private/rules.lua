@@ -456,33 +456,18 @@ local function without(opts)
   for _, k in ipairs{"stride", "padding", "dilation", "groups"} do o[k] = opts and opts[k] end
   return o
 end
-local function two(v, default)
-  if type(v) == "table" then return v[1], v[2] end
-  return v or default, v or default
-end
-
--- dx of conv2d(x, w, o) for x of h by w, and dw for kernels of kh by kw.
-local function conv_data(g, w, o, h, wide)
-  if not recording() then return pg._conv.data(g, w, o, h, wide) end
-  local sy, sx = two(o.stride, 1)
-  local py, px = two(o.padding, 0)
-  local dy, dx = two(o.dilation, 1)
-  local kh, kw = extents(w, 3)
-  local gh, gw = extents(g, 3)
-  local more = without(o)
-  more.output_padding = {h - ((gh - 1) * sy - 2 * py + dy * (kh - 1) + 1),
-    wide - ((gw - 1) * sx - 2 * px + dx * (kw - 1) + 1)}
-  return pg.conv_transpose2d(g, w, more)
-end
-local function conv_weights(x, g, o, kh, kw)
-  if not recording() then return pg._conv.weights(x, g, o, kh, kw) end
-  if (o.groups or 1) ~= 1 then
-    error("conv2d in groups has no second derivative here; a:detach() takes the value alone", 0)
-  end
-  local across = pg.conv2d(x:transpose(2, 1, 3, 4), g:transpose(2, 1, 3, 4),
-    {stride = o.dilation, dilation = o.stride, padding = o.padding})
-  return across[{{}, {}, {1, kh}, {1, kw}}]:transpose(2, 1, 3, 4)
-end
+-- dx of conv2d(x, w, o) for x of h by w, and dw for kernels of kh by kw: linear in either operand, as
+-- conv2d is, so the three are the derivatives of each other.
+local function conv_data(g, w, o, h, wide) return pg._conv.data(g, w, o, h, wide) end
+local function conv_weights(x, g, o, kh, kw) return pg._conv.weights(x, g, o, kh, kw) end
+rules["conv.data"] = {
+  function(c, _, _, w, o) return pg.conv2d(c, w, o) end,
+  function(c, _, g, w, o) return conv_weights(c, g, o, extents(w, 3)) end,
+}
+rules["conv.weights"] = {
+  function(c, _, x, g, o) return conv_data(g, c, o, extents(x, 3)) end,
+  function(c, _, x, _, o) return pg.conv2d(x, c, o) end,
+}
 
 rules.conv2d = {
   function(g, _, x, w, o) return conv_data(g, w, without(o), extents(x, 3)) end,
@@ -511,6 +496,8 @@ rules.conv_transpose2d = {
 rules.max_pool2d = {function(g, _, x, k, o) return pg._plane.max(x, g, k, o) end}
 rules.avg_pool2d = {function(g, _, x, k, o) return pg._plane.avg(g, x.shape[3], x.shape[4], k, o) end}
 rules.upsample2d = {function(g, _, x, _, o) return pg._plane.upsample(g, x.shape[3], x.shape[4], o) end}
+rules["plane.avg"] = {function(c, _, _, _, _, k, o) return c:avg_pool2d(k, o) end}
+rules["plane.upsample"] = {function(c, _, g, _, _, o) return c:upsample2d({g.shape[3], g.shape[4]}, o) end}
 
 -- The gradient of (x - mean) / sqrt(var + eps) over the last axis of x, composed; xhat second.
 local function normalised(g, x, eps)
