@@ -9,6 +9,7 @@
 #include "kernel/view.h"
 
 typedef struct {
+    size_t lanes;
     void (*moments)(const void *x, size_t n, double shift, double out[2]);
     void (*products)(const void *g, const void *x, size_t n, double shift, double out[2]);
     void (*affine)(const void *x, size_t n, double mean, double a, double b, void *y);
@@ -18,6 +19,10 @@ typedef struct {
                 void *y);
     void (*row_back)(const void *g, const void *x, size_t n, double mean, double rstd,
                      const void *w, void *dx, void *dw, void *db);
+    void (*columns)(const void *g, const void *x, size_t rows, size_t apart, size_t count,
+                    const double *shift, double *out);
+    void (*columns_combine)(const void *g, const void *x, size_t rows, size_t apart, size_t count,
+                            const double *mean, const double *const coefficients[3], void *y);
 } norm_functions;
 
 #define LANES_LOOPS "kernel/norm_loops.h"
@@ -271,6 +276,70 @@ static void apply_batch(const job *j, size_t channel)
     }
 }
 
+/* Rows of channels, without pixels: some channels at a time, so that rows are read as they lie. */
+enum { MOST_LANES = 16 };
+
+static void update(const job *j, size_t channel, double mean, double var, double count)
+{
+    j->mean[channel] = mean;
+    j->rstd[channel] = 1 / sqrt(var + j->eps);
+    if (j->running_mean != NULL)
+        peri_write(j->dtype, j->running_mean + channel * j->elem,
+                   (1 - j->momentum) * element(j, j->running_mean, channel, 0) +
+                       j->momentum * mean);
+    if (j->running_var != NULL)
+        peri_write(j->dtype, j->running_var + channel * j->elem,
+                   (1 - j->momentum) * element(j, j->running_var, channel, 0) +
+                       j->momentum * (var * count / (count - 1)));
+}
+
+static void run_columns(void *context, size_t block)
+{
+    const job *j = context;
+    const size_t lanes = j->f->lanes, first = block * lanes;
+    const size_t count = j->c - first < lanes ? j->c - first : lanes;
+    const char *x = j->X + first * j->elem;
+    const double n = (double)j->n;
+    double shift[MOST_LANES] = {0}, sums[2 * MOST_LANES] = {0}, again[2 * MOST_LANES] = {0};
+    double zero[MOST_LANES] = {0}, a[MOST_LANES], b[MOST_LANES];
+    j->f->columns(NULL, x, j->n, j->c, count, shift, sums);
+    for (size_t k = 0; k < count; k++)
+        shift[k] = j->dtype == PERI_F32 ? (double)(float)(sums[k] / n) : sums[k] / n;
+    j->f->columns(NULL, x, j->n, j->c, count, shift, again);
+    for (size_t k = 0; k < count; k++) {
+        const double off = again[k] / n;
+        update(j, first + k, shift[k] + off, again[lanes + k] / n - off * off, n);
+        a[k] = j->rstd[first + k] * element(j, j->w, first + k, 1);
+        b[k] = element(j, j->b, first + k, 0);
+    }
+    const double *const coefficients[3] = {zero, a, b};
+    j->f->columns_combine(NULL, x, j->n, j->c, count, j->mean + first, coefficients,
+                          j->out + first * j->elem);
+}
+
+static void run_columns_back(void *context, size_t block)
+{
+    const job *j = context;
+    const size_t lanes = j->f->lanes, first = block * lanes;
+    const size_t count = j->c - first < lanes ? j->c - first : lanes;
+    const char *x = j->X + first * j->elem, *g = j->G + first * j->elem;
+    const double n = (double)j->n;
+    double sums[2 * MOST_LANES] = {0}, a[MOST_LANES], b[MOST_LANES], c[MOST_LANES];
+    j->f->columns(g, x, j->n, j->c, count, j->mean + first, sums);
+    for (size_t k = 0; k < count; k++) {
+        const double rstd = j->rstd[first + k];
+        add_to(j, j->dw, first + k, sums[lanes + k] * rstd);
+        add_to(j, j->db, first + k, sums[k]);
+        a[k] = rstd * element(j, j->w, first + k, 1);
+        b[k] = j->constant ? 0 : -a[k] * rstd * rstd * sums[lanes + k] / n;
+        c[k] = j->constant ? 0 : -a[k] * sums[k] / n;
+    }
+    const double *const coefficients[3] = {a, b, c};
+    if (j->out != NULL)
+        j->f->columns_combine(g, x, j->n, j->c, count, j->mean + first, coefficients,
+                              j->out + first * j->elem);
+}
+
 static void run_batch(void *context, size_t channel)
 {
     const job *j = context;
@@ -278,15 +347,7 @@ static void run_batch(void *context, size_t channel)
     const double count = (double)j->n * (double)j->pixels;
     double var;
     find_moments(j, j->X + channel * run, j->n, j->c * run, j->pixels, &j->mean[channel], &var);
-    j->rstd[channel] = 1 / sqrt(var + j->eps);
-    if (j->running_mean != NULL)
-        peri_write(j->dtype, j->running_mean + channel * j->elem,
-                   (1 - j->momentum) * element(j, j->running_mean, channel, 0) +
-                       j->momentum * j->mean[channel]);
-    if (j->running_var != NULL)
-        peri_write(j->dtype, j->running_var + channel * j->elem,
-                   (1 - j->momentum) * element(j, j->running_var, channel, 0) +
-                       j->momentum * (var * count / (count - 1)));
+    update(j, channel, j->mean[channel], var, count);
     apply_batch(j, channel);
 }
 
@@ -306,7 +367,10 @@ void peri_batch_norm(size_t n, size_t c, size_t pixels, int dtype, const void *X
     j.out = Y;
     j.mean = mean;
     j.rstd = rstd;
-    peri_pool_run(c, run_batch, &j);
+    if (pixels == 1)
+        peri_pool_run((c + j.f->lanes - 1) / j.f->lanes, run_columns, &j);
+    else
+        peri_pool_run(c, run_batch, &j);
 }
 
 static void run_batch_eval(void *context, size_t channel)
@@ -315,6 +379,25 @@ static void run_batch_eval(void *context, size_t channel)
     j->mean[channel] = element(j, j->running_mean, channel, 0);
     j->rstd[channel] = 1 / sqrt(element(j, j->running_var, channel, 1) + j->eps);
     apply_batch(j, channel);
+}
+
+static void run_columns_eval(void *context, size_t block)
+{
+    const job *j = context;
+    const size_t lanes = j->f->lanes, first = block * lanes;
+    const size_t count = j->c - first < lanes ? j->c - first : lanes;
+    double zero[MOST_LANES] = {0}, a[MOST_LANES], b[MOST_LANES];
+    for (size_t k = 0; k < count; k++) {
+        const size_t channel = first + k;
+        j->mean[channel] = element(j, j->running_mean, channel, 0);
+        j->rstd[channel] = 1 / sqrt(element(j, j->running_var, channel, 1) + j->eps);
+        a[k] = j->rstd[channel] * element(j, j->w, channel, 1);
+        b[k] = element(j, j->b, channel, 0);
+    }
+    const double *const coefficients[3] = {zero, a, b};
+    if (j->out != NULL)
+        j->f->columns_combine(NULL, j->X + first * j->elem, j->n, j->c, count, j->mean + first,
+                              coefficients, j->out + first * j->elem);
 }
 
 void peri_batch_norm_eval(size_t n, size_t c, size_t pixels, int dtype, const void *X,
@@ -330,7 +413,10 @@ void peri_batch_norm_eval(size_t n, size_t c, size_t pixels, int dtype, const vo
     j.out = Y;
     j.mean = mean;
     j.rstd = rstd;
-    peri_pool_run(c, run_batch_eval, &j);
+    if (pixels == 1)
+        peri_pool_run((c + j.f->lanes - 1) / j.f->lanes, run_columns_eval, &j);
+    else
+        peri_pool_run(c, run_batch_eval, &j);
 }
 
 static void run_batch_back(void *context, size_t channel)
@@ -366,6 +452,8 @@ void peri_batch_norm_backward(size_t n, size_t c, size_t pixels, int dtype, cons
     j.beta = beta;
     j.dw = dw;
     j.db = db;
-    if (pixels > 0)
+    if (pixels == 1)
+        peri_pool_run((c + j.f->lanes - 1) / j.f->lanes, run_columns_back, &j);
+    else if (pixels > 0)
         peri_pool_run(c, run_batch_back, &j);
 }

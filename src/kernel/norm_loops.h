@@ -144,5 +144,54 @@ static KERNEL void NAME(row_back)(const void *gradient, const void *from, size_t
     }
 }
 
-static const norm_functions NAME(norm) = {NAME(moments), NAME(products), NAME(affine),
-                                          NAME(combine), NAME(row),      NAME(row_back)};
+/* The same for up to LANES channels beside each other, whose rows are `apart` elements apart. Sums
+ * are of 64 rows at a time; out[0] and out[1] are rows of LANES. */
+static KERNEL void NAME(columns)(const void *gradient, const void *from, size_t rows, size_t apart,
+                                 size_t count, const double *shift, double *out)
+{
+    const REAL *x = from, *g = gradient;
+    REAL part[LANES] = {0};
+    for (size_t k = 0; k < count; k++)
+        part[k] = (REAL)shift[k];
+    const vec s = NAME(load)(part);
+    for (size_t start = 0; start < rows; start += 64) {
+        vec a = NAME(splat)(0), b = NAME(splat)(0);
+        for (size_t r = start; r < rows && r < start + 64; r++) {
+            const vec d = NAME(load_part)(x + r * apart, count) - s;
+            const vec v = g == NULL ? d : NAME(load_part)(g + r * apart, count);
+            a += v;
+            b = NAME(fma)(v, d, b);
+        }
+        for (size_t k = 0; k < count; k++) {
+            out[k] += (double)a[k];
+            out[LANES + k] += (double)b[k];
+        }
+    }
+}
+
+/* y = a g + b (x - mean) + c, each of a, b, c and mean a row of channels; g may be NULL. */
+static KERNEL void NAME(columns_combine)(const void *gradient, const void *from, size_t rows,
+                                         size_t apart, size_t count, const double *mean,
+                                         const double *const coefficients[3], void *to)
+{
+    const REAL *x = from, *g = gradient;
+    REAL *y = to, part[4][LANES] = {{0}};
+    for (size_t k = 0; k < count; k++) {
+        part[3][k] = (REAL)mean[k];
+        for (size_t i = 0; i < 3; i++)
+            part[i][k] = (REAL)coefficients[i][k];
+    }
+    const vec a = NAME(load)(part[0]), b = NAME(load)(part[1]), c = NAME(load)(part[2]);
+    const vec m = NAME(load)(part[3]);
+    for (size_t r = 0; r < rows; r++) {
+        vec v = NAME(fma)(NAME(load_part)(x + r * apart, count) - m, b, c);
+        if (g != NULL)
+            v = NAME(fma)(NAME(load_part)(g + r * apart, count), a, v);
+        NAME(store_part)(y + r * apart, v, count);
+    }
+}
+
+static const norm_functions NAME(norm) = {
+    LANES,     NAME(moments),  NAME(products), NAME(affine),          NAME(combine),
+    NAME(row), NAME(row_back), NAME(columns),  NAME(columns_combine),
+};
