@@ -89,11 +89,13 @@ function experiment:_record(record)
   return record
 end
 
--- Writes metrics.json when something is new: at once at the end, else at most five times a second.
+-- Writes metrics.json when something is new: at once at the end, else five times a second at most and ever more seldom
+-- as the run goes on, down to every ten seconds, since a thousand jobs may share one file system.
 function experiment:_flush(final)
   local state = self._state
   local now = pg.clock()
-  if not state.dirty or (not final and now - state.written < 0.2) then return end
+  local pause = math.max(0.2, math.min(10, (now - state.clock) / 50))
+  if not state.dirty or (not final and now - state.written < pause) then return end
   local metrics, series = {}, {}
   for _, name in ipairs(state.metric_names) do
     local m = state.metrics[name]

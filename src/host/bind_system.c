@@ -224,15 +224,17 @@ static int release_lock(lua_State *L)
 }
 
 /* lock(path) -> a value that holds the lock while it lives, or nil and the holder's number. */
-static int system_lock(lua_State *L)
+static int system_lock(lua_State *L) /* a third result: whether locks are unknown there */
 {
     const char *path = peri_arg_target(L, 1);
     int *held = peri_push_handle(L, &lock_kind, sizeof *held, 0), fd;
     long holder;
     const int status = peri_system_lock(path, &fd, &holder);
-    if (status == 0) {
+    if (status == 0 || status == ENOTSUP) {
         *held = fd + 1;
-        return 1;
+        lua_pushnil(L);
+        lua_pushboolean(L, status != 0);
+        return 3;
     }
     if (status != EWOULDBLOCK)
         return raise(L, path, status);

@@ -22,6 +22,9 @@ enum { LINE = 240 };
  * memory, and between two looks at that of its whole session. */
 static const double GRACE = 2.0, LOOK = 0.05, LOOK_ALL = 0.25;
 
+/* Seconds between two writes of a running job's end of output. */
+static const double SHOW = 1.0;
+
 struct peri_job {
     pid_t pid;
     int pipe, log;
@@ -31,6 +34,8 @@ struct peri_job {
     size_t memory, resident, peak, left;
     size_t head;              /* bytes written to the log's head */
     unsigned long long tail;  /* bytes that came after it */
+    unsigned long long shown; /* how many of them had come when the log's end was written last */
+    double shown_at;
     char ring[PERI_LOG_TAIL]; /* the last of them */
     char line[LINE], partial[LINE];
     size_t npartial;
@@ -280,7 +285,8 @@ static void drain(peri_job *job, int most)
     }
 }
 
-static void finish_log(peri_job *job)
+/* What follows the log's head: how much is left out, and the end of the output. */
+static void write_tail(peri_job *job)
 {
     char note[160];
     if (job->tail > PERI_LOG_TAIL) {
@@ -294,11 +300,35 @@ static void finish_log(peri_job *job)
     } else {
         write_log(job, job->ring, (size_t)job->tail);
     }
+}
+
+/* Brings the log's end to the disk while the job runs, in the place where the last one stood, so
+ * that one can look at it, and has it when the watcher is killed. */
+static void show_tail(peri_job *job, double t)
+{
+    if (job->tail == job->shown || t - job->shown_at < SHOW ||
+        lseek(job->log, (off_t)job->head, SEEK_SET) < 0)
+        return;
+    write_tail(job);
+    const off_t end = lseek(job->log, 0, SEEK_CUR);
+    if (end < 0 || ftruncate(job->log, end) != 0)
+        job->failed_log = true;
+    job->shown = job->tail;
+    job->shown_at = t;
+}
+
+static void finish_log(peri_job *job)
+{
+    char note[160];
+    const bool again = job->shown > 0 && lseek(job->log, (off_t)job->head, SEEK_SET) >= 0;
+    write_tail(job);
     if (job->left > 0) {
         const int n = snprintf(note, sizeof note, "\n[perigee: killed %zu process%s left behind]\n",
                                job->left, job->left == 1 ? "" : "es");
         write_log(job, note, (size_t)n);
     }
+    if (again && ftruncate(job->log, lseek(job->log, 0, SEEK_CUR)) != 0)
+        job->failed_log = true;
     if (job->log >= 0 && close(job->log) != 0)
         job->failed_log = true;
     job->log = -1;
@@ -424,6 +454,7 @@ static void enforce(peri_job *job, double t)
 {
     char pid[32];
     process p;
+    show_tail(job, t);
     if (job->reason != PERI_JOB_RUNNING) {
         if (t >= job->kill_at) {
             signal_job(job, SIGKILL);

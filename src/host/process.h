@@ -5,8 +5,8 @@
  * A job leads a session and a process group of its own, reads /dev/null, and writes standard output
  * and error into one pipe; whatever comes out of it, from C code and from its children too, goes to
  * a log file: the first PERI_LOG_HEAD bytes as they come, and of the rest the last PERI_LOG_TAIL,
- * with a line between that says how much is left out. It dies when the process that started it
- * dies.
+ * as they are each second, with a line between that says how much is left out. It dies when the
+ * process that started it dies.
  *
  * A job ends when its leader has ended; then everything left in its session is killed. Its state:
  */

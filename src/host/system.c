@@ -158,14 +158,17 @@ int peri_system_lock(const char *path, int *fd, long *holder)
     if (*fd < 0)
         return errno;
     int status = flock(*fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
-    if (status == 0) {
+    /* Such as Lustre without its option flock, and some of FUSE. */
+    if (status == ENOSYS || status == EOPNOTSUPP || status == ENOLCK || status == EINVAL)
+        status = ENOTSUP;
+    if (status == 0 || status == ENOTSUP) {
         const int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
         if (ftruncate(*fd, 0) != 0 || write(*fd, text, (size_t)n) != n)
             status = errno;
     } else if (read(*fd, text, sizeof text - 1) > 0) {
         *holder = strtol(text, NULL, 10);
     }
-    if (status != 0) {
+    if (status != 0 && status != ENOTSUP) {
         close(*fd);
         *fd = -1;
     }

@@ -37,7 +37,8 @@ void peri_system_base64(const void *bytes, size_t n, char *out);
 
 /* Opens (and makes) the file and takes an exclusive lock on it, which lasts until the descriptor
  * is closed or the process ends. EWOULDBLOCK when another process holds it; *holder is then the
- * number that process wrote into the file, 0 if none can be read. */
+ * number that process wrote into the file, 0 if none can be read. ENOTSUP where the file system
+ * knows no locks; the file is open then all the same, with this process's number in it. */
 int peri_system_lock(const char *path, int *fd, long *holder);
 
 /* The processor's name as /proc/cpuinfo gives it, "unknown" where it does not. */

@@ -125,6 +125,40 @@ assert len(r.findall(".//testcase")) == 12 and len(r.findall(".//failure")) == 1
   end)
 end)
 
+it("keeps the end of a log while the job runs", function()
+  script("log/floods", [[
+local line = ("y"):rep(1023) .. "\n"
+for round = 1, 3 do
+  for i = 1, 1500 do io.write(line) end
+  print("round " .. round)
+  -- The log says so before the job goes on.
+  while not io.open(os.getenv("PERIGEE_JOB") .. "/log.txt"):read("a"):find("round " .. round, 1, true) do end
+end
+print("the very end")]])
+  local status, out, err = batch("--out log.out log")
+  assert.equal(0, status, out .. err)
+  local text = tool.read(folder .. "/log.out/floods/log.txt")
+  assert.truthy(text:find("y\nround 3\nthe very end\n$"))
+  assert.equal(1, select(2, text:gsub("bytes of output left out here", "")))
+  assert.truthy(#text < (1 << 20) + (1 << 16) + 200, #text)
+end)
+
+it("goes on where the file system knows no locks, and says so", function()
+  if os.getenv("SANITIZED") then return end
+  tool.write(folder .. "/noflock.c", "#include <errno.h>\n#include <stdlib.h>\nint flock(int fd, int how) " ..
+    '{ (void)fd, (void)how; errno = atoi(getenv("FLOCK_ERRNO")); return -1; }\n')
+  local compile = ("cd %s && %s -shared -fPIC -o noflock.so noflock.c"):format(folder, os.getenv("CC") or "cc")
+  assert.equal(0, (tool.sh(compile)))
+  script("nolock/one", TRIVIAL)
+  -- ENOSYS, EOPNOTSUPP, ENOLCK, EINVAL; and EWOULDBLOCK, which is another batch.
+  for number, wanted in pairs{[38] = 0, [95] = 0, [37] = 0, [22] = 0, [11] = 2} do
+    local status, _, err = tool.sh(("cd %s && FLOCK_ERRNO=%d LD_PRELOAD=./noflock.so %s run --out nolock.out nolock")
+      :format(folder, number, program))
+    assert.equal(wanted, status, number .. err)
+    assert.truthy(err:find(wanted == 0 and "this file system has no locks" or "another batch runs there", 1, true), err)
+  end
+end)
+
 it("ends a job that runs too long, whatever it does about it", function()
   script("slow/loops", "print('looping') while true do end")
   script("slow/deaf", "os.execute(\"trap '' TERM; echo deaf; while :; do sleep 1; done\")")

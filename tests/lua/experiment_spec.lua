@@ -111,6 +111,32 @@ describe("options", function()
 end)
 
 describe("records", function()
+  it("are written ever more seldom, and at the end", function()
+    local clock, write, now, count = pg.clock, pg._system.write, 100.0, 0
+    pg.clock = function() return now end
+    pg._system.write = function(...)
+      count = count + 1
+      return write(...)
+    end
+    local ex = begin{name = "seldom"}
+    local function run_until(seconds)
+      local before = count
+      while now < 100 + seconds do
+        now = now + 0.02
+        ex:metric("m", now)
+      end
+      return count - before
+    end
+    local first, next_ten, later = run_until(10), run_until(100), run_until(2000)
+    ex:metric("m", 7)
+    ex:_finish()
+    pg.clock, pg._system.write = clock, write
+    assert.truthy(first >= 45 and first <= 55, first) -- five a second
+    assert.truthy(next_ten >= 100 and next_ten <= 130, next_ten)
+    assert.truthy(later >= 190 and later <= 300, later) -- every ten seconds at the end
+    assert.equal(7, pg._json.decode(read("metrics.json")).metrics.m)
+  end)
+
   it("hold metrics, curves, tables and notes in their order", function()
     local ex = begin({name = "records", about = "What it is about."})
     ex:metric("loss", 0.25, {report = 0.163, note = "why"})

@@ -314,7 +314,7 @@ end
 
 -- Makes the folder and locks it; nil when that cannot be, which it says.
 local function take_folder(dir)
-  local ok, lock, holder = pcall(function()
+  local ok, lock, holder, without = pcall(function()
     system.mkdirs(dir)
     return system.lock(dir .. "/.lock")
   end)
@@ -323,6 +323,10 @@ local function take_folder(dir)
   elseif lock == nil then
     usage_error(("%s: another batch runs there (process %d)"):format(dir, holder))
   else
+    if without then
+      io.stderr:write(("perigee run: %s: this file system has no locks; take care that no other batch runs there\n")
+        :format(dir))
+    end
     return lock
   end
 end
