@@ -41,6 +41,7 @@
     X(norms)                                                                                       \
     X(classes)                                                                                     \
     X(attention)                                                                                   \
+    X(cumprod)                                                                                     \
     X(scatter)                                                                                     \
     X(polygamma)
 

@@ -13,7 +13,9 @@ enum {
     PERI_REGION = 8,   /* gives elements of its operand: the rule adds into their place */
     PERI_SEVERAL = 16, /* several results, each with a cotangent of its own */
     PERI_CONSTANT =
-        32,          /* arrays after the operands are indices or masks, which have derivative 0 */
+        32, /* arrays after the operands are indices or masks, which have derivative 0 */
+    PERI_COMPOSED =
+        256,         /* where an operand is tracked the rule is called in the function's place */
     PERI_BIAS = 128, /* option `bias` of the argument after the operands is one operand more */
     PERI_PLACE = 64  /* argument 2 stands among the operands but is a region */
 };
@@ -26,7 +28,7 @@ typedef struct peri_rule {
     uint8_t operands; /* how many of the first arguments are differentiated */
     uint8_t keep;     /* PERI_KEEP_RESULT, PERI_KEEP(k) */
     uint8_t out;      /* the argument that is an output array, 0: none */
-    uint8_t flags;
+    uint16_t flags;
 } peri_rule;
 
 /* The row of a function, or NULL. */

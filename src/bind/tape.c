@@ -457,6 +457,16 @@ static int record_call(lua_State *L, peri_state *s, lua_CFunction function)
     if (!any_tracked(L, s, rule, nargs))
         return function(L);
     refuse_out(L, rule, nargs, nargs);
+    if (rule->flags & PERI_COMPOSED) {
+        luaL_checkstack(L, 4, "tape");
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &help_key);
+        lua_rawgeti(L, -1, H_RULES);
+        lua_rawgeti(L, -1, peri_rule_index(rule));
+        lua_insert(L, 1);
+        lua_settop(L, nargs + 1);
+        lua_call(L, nargs, LUA_MULTRET);
+        return lua_gettop(L);
+    }
     struct tape *t = get_tape(L);
     const struct call c = prepare(L, s, t, rule, nargs);
     const int results = function(L);

@@ -187,6 +187,22 @@ describe("the derivative of", function()
     end
     check_second("cumsum", function(v) return pg.square(v):cumsum(1) end, values({3}, -1, 1))
   end)
+  it("log_softmax, cumprod, cov and corrcoef", function()
+    for _, a in ipairs{{}, {1}, {-1}} do
+      check("log_softmax", function(v) return v:log_softmax(table.unpack(a)) end, values({3, 4}, -1, 1))
+      check("cumprod", function(v) return v:cumprod(table.unpack(a)) end, values({3, 4}, 0.5, 2))
+      check("cumprod", function(v) return v:cumprod(table.unpack(a)) end, pg.array{{2, 0, 3}, {0, 0, 5}})
+    end
+    check_second("cumprod", function(v) return v:cumprod() end, values({3}, 0.5, 2))
+    check_second("cumprod", function(v) return v:cumprod() end, pg.array{2, 0, 3})
+    local X, y = values({6, 3}, -1, 1), values({6}, -1, 1)
+    for _, name in ipairs{"cov", "corrcoef"} do
+      check(name, function(v) return pg[name](v) end, X)
+      check(name, function(v) return pg[name](X, v) end, y)
+      assert.is_true(pg.allclose(pg[name](X, y), rules[name](X, y), {rtol = 1e-13}))
+    end
+    check("cov", function(v) return pg.cov(v, {ddof = 0}) end, y)
+  end)
   it("what chooses by position", function()
     local x = values({4, 5}, -2, 2)
     local small = {step = 1e-4, tol = 1e-6}

@@ -268,6 +268,45 @@ rules.cumsum = {function(g, _, a, axis)
   return g:flip(axis):cumsum(axis):flip(axis)
 end}
 
+-- Where an element is 0 the product without it is taken as a product of the others.
+rules.cumprod = {function(g, y, a, axis)
+  local x, t, p = a, g, y
+  if type(axis) ~= "number" then x, t, p, axis = a:reshape(-1), g:reshape(-1), y:reshape(-1), 1 end
+  local function rest(v) return v:flip(axis):cumsum(axis):flip(axis) end
+  if not pg.eq(a, 0):any() then return (rest(t * p) / x):reshape(a.shape) end
+  if axis < 0 then axis = axis + x.ndim + 1 end
+  local parts, region = {}, {}
+  for k = 1, x.ndim do region[k] = {} end
+  for i = 1, x.shape[axis] do
+    region[axis] = {i}
+    local others = x:with(region, 1):cumprod(axis)
+    region[axis] = {i, -1}
+    parts[i] = (t[region] * others[region]):sum(axis, {keepdims = true})
+  end
+  return pg.concat(parts, axis):reshape(a.shape)
+end}
+
+-- In the functions' place, of tracked arrays.
+local function columns(X, Y)
+  X = X.ndim == 1 and X:expand_dims(2) or X
+  if not is_array(Y) then return X end
+  return pg.concat({X, Y.ndim == 1 and Y:expand_dims(2) or Y}, 2)
+end
+function rules.cov(X, Y, opts)
+  if type(Y) == "table" then Y, opts = nil, Y end
+  local C = columns(X, Y)
+  C = C - C:mean(1)
+  local S = C.T:dot(C) * (1 / (C.shape[1] - (opts and opts.ddof or 1)))
+  return X.ndim == 1 and not is_array(Y) and S[{1, 1}] or S
+end
+function rules.corrcoef(X, Y)
+  local C = columns(X, Y)
+  C = C - C:mean(1)
+  C = C / C:norm(1)
+  local S = C.T:dot(C)
+  return X.ndim == 1 and not is_array(Y) and S[{1, 1}] or S
+end
+
 -- ---- by position ------------------------------------------------------------------------------
 
 -- The row-major positions in a of the elements that sorting puts along the last axis of a, seen as
