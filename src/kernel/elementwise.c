@@ -491,7 +491,7 @@ static void run_piece(void *context, size_t i)
 {
     pieces *w = context;
     const size_t from = i * PIECE, count = w->n - from < PIECE ? w->n - from : PIECE;
-    const void *in[3] = {NULL, NULL, NULL};
+    const void *in[3] = {w->out, w->out, w->out}; /* those beyond arity are not read */
     for (int k = 0; k < w->arity; k++)
         in[k] = w->in[k] + from * w->step[k];
     if (!peri_stop_requested(w->stop) &&

@@ -528,16 +528,16 @@ static void threads(void **state)
     const peri_ew ops[] = {PERI_EW_EXP, PERI_EW_ADD, PERI_EW_MUL, PERI_EW_POW};
     for (size_t c = 0; c < 4; c++)
         for (int count = 1; count <= 3; count++) {
-            const peri_view out = {count == 1 ? first : got, PERI_F64, 1, &n, &stride};
+            const peri_view to = {count == 1 ? first : got, PERI_F64, 1, &n, &stride};
             peri_threads(count);
-            assert_int_equal(peri_elementwise(ops[c], cases[c], &out, NULL), PERI_OK);
+            assert_int_equal(peri_elementwise(ops[c], cases[c], &to, NULL), PERI_OK);
             if (count > 1)
                 assert_memory_equal(first, got, n * sizeof *got);
         }
     peri_stop stop;
     atomic_init(&stop.requested, 1);
-    const peri_view out = {got, PERI_F64, 1, &n, &stride};
-    assert_int_equal(peri_elementwise(PERI_EW_EXP, cases[0], &out, &stop), PERI_ERR_INTERRUPTED);
+    const peri_view to = {got, PERI_F64, 1, &n, &stride};
+    assert_int_equal(peri_elementwise(PERI_EW_EXP, cases[0], &to, &stop), PERI_ERR_INTERRUPTED);
     peri_threads(1);
     free(x);
     free(first);
