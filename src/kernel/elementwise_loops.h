@@ -203,6 +203,52 @@ static inline float SIMD(cbrt1f)(float x)
     return a > 0 && a <= DBL_MAX ? root : x + x;
 }
 
+/* Rounding. Without the instruction (SSE2) it would be a call for each number; adding 2^52, or
+ * 2^23, drops the fraction of a smaller one, and the sign is put back for the sake of -0. */
+#if FUSED || !PERI_X86
+#define ROUNDING(T, s, WHOLE)                                                                      \
+    static inline T SIMD(round1##s)(T x)                                                           \
+    {                                                                                              \
+        return rint##s(x);                                                                         \
+    }                                                                                              \
+    static inline T SIMD(floor1##s)(T x)                                                           \
+    {                                                                                              \
+        return floor##s(x);                                                                        \
+    }                                                                                              \
+    static inline T SIMD(ceil1##s)(T x)                                                            \
+    {                                                                                              \
+        return ceil##s(x);                                                                         \
+    }                                                                                              \
+    static inline T SIMD(trunc1##s)(T x)                                                           \
+    {                                                                                              \
+        return trunc##s(x);                                                                        \
+    }
+#else
+#define ROUNDING(T, s, WHOLE)                                                                      \
+    static inline T SIMD(round1##s)(T x)                                                           \
+    {                                                                                              \
+        const T size = fabs##s(x), whole = (size + (WHOLE)) - (WHOLE);                             \
+        return size < (WHOLE) ? copysign##s(whole, x) : x + 0;                                     \
+    }                                                                                              \
+    static inline T SIMD(floor1##s)(T x)                                                           \
+    {                                                                                              \
+        const T near = SIMD(round1##s)(x);                                                         \
+        return copysign##s(near > x ? near - 1 : near, x);                                         \
+    }                                                                                              \
+    static inline T SIMD(ceil1##s)(T x)                                                            \
+    {                                                                                              \
+        const T near = SIMD(round1##s)(x);                                                         \
+        return copysign##s(near < x ? near + 1 : near, x);                                         \
+    }                                                                                              \
+    static inline T SIMD(trunc1##s)(T x)                                                           \
+    {                                                                                              \
+        const T size = fabs##s(x), near = SIMD(round1##s)(size);                                   \
+        return copysign##s(near > size ? near - 1 : near, x);                                      \
+    }
+#endif
+ROUNDING(double, , 0x1p52)
+ROUNDING(float, f, 0x1p23F)
+
 /* What gives a mask, over elements of type T. */
 #define MASK_LOOPS(T, bits)                                                                        \
     UNARY_LOOP(T, uint8_t, NOT##bits, x == 0)                                                      \
@@ -223,10 +269,10 @@ static inline float SIMD(cbrt1f)(float x)
     UNARY_LOOP(T, T, ABS##bits, fabs##s(x))                                                        \
     UNARY_LOOP(T, T, SIGN##bits, (x > 0 ? (T)1 : (x < 0 ? (T)-1 : x + 0)))                         \
     UNARY_LOOP(T, T, SQUARE##bits, x *x)                                                           \
-    UNARY_LOOP(T, T, FLOOR##bits, floor##s(x))                                                     \
-    UNARY_LOOP(T, T, CEIL##bits, ceil##s(x))                                                       \
-    UNARY_LOOP(T, T, TRUNC##bits, trunc##s(x))                                                     \
-    UNARY_LOOP(T, T, ROUND##bits, rint##s(x))                                                      \
+    UNARY_LOOP(T, T, FLOOR##bits, SIMD(floor1##s)(x))                                              \
+    UNARY_LOOP(T, T, CEIL##bits, SIMD(ceil1##s)(x))                                                \
+    UNARY_LOOP(T, T, TRUNC##bits, SIMD(trunc1##s)(x))                                              \
+    UNARY_LOOP(T, T, ROUND##bits, SIMD(round1##s)(x))                                              \
     UNARY_LOOP(T, uint8_t, ISNAN##bits, x != x)                                                    \
     UNARY_LOOP(T, uint8_t, ISFINITE##bits, fabs##s(x) <= MAXIMUM)                                  \
     UNARY_LOOP(T, T, CBRT##bits, SIMD(cbrt1##s)(x))                                                \
@@ -295,6 +341,7 @@ static const loops SIMD(loops)[3] = {
 #undef LOOPS
 #undef CLIP1
 #undef DIVISION_LOOP
+#undef ROUNDING
 #undef FAST_MOD
 #undef FAST_IDIV
 #undef ONE_LESS
