@@ -22,7 +22,7 @@
 enum { MOST_BUDGET = 64 << 20 };
 
 /* One part in so many of the time may go into collections. */
-enum { YOUNG_SHARE = 4, FULL_SHARE = 8 };
+enum { YOUNG_SHARE = 8, FULL_SHARE = 25 };
 
 static size_t held(lua_State *L)
 {

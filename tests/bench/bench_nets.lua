@@ -14,7 +14,8 @@ local function train(name, net, loss, opt)
 end
 
 do
-  local net = nn.model(nn.sequential{nn.linear(784, 512), nn.relu, nn.linear(512, 512), nn.relu, nn.linear(512, 10)}, rng)
+  local net = nn.model(nn.sequential{nn.linear(784, 512), nn.relu, nn.linear(512, 512), nn.relu,
+    nn.linear(512, 10)}, rng)
   local X, y = uniform(64, 784), rng:integers(1, 10, 64)
   train("MLP 784-512-512-10, batch 64", net, function(m) return nn.cross_entropy(m(X), y) end)
 end
@@ -79,10 +80,10 @@ end
 do
   local function down(i, o, k, p) return nn.conv2d(i, o, k, {stride = 2, padding = p}) end
   local function up(i, o) return nn.conv_transpose2d(i, o, 3, {stride = 2, padding = 1, output_padding = 1}) end
-  local net = nn.model({encoder = nn.sequential{down(1, 32, 5, 2), nn.relu, nn.batch_norm(32), down(32, 64, 3, 1), nn.relu,
-    nn.batch_norm(64), down(64, 128, 3, 1), nn.relu, nn.batch_norm(128), nn.flatten()}, mu = nn.linear(1152, 32),
-    logvar = nn.linear(1152, 32), decoder = nn.sequential{nn.linear(32, 1152), nn.reshape(128, 3, 3), up(128, 64), nn.relu,
-      up(64, 32), nn.relu, up(32, 1)}}, rng)
+  local net = nn.model({encoder = nn.sequential{down(1, 32, 5, 2), nn.relu, nn.batch_norm(32), down(32, 64, 3, 1),
+    nn.relu, nn.batch_norm(64), down(64, 128, 3, 1), nn.relu, nn.batch_norm(128), nn.flatten()}, mu = nn.linear(1152, 32),
+    logvar = nn.linear(1152, 32), decoder = nn.sequential{nn.linear(32, 1152), nn.reshape(128, 3, 3), up(128, 64),
+      nn.relu, up(64, 32), nn.relu, up(32, 1)}}, rng)
   local X, ctx = uniform(32, 1, 24, 24), {train = true}
   train("face VAE 24x24, batch 32", net, function(m)
     local h = m.encoder(X, ctx)
@@ -143,8 +144,8 @@ do
     return nn.sequential{nn.conv2d(i, o, 3, {padding = 1}), nn.relu, nn.conv2d(o, o, 3, {padding = 1}), nn.relu}
   end
   local function larger(x) return pg.upsample2d(x, 2, {mode = "bilinear", align_corners = true}) end
-  local net = nn.model(nn.module({a = double(1 + E, 64), b = double(64, 128), c = double(128, 256), d = double(256, 512),
-    u3 = double(832, 256), u2 = double(384, 128), u1 = double(192, 64), o = nn.conv2d(64, 1, 1)}, function(m, x, t)
+  local net = nn.model(nn.module({a = double(1 + E, 64), b = double(64, 128), c = double(128, 256),
+    d = double(256, 512), u3 = double(832, 256), u2 = double(384, 128), u1 = double(192, 64), o = nn.conv2d(64, 1, 1)}, function(m, x, t)
     local n, _, h, w = x:dims()
     local e = features(t, E):reshape(n, E, 1, 1)
     local function with_time(v, rows, cols) return pg.concat({v, e + pg.zeros({n, E, rows, cols}, "f32")}, 2) end

@@ -734,6 +734,7 @@ rules["linalg.norm"] = {function(g, y, A, ord)
   error("linalg.norm: this ord has no derivative here; a:detach() takes the value alone", 0)
 end}
 
-for name, rule in pairs(pg._rules_nn) do rules[name] = rule end
+for name, rule in pairs(pg._rules_nn.rules) do rules[name] = rule end
+pg._rules_nn.fuse(rules)
 
 return rules

@@ -5,7 +5,7 @@
 -- composed of others and that is differentiated.
 
 local pg = ...
-local pairs, table = pairs, table
+local ipairs, pairs, table = ipairs, pairs, table
 
 local rules = {}
 
@@ -65,6 +65,22 @@ end}
 
 -- ---- the rest -----------------------------------------------------------------------------------
 
+-- One pass where the rules of rules.lua take several; a is what is kept, the operand or of relu the result.
+local function fuse(all)
+  local function fused(name, composed)
+    return function(g, y, a, slope)
+      if pg._tape.recording() or a ~= nil and a.shape ~= g.shape then return composed(g, y, a, slope) end
+      return pg._layer.activate_gradient(a == nil and y or a, g, name, slope)
+    end
+  end
+  for _, name in ipairs({"silu", "gelu", "leaky_relu", "elu"}) do all[name][1] = fused(name, all[name][1]) end
+  local relu = all.relu[1]
+  all.relu[1] = function(g, y)
+    if pg._tape.recording() then return relu(g, y) end
+    return pg._layer.activate_gradient(y, g, "relu")
+  end
+end
+
 rules["layer.linear"] = {
   function(g, _, _, w) return pg.dot(g, w) end,
   function(g, _, x)
@@ -95,4 +111,4 @@ rules["layer.cross_entropy"] = {function(g, _, z, classes, opts)
   return pg._layer.cross_gradient(z, classes, opts, g)
 end}
 
-return rules
+return {rules = rules, fuse = fuse}
