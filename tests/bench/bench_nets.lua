@@ -81,7 +81,8 @@ do
   local function down(i, o, k, p) return nn.conv2d(i, o, k, {stride = 2, padding = p}) end
   local function up(i, o) return nn.conv_transpose2d(i, o, 3, {stride = 2, padding = 1, output_padding = 1}) end
   local net = nn.model({encoder = nn.sequential{down(1, 32, 5, 2), nn.relu, nn.batch_norm(32), down(32, 64, 3, 1),
-    nn.relu, nn.batch_norm(64), down(64, 128, 3, 1), nn.relu, nn.batch_norm(128), nn.flatten()}, mu = nn.linear(1152, 32),
+    nn.relu, nn.batch_norm(64), down(64, 128, 3, 1), nn.relu, nn.batch_norm(128), nn.flatten()},
+    mu = nn.linear(1152, 32),
     logvar = nn.linear(1152, 32), decoder = nn.sequential{nn.linear(32, 1152), nn.reshape(128, 3, 3), up(128, 64),
       nn.relu, up(64, 32), nn.relu, up(32, 1)}}, rng)
   local X, ctx = uniform(32, 1, 24, 24), {train = true}
@@ -145,7 +146,8 @@ do
   end
   local function larger(x) return pg.upsample2d(x, 2, {mode = "bilinear", align_corners = true}) end
   local net = nn.model(nn.module({a = double(1 + E, 64), b = double(64, 128), c = double(128, 256),
-    d = double(256, 512), u3 = double(832, 256), u2 = double(384, 128), u1 = double(192, 64), o = nn.conv2d(64, 1, 1)}, function(m, x, t)
+    d = double(256, 512), u3 = double(832, 256), u2 = double(384, 128), u1 = double(192, 64),
+    o = nn.conv2d(64, 1, 1)}, function(m, x, t)
     local n, _, h, w = x:dims()
     local e = features(t, E):reshape(n, E, 1, 1)
     local function with_time(v, rows, cols) return pg.concat({v, e + pg.zeros({n, E, rows, cols}, "f32")}, 2) end
