@@ -130,14 +130,18 @@ static void check_special(void)
     const peri_pooling s = {
         .planes = 1, .h = 2, .w = 4, .kh = 2, .kw = 2, .stride = {2, 2}, .padding = {1, 1}};
     const double x[] = {-INFINITY, 1, 1, NAN, 5, 1, 1, 7};
-    double y[6], dx[8], g[] = {1, 2, 3, 4, 5, 6};
+    double y[6], room[8 + 16], *dx = room + 8, g[] = {1, 2, 3, 4, 5, 6};
     uint16_t which[6];
     block work = take_work(peri_pool_work(&s, PERI_F64, 1));
     peri_max_pool(&s, PERI_F64, x, y, which, work.data, 1);
     assert_true(y[0] == -INFINITY && y[1] == 1 && isnan(y[2]) && y[3] == 5 && y[4] == 1 &&
                 y[5] == 7);
     assert_int_equal(which[1], 2);
+    for (size_t i = 0; i < 8; i++)
+        room[i] = room[16 + i] = 9;
     peri_max_pool_backward(&s, PERI_F64, g, which, dx);
+    for (size_t i = 0; i < 8; i++)
+        assert_true(room[i] == 9 && room[16 + i] == 9);
     assert_true(dx[0] == 0 && dx[1] == 2 && dx[3] == 3 && dx[4] == 4 && dx[5] == 5 && dx[7] == 6);
     drop(work);
 }

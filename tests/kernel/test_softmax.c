@@ -113,6 +113,9 @@ static void check_limits(void)
             set(&x, n - 1, INFINITY);
             peri_logsumexp(1, n, dtype, x.data, l.data);
             assert_true(get(&l, 0) == INFINITY);
+            set(&x, 0, NAN);
+            peri_logsumexp(1, n, dtype, x.data, l.data);
+            assert_true(isnan(get(&l, 0)));
             drop(x);
             drop(y);
             drop(l);
@@ -208,6 +211,18 @@ static void test_cross_entropy(void **state)
     at_each_level(compare_all_cross);
 }
 
+/* A probability of 0 takes nothing from a score of -inf. */
+static void test_impossible_classes(void **state)
+{
+    (void)state;
+    const double x[] = {0, -INFINITY, 0}, T[] = {0.5, 0, 0.5};
+    const peri_target target = {NULL, T, 0};
+    double loss, dx[3];
+    peri_cross_entropy(1, 3, PERI_F64, x, &target, &loss, NULL, 1, dx);
+    assert_true(fabs(loss - log(2)) < 1e-15);
+    assert_true(dx[0] == 0 && dx[1] == 0 && dx[2] == 0);
+}
+
 static void test_classes_are_read(void **state)
 {
     (void)state;
@@ -259,7 +274,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_equal_plain_loops), cmocka_unit_test(test_limits),
         cmocka_unit_test(test_cross_entropy),          cmocka_unit_test(test_classes_are_read),
-        cmocka_unit_test(test_threads_change_no_bit),  cmocka_unit_test(test_nothing_is_nothing),
+        cmocka_unit_test(test_impossible_classes),     cmocka_unit_test(test_threads_change_no_bit),
+        cmocka_unit_test(test_nothing_is_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
