@@ -53,6 +53,7 @@ char peri_system_kind(const char *path, size_t *size)
 /* Opens a regular file; O_NONBLOCK since a pipe would be waited for before it can be told. */
 static int open_regular(const char *path, int *fd, struct stat *st)
 {
+    memset(st, 0, sizeof *st);
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0)
         return errno;

@@ -12,18 +12,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A set of paths, with open addressing. What the job itself wrote, before or after it read it, says
- * nothing of what it depends on. */
-typedef struct {
-    char *path;
+/* A path that was asked for. What the job itself wrote, before or after it read it, says nothing of
+ * what it depends on. */
+typedef struct noted {
+    struct noted *next;
     bool written;
-} entry;
+    char path[];
+} noted;
 
-enum { MOST = 1 << 16 };
+enum { BUCKETS = 1 << 10, MOST = 1 << 16 };
 
 static struct {
-    entry *entries;
-    size_t size, count;
+    noted *buckets[BUCKETS];
+    size_t count;
     char *folder;
     pthread_mutex_t lock;
 } record = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -52,31 +53,12 @@ static bool is_left_out(const char *path)
     return strncmp(path, record.folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-static entry *find(const char *path)
+static noted **bucket_of(const char *path)
 {
     uint64_t hash = 14695981039346656037u;
     for (const char *c = path; *c != '\0'; c++)
         hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-    size_t at = (size_t)hash & (record.size - 1);
-    while (record.entries[at].path != NULL && strcmp(record.entries[at].path, path) != 0)
-        at = (at + 1) & (record.size - 1);
-    return &record.entries[at];
-}
-
-static bool grow(void)
-{
-    entry *const before = record.entries;
-    const size_t size = record.size;
-    entry *const entries = calloc(size != 0 ? 2 * size : 64, sizeof *entries);
-    if (entries == NULL)
-        return false;
-    record.entries = entries;
-    record.size = size != 0 ? 2 * size : 64;
-    for (size_t k = 0; k < size; k++)
-        if (before[k].path != NULL)
-            *find(before[k].path) = before[k];
-    free(before);
-    return true;
+    return &record.buckets[hash % BUCKETS];
 }
 
 static void note(const char *path, bool written)
@@ -84,12 +66,20 @@ static void note(const char *path, bool written)
     if (record.folder == NULL || path == NULL || *path == '\0' || is_left_out(path))
         return;
     pthread_mutex_lock(&record.lock);
-    if (2 * record.count < record.size || (record.count < MOST && grow())) {
-        entry *e = find(path);
-        if (e->path == NULL && (e->path = strdup(path)) != NULL)
-            record.count++;
-        e->written |= written && e->path != NULL;
+    noted **const bucket = bucket_of(path);
+    noted *p = *bucket;
+    while (p != NULL && strcmp(p->path, path) != 0)
+        p = p->next;
+    const size_t n = strlen(path) + 1;
+    if (p == NULL && record.count < MOST && (p = malloc(sizeof *p + n)) != NULL) {
+        p->next = *bucket;
+        p->written = false;
+        memcpy(p->path, path, n);
+        *bucket = p;
+        record.count++;
     }
+    if (p != NULL)
+        p->written |= written;
     pthread_mutex_unlock(&record.lock);
 }
 
@@ -103,9 +93,10 @@ static void finish(void)
     FILE *f = __real_fopen(path, "wxe");
     if (f == NULL)
         return;
-    for (size_t k = 0; k < record.size; k++)
-        if (record.entries[k].path != NULL && !record.entries[k].written)
-            fwrite(record.entries[k].path, 1, strlen(record.entries[k].path) + 1, f);
+    for (size_t k = 0; k < BUCKETS; k++)
+        for (const noted *p = record.buckets[k]; p != NULL; p = p->next)
+            if (!p->written)
+                fwrite(p->path, 1, strlen(p->path) + 1, f);
     fclose(f);
 }
 
