@@ -10,6 +10,7 @@ local display = pg._display
 local evidence = pg._evidence
 local json = pg._json
 local manifest = pg._manifest
+local oom = pg._oom
 local options = pg._options
 local plain = pg._plain
 local process = pg._process
@@ -139,7 +140,7 @@ end
 
 local function start(job, context)
   local opts = context.opts
-  job.started = system.now()
+  job.started, job.oom = system.now(), oom()
   local ok, why = pcall(function()
     system.mkdirs(job.dir)
     clear(job)
@@ -184,6 +185,8 @@ local function judge(job, opts)
   elseif word == "exited" then
     job.state = job.tail:find("not enough memory", 1, true) and "out_of_memory" or "failed"
     job.reason = reason_in(job.tail) or ("exit status %d"):format(code)
+  elseif word == "killed" and code == 9 and job.oom and (oom() or 0) > job.oom then
+    job.state, job.reason = "out_of_memory", "killed by the system: the memory of its control group is used up"
   elseif word == "killed" then
     job.state, job.reason = "killed", "by " .. (SIGNALS[code] or "signal " .. code)
   elseif word == "timed_out" then
