@@ -84,8 +84,9 @@ static ptrdiff_t element_offset(lua_State *L, const peri_array *a, int first, in
 static int get(lua_State *L)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
-    push_at(L, a, element_offset(L, a, 2, lua_gettop(L) - 1));
-    return 1;
+    const int top = lua_gettop(L);
+    push_at(L, a, element_offset(L, a, 2, top - 1));
+    return peri_recorded(L, a->node, top);
 }
 
 /*** pg.set(a, i, j, ..., v)
@@ -230,8 +231,10 @@ static int push_region(lua_State *L, int idx, const peri_array *a, const struct 
 static int slice(lua_State *L)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
-    const struct region r = resolve(L, a, 0, 2, lua_gettop(L) - 1);
-    return push_region(L, 1, a, &r);
+    const int top = lua_gettop(L);
+    const struct region r = resolve(L, a, 0, 2, top - 1);
+    push_region(L, 1, a, &r);
+    return peri_recorded(L, a->node, top);
 }
 
 /* Copies the number or array at idx into out, broadcasting; makes a copy first on overlap. */

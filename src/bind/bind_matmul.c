@@ -6,6 +6,7 @@
 #include <cblas.h>
 
 #include "bind/bind.h"
+#include "bind/tape.h"
 #include "kernel/copy.h"
 #include "kernel/matmul.h"
 
@@ -76,10 +77,10 @@ static int matmul(lua_State *L)
     }
     if (ndim == 0 && lua_isnil(L, 3)) {
         lua_pushnumber(L, peri_read(dtype, out->data));
-        return 1;
+        return peri_recorded(L, a->node | b->node, 2);
     }
     lua_settop(L, 4);
-    return 1;
+    return peri_recorded(L, a->node | b->node, 2);
 }
 
 /* Before 0.3.18 the eigenvalue routines could read beyond their arrays (CVE-2021-4048). */

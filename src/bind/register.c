@@ -63,29 +63,35 @@ void peri_set_functions(lua_State *L, const luaL_Reg *functions, int shift)
         set(L, table, functions, shift, NULL);
 }
 
-static void set_in(lua_State *L, const void *key, const luaL_Reg *functions, int shift)
+/* In the tables at the registry's keys, of which the second may be NULL. */
+static void set_in(lua_State *L, const void *key, const void *methods, const luaL_Reg *functions)
 {
+    luaL_checkstack(L, 14, "functions");
     lua_rawgetp(L, LUA_REGISTRYINDEX, key);
-    const int table = lua_gettop(L);
-    for (; functions->name != NULL; functions++)
-        set(L, table, functions, shift, peri_find_rule(functions->name));
-    lua_pop(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, methods != NULL ? methods : key);
+    const int table = lua_gettop(L) - 1;
+    for (; functions->name != NULL; functions++) {
+        const peri_rule *rule = peri_find_rule(functions->name);
+        set(L, table, functions, PERI_FUNCTION, rule);
+        if (methods != NULL)
+            set(L, table + 1, functions, PERI_METHOD, rule);
+    }
+    lua_pop(L, 2);
 }
 
 void peri_functions(lua_State *L, const luaL_Reg *functions)
 {
-    set_in(L, &peri_pg_key, functions, PERI_FUNCTION);
+    set_in(L, &peri_pg_key, NULL, functions);
 }
 
 void peri_array_functions(lua_State *L, const luaL_Reg *functions)
 {
-    set_in(L, &peri_pg_key, functions, PERI_FUNCTION);
-    set_in(L, &peri_methods_key, functions, PERI_METHOD);
+    set_in(L, &peri_pg_key, &peri_methods_key, functions);
 }
 
 void peri_array_metamethods(lua_State *L, const luaL_Reg *functions)
 {
-    set_in(L, &peri_array_meta, functions, PERI_FUNCTION);
+    set_in(L, &peri_array_meta, NULL, functions);
 }
 
 void peri_module(lua_State *L, const char *module, const luaL_Reg *functions)
@@ -146,11 +152,11 @@ int peri_named(lua_State *L)
 }
 
 static void set_operation(lua_State *L, const void *key, const char *field, const char *name,
-                          lua_CFunction function, int shift, const void *row)
+                          lua_CFunction function, int shift, const peri_rule *rule, const void *row)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, key);
     lua_pushstring(L, name);
-    push_closure(L, function, shift, peri_find_rule(name), row);
+    push_closure(L, function, shift, rule, row);
     lua_setfield(L, -2, field);
     lua_pop(L, 1);
 }
@@ -158,9 +164,10 @@ static void set_operation(lua_State *L, const void *key, const char *field, cons
 void peri_array_operation(lua_State *L, const char *name, lua_CFunction function,
                           const char *metamethod, lua_CFunction as_operator, const void *row)
 {
-    luaL_checkstack(L, 12, "functions");
-    set_operation(L, &peri_pg_key, name, name, function, PERI_FUNCTION, row);
-    set_operation(L, &peri_methods_key, name, name, function, PERI_METHOD, row);
+    luaL_checkstack(L, 14, "functions");
+    const peri_rule *rule = peri_find_rule(name);
+    set_operation(L, &peri_pg_key, name, name, function, PERI_FUNCTION, rule, row);
+    set_operation(L, &peri_methods_key, name, name, function, PERI_METHOD, rule, row);
     if (metamethod != NULL && *metamethod != 0)
-        set_operation(L, &peri_array_meta, metamethod, name, as_operator, PERI_FUNCTION, row);
+        set_operation(L, &peri_array_meta, metamethod, name, as_operator, PERI_FUNCTION, rule, row);
 }

@@ -15,7 +15,7 @@
 
 static const peri_rule rules[] = {
     {"T", 1, 0, 0, PERI_DIRECT},
-    {"__call", 1, 0, 0, PERI_REGION},
+    {"__call", 1, 0, 0, PERI_REGION | PERI_DIRECT},
     {"__concat", 0, 0, 0, PERI_READS},
     {"__index", 1, 0, 0, PERI_REGION | PERI_DIRECT},
     {"__le", 0, 0, 0, PERI_READS},
@@ -62,7 +62,7 @@ static const peri_rule rules[] = {
     {"digamma", 1, A, 0, 0},
     {"dims", 0, 0, 0, PERI_READS},
     {"div", 2, B | Y, 3, PERI_DIRECT},
-    {"dot", 2, A | B, 3, 0},
+    {"dot", 2, A | B, 3, PERI_DIRECT},
     {"elu", 2, A | B, 3, PERI_DIRECT},
     {"eq", 0, 0, 0, PERI_READS},
     {"erf", 1, A, 2, PERI_DIRECT},
@@ -73,7 +73,7 @@ static const peri_rule rules[] = {
     {"floor", 0, 0, 0, PERI_READS},
     {"ge", 0, 0, 0, PERI_READS},
     {"gelu", 1, A, 2, PERI_DIRECT},
-    {"get", 1, 0, 0, PERI_REGION},
+    {"get", 1, 0, 0, PERI_REGION | PERI_DIRECT},
     {"group_norm", 4, A | B | C, 0, 0},
     {"gt", 0, 0, 0, PERI_READS},
     {"hypot", 2, A | B | Y, 3, PERI_DIRECT},
@@ -113,7 +113,7 @@ static const peri_rule rules[] = {
     {"logit", 1, A, 2, PERI_DIRECT},
     {"logsumexp", 1, A | Y, 0, PERI_DIRECT},
     {"lt", 0, 0, 0, PERI_READS},
-    {"matmul", 2, A | B, 3, 0},
+    {"matmul", 2, A | B, 3, PERI_DIRECT},
     {"max", 1, A | Y, 0, PERI_DIRECT},
     {"max_pool2d", 1, A, 0, 0},
     {"maximum", 2, A | B, 3, PERI_DIRECT},
@@ -152,7 +152,7 @@ static const peri_rule rules[] = {
     {"silu", 1, A, 2, PERI_DIRECT},
     {"sin", 1, A, 2, PERI_DIRECT},
     {"sinh", 1, A, 2, PERI_DIRECT},
-    {"slice", 1, 0, 0, PERI_REGION},
+    {"slice", 1, 0, 0, PERI_REGION | PERI_DIRECT},
     {"softmax", 1, Y, 0, 0},
     {"softplus", 1, A, 2, PERI_DIRECT},
     {"sort", 1, A, 0, 0},
@@ -187,7 +187,9 @@ const peri_rule *peri_find_rule(const char *name)
 {
     int low = 0, high = RULES - 1;
     while (low <= high) {
-        const int middle = (low + high) / 2, order = strcmp(name, rules[middle].name);
+        const int middle = (low + high) / 2;
+        const char *other = rules[middle].name;
+        const int order = *name != *other ? *name - *other : strcmp(name, other);
         if (order == 0)
             return &rules[middle];
         if (order < 0)
