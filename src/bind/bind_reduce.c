@@ -2,9 +2,9 @@
  *
  * Reductions: sum, mean, max and their kin over all axes, one or several. */
 #include <math.h>
-#include <string.h>
 
 #include "bind/bind.h"
+#include "bind/out.h"
 #include "bind/tape.h"
 #include "kernel/copy.h"
 #include "kernel/elementwise.h"
@@ -22,25 +22,6 @@ struct request {
     double ddof;
 };
 
-static int read_axis(lua_State *L, int arg, int idx, int ndim)
-{
-    int exact = 0;
-    lua_Integer axis = 0;
-    if (lua_type(L, idx) == LUA_TNUMBER)
-        axis = lua_tointegerx(L, idx, &exact);
-    if (!exact)
-        peri_argerror(L, arg, "axis: expected an integer, got %s", peri_push_got(L, idx));
-    const lua_Integer at = axis < 0 ? axis + ndim + 1 : axis;
-    if (at < 1 || at > ndim) {
-        if (ndim == 0)
-            peri_argerror(L, arg, "axis: the array has no axes");
-        if (axis == 0)
-            peri_argerror(L, arg, "axis: axes are 1..%d: NumPy's axis=0 is 1 here", ndim);
-        peri_argerror(L, arg, "axis: axes are 1..%d, got %I", ndim, (LUAI_UACINT)axis);
-    }
-    return (int)at - 1;
-}
-
 /* An array, or what can be made one. */
 static const peri_array *read_array(lua_State *L)
 {
@@ -53,45 +34,23 @@ static const peri_array *read_array(lua_State *L)
 static void read_request(lua_State *L, const char *const names[], struct request *r)
 {
     r->a = read_array(L);
-    r->whole = true;
     r->keepdims = false;
-    r->options = 2;
     r->ddof = 0;
-    const int ndim = r->a->ndim, type = lua_gettop(L) == 1 ? LUA_TNONE : lua_type(L, 2);
-    if (type == LUA_TNUMBER) {
-        memset(r->reduced, 0, sizeof r->reduced);
-        r->reduced[read_axis(L, 2, 2, ndim)] = true;
-        r->whole = false;
-        r->options = 3;
-    } else if (type == LUA_TTABLE && lua_rawlen(L, 2) > 0) {
-        memset(r->reduced, 0, sizeof r->reduced);
-        const size_t count = (size_t)lua_rawlen(L, 2);
-        for (size_t k = 1; k <= count; k++) {
-            lua_rawgeti(L, 2, (lua_Integer)k);
-            const int axis = read_axis(L, 2, lua_gettop(L), ndim);
-            if (r->reduced[axis])
-                peri_argerror(L, 2, "axis: %d is named twice", axis + 1);
-            r->reduced[axis] = true;
-            lua_pop(L, 1);
-        }
-        r->whole = false;
-        r->options = 3;
-    } else if (type == LUA_TNIL || type == LUA_TNONE) {
-        r->options = type == LUA_TNIL ? 3 : 2;
-    } else if (type != LUA_TTABLE) {
-        peri_argerror(L, 2, "axis: expected an integer or a table of them, got %s",
-                      peri_push_got(L, 2));
-    }
-    if (r->whole)
-        for (int axis = 0; axis < ndim; axis++)
-            r->reduced[axis] = true;
-    if (type == LUA_TNONE || lua_isnoneornil(L, r->options)) {
+    peri_arg_axes(L, 2, r->a->ndim, r->reduced, &r->whole, &r->options);
+    if (lua_isnoneornil(L, r->options)) {
         r->options = 0;
         return;
     }
     peri_options(L, r->options, names);
     r->keepdims = peri_option_boolean(L, r->options, "keepdims", false);
     r->ddof = peri_option_number(L, r->options, "ddof", 0);
+}
+
+/* For what goes along one axis. */
+static void refuse_list(lua_State *L)
+{
+    if (lua_type(L, 2) == LUA_TTABLE && lua_rawlen(L, 2) > 0)
+        peri_argerror(L, 2, "axis: expected an integer, got a table");
 }
 
 static const char *const plain_names[] = {"keepdims", "out", NULL};
@@ -116,27 +75,18 @@ static peri_array *push_result(lua_State *L, const struct request *r, bool mask,
         if (!r->reduced[axis] || r->keepdims)
             kept[ndim++] = shape[axis];
     }
-    const bool given = r->options != 0 && peri_option_push(L, r->options, "out") != LUA_TNIL;
-    if (r->options != 0 && !given)
-        lua_pop(L, 1);
+    const bool given = r->options != 0 && peri_option_given(L, r->options, "out");
     if (ndim == 0 && !given)
         return NULL;
-    peri_array *out;
-    if (given) {
-        const int at = lua_gettop(L);
-        out = peri_peek_array(L, at);
-        if (out != NULL)
-            peri_check_write(L, out);
-        if (mask && out != NULL && peri_is_real(out->dtype)) /* may be kept as numbers too */
-            dtype = out->dtype;
-        if (out == NULL || out->dtype != dtype || out->ndim != ndim ||
-            memcmp(out->shape, kept, (size_t)ndim * sizeof *kept) != 0)
-            peri_argerror(L, r->options, "out: expected array %s %s, got %s",
-                          peri_push_shape(L, ndim, kept), peri_dtype_name(dtype),
-                          peri_push_got(L, at));
-    } else {
-        out = peri_push_array(L, dtype, ndim, kept);
+    if (mask && given) { /* it may be kept as numbers too */
+        peri_option_push(L, r->options, "out");
+        const peri_array *numbers = peri_peek_array(L, -1);
+        if (numbers != NULL && peri_is_real(numbers->dtype))
+            dtype = numbers->dtype;
+        lua_pop(L, 1);
     }
+    peri_array *out = given ? peri_option_out(L, r->options, dtype, ndim, kept)
+                            : peri_push_array(L, dtype, ndim, kept);
     int k = 0;
     for (int axis = 0; axis < a->ndim; axis++) {
         if (r->keepdims)
@@ -218,8 +168,7 @@ static int position(lua_State *L, bool largest)
     size_t shape[PERI_MAX_NDIM];
     ptrdiff_t stride[PERI_MAX_NDIM];
     double number = 0;
-    if (lua_type(L, 2) == LUA_TTABLE && lua_rawlen(L, 2) > 0)
-        peri_argerror(L, 2, "axis: expected an integer, got a table");
+    refuse_list(L);
     read_request(L, plain_names, &r);
     refuse_empty(L, &r);
     peri_array *out = push_result(L, &r, false, PERI_F64, &number, &to, shape, stride);
@@ -269,30 +218,13 @@ static int argmax(lua_State *L)
 
 static const char *const out_names[] = {"out", NULL};
 
-/* The options' `out`, or a new array like a; on top of the stack. *a becomes a copy where the two
- * overlap. */
-static peri_array *push_like(lua_State *L, const peri_array **a, int options, int ndim,
+/* The options' `out`, or a new array of a's dtype; on top of the stack. Where the two overlap, a
+ * copy stands in the place of *a. */
+static peri_array *push_like(lua_State *L, peri_array **a, int options, int ndim,
                              const size_t *shape)
 {
-    if (options != 0 && peri_option_push(L, options, "out") != LUA_TNIL) {
-        const int at = lua_gettop(L);
-        peri_array *out = peri_peek_array(L, at);
-        if (out != NULL)
-            peri_check_write(L, out);
-        if (out == NULL || out->dtype != (*a)->dtype || out->ndim != ndim ||
-            memcmp(out->shape, shape, (size_t)ndim * sizeof *shape) != 0)
-            peri_argerror(L, options, "out: expected array %s %s, got %s",
-                          peri_push_shape(L, ndim, shape), peri_dtype_name((*a)->dtype),
-                          peri_push_got(L, at));
-        if (peri_overlaps(*a, out)) {
-            *a = peri_push_copy(L, *a, -1);
-            lua_insert(L, -2);
-        }
-        return out;
-    }
-    if (options != 0)
-        lua_pop(L, 1);
-    return peri_push_array(L, (*a)->dtype, ndim, shape);
+    return options == 0 ? peri_push_array(L, (*a)->dtype, ndim, shape)
+                        : peri_option_out_from(L, options, (*a)->dtype, ndim, shape, 1, a);
 }
 
 /*** pg.cumsum(a [, axis] [, opts]) -> array
@@ -305,10 +237,9 @@ static peri_array *push_like(lua_State *L, const peri_array **a, int options, in
 static int cumsum(lua_State *L)
 {
     struct request r;
-    if (lua_type(L, 2) == LUA_TTABLE && lua_rawlen(L, 2) > 0)
-        peri_argerror(L, 2, "axis: expected an integer, got a table");
+    refuse_list(L);
     read_request(L, out_names, &r);
-    const peri_array *a = peri_arg_operand(L, 1, "a");
+    peri_array *a = peri_arg_operand(L, 1, "a");
     int axis = 0;
     peri_view from;
     if (r.whole) {
@@ -343,7 +274,7 @@ static int softmax(lua_State *L)
     struct request r;
     size_t shape[PERI_MAX_NDIM];
     read_request(L, out_names, &r);
-    const peri_array *a = peri_arg_operand(L, 1, "a");
+    peri_array *a = peri_arg_operand(L, 1, "a");
     for (int axis = 0; axis < a->ndim; axis++)
         shape[axis] = r.reduced[axis] ? 1 : a->shape[axis];
     const peri_stop *stop = stop_flag(L, a);

@@ -65,6 +65,9 @@ int peri_arg_axes(lua_State *L, int arg, int ndim, bool reduced[PERI_MAX_NDIM], 
         return ndim;
     }
     if (!table) {
+        if (lua_type(L, arg) != LUA_TNUMBER)
+            peri_argerror(L, arg, "axis: expected an integer or a table of them, got %s",
+                          peri_push_got(L, arg));
         reduced[peri_arg_axis(L, arg, "axis", ndim)] = true;
         return 1;
     }

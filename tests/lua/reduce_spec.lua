@@ -165,7 +165,7 @@ describe("errors", function()
     assert.equal("bad argument #1 to 'max' (axis: axes are 1..2, got -3)", message(function() return a:max(-3) end))
     assert.equal("bad argument #1 to 'sum' (axis: axes are 1..2: NumPy's axis=0 is 1 here)",
       message(function() return a:sum{1, 0} end))
-    assert.equal("bad argument #1 to 'sum' (axis: 1 is named twice)", message(function() return a:sum{1, -2} end))
+    assert.equal("bad argument #1 to 'sum' (axis: 1 is given twice)", message(function() return a:sum{1, -2} end))
     assert.equal("bad argument #1 to 'sum' (axis: expected an integer, got number 1.5)",
       message(function() return a:sum(1.5) end))
     assert.equal([[bad argument #1 to 'sum' (axis: expected an integer, got "x")]],
