@@ -71,8 +71,9 @@ local function cells(what, position, name, rows, width)
         cell = plain(cell)
       elseif cell == nil then
         cell = ""
-      elseif type(cell) ~= "boolean" then
-        cell = tostring(cell)
+      elseif type(cell) ~= "boolean" and type(cell) ~= "string" then
+        args.fail(what, position, ("%s: row %d, column %d: expected a number, a text or a boolean, got %s%s"):format(
+          name, i, j, args.got(cell), type(cell) == "function" and "; call it" or ""))
       end
       line[j] = cell
     end

@@ -35,6 +35,7 @@ return function(f, grad, x, opts)
   if x.dtype ~= "f64" then args.fail("gradcheck", 3, "x: expected f64, got f32: differences need the digits") end
   if type(grad) == "function" then grad = grad(x) end
   args.array("gradcheck", 2, "grad", grad)
+  grad = grad:copy() -- it may be a buffer that calls of f write to
   if grad.size ~= x.size then
     args.fail("gradcheck", 2,
       string.format("grad: expected x's shape %s, got %s", tostring(x.shape), tostring(grad.shape)))

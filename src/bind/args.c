@@ -201,6 +201,23 @@ void peri_refuse_dtype_inside(lua_State *L, int arg, const char *name)
     lua_pop(L, 1);
 }
 
+/* Raises where the table at arg, which should list extents, has names: options that the function
+ * does not take would give one number in silence. */
+static void refuse_names(lua_State *L, int arg)
+{
+    luaL_checkstack(L, 4, "shape");
+    lua_pushnil(L);
+    while (lua_next(L, arg)) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING)
+            peri_argerror(
+                L, arg,
+                "shape: expected integers or a table of them, got a table with '%s'; write "
+                "the extents themselves: n, m or {n, m}",
+                lua_tostring(L, -1));
+    }
+}
+
 int peri_arg_shape(lua_State *L, int arg, size_t shape[PERI_MAX_NDIM], int *next)
 {
     int ndim = 0;
@@ -208,6 +225,7 @@ int peri_arg_shape(lua_State *L, int arg, size_t shape[PERI_MAX_NDIM], int *next
     const int first = arg;
     if (table) {
         peri_refuse_dtype_inside(L, arg, "shape");
+        refuse_names(L, arg);
         ndim = (int)(lua_rawlen(L, arg) > PERI_MAX_NDIM ? PERI_MAX_NDIM + 1 : lua_rawlen(L, arg));
     } else {
         while (lua_type(L, arg + ndim) == LUA_TNUMBER && ndim <= PERI_MAX_NDIM)

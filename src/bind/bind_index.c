@@ -392,6 +392,23 @@ static int shape_eq(lua_State *L)
     return 1;
 }
 
+/* __index of a shape, for what is no extent of it: the last ones are -1, -2, ...; what follows the
+ * last is nil, which ends a loop. */
+static int shape_index(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    int exact;
+    const lua_Integer at = lua_tointegerx(L, 2, &exact), ndim = (lua_Integer)lua_rawlen(L, 1);
+    if (lua_type(L, 2) != LUA_TNUMBER || !exact || at > 0)
+        return 0;
+    if (at == 0)
+        peri_raise(L, "a shape counts from 1: a.shape[1] is the first extent");
+    if (-at > ndim)
+        return 0;
+    lua_rawgeti(L, 1, ndim + 1 + at);
+    return 1;
+}
+
 static int shape_concat(lua_State *L)
 {
     luaL_tolstring(L, 1, NULL);
@@ -410,6 +427,7 @@ static int push_shape_table(lua_State *L, const peri_array *a)
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &shape_meta) == LUA_TNIL) {
         static const luaL_Reg metamethods[] = {{"__tostring", shape_tostring},
                                                {"__eq", shape_eq},
+                                               {"__index", shape_index},
                                                {"__concat", shape_concat},
                                                {NULL, NULL}};
         lua_pop(L, 1);

@@ -567,17 +567,41 @@ static int cond(lua_State *L)
 }
 
 /*** pg.linalg.solve_triangular(A, B [, opts]) -> array
- * X with A X = B for a triangular A; the other triangle is not read.
+ * X with A X = B for a triangular A, such as the L of cholesky or the R of qr.
  * @param A  array, n x n
  * @param B  array, n or n x p
- * @param opts.lower  boolean: A is lower triangular; default false
+ * @param opts.lower  boolean: which triangle is read, the other is not; default the one that is not
+ * 0
  * @param opts.trans  boolean: solve A^T X = B; default false
  * @param opts.unit  boolean: take the diagonal as ones; default false
  * @return array of B's shape
- * @error a 0 on the diagonal; an element is not finite
- * @example pg.linalg.solve_triangular(pg.array{{2, 0}, {1, 1}}, pg.array{2, 3}, {lower =
- * true}):totable()[2] --> 2.0
+ * @error a 0 on the diagonal; an element is not finite; elements on both sides of it, without lower
+ * @example pg.linalg.solve_triangular(pg.array{{2, 0}, {1, 1}}, pg.array{2, 3}):totable()[2]
+ * --> 2.0
  */
+/* Whether the matrix n x n is lower triangular. One that has elements on
+ * both sides of the diagonal is an error: the caller must say which to read. */
+static bool is_lower(lua_State *L, const peri_array *a, size_t n)
+{
+    bool below = false, above = false;
+    for (size_t k = 0; k < a->size; k++) {
+        const size_t row = k / n, col = k % n;
+        const double v = peri_read(a->dtype, (const char *)a->data + k * peri_dtype_size(a->dtype));
+        if (!isfinite(v))
+            return false; /* the kernel names it */
+        if (row != col && v != 0) {
+            below = below || row > col;
+            above = above || row < col;
+        }
+    }
+    if (below && above)
+        peri_argerror(
+            L, 1,
+            "A: it has elements on both sides of the diagonal; {lower = true} or false says "
+            "which triangle to read");
+    return below;
+}
+
 static int solve_triangular(lua_State *L)
 {
     static const char *const names[] = {"lower", "trans", "unit", NULL};
@@ -588,7 +612,9 @@ static int solve_triangular(lua_State *L)
     arg_matrix(L, 1, "A");
     matrices A = meet(L, true, &dtype);
     const peri_array *B = arg_right_side(L, &A, dtype, &p);
-    const bool lower = peri_option_boolean(L, 3, "lower", false);
+    const bool lower = peri_option_given(L, 3, "lower")
+                           ? peri_option_boolean(L, 3, "lower", false)
+                           : is_lower(L, peri_arg_contiguous(L, 1, "A", dtype, -1), A.n);
     const bool trans = peri_option_boolean(L, 3, "trans", false);
     const bool unit = peri_option_boolean(L, 3, "unit", false);
     const peri_array *X = peri_push_array(L, dtype, B->ndim, B->shape);

@@ -114,12 +114,26 @@ static void fill(lua_State *L, struct filling *f, int depth)
     }
 }
 
+/* Raises where the table at arg, which lists nothing, has names. */
+static void refuse_names(lua_State *L, int arg, const char *name)
+{
+    lua_pushnil(L);
+    if (lua_next(L, arg)) {
+        lua_pop(L, 1);
+        peri_argerror(L, arg,
+                      "%s: expected numbers or nested tables of them, got a table with '%s'", name,
+                      luaL_tolstring(L, -1, NULL));
+    }
+}
+
 peri_array *peri_push_table(lua_State *L, int arg, const char *name, int dtype)
 {
     size_t shape[PERI_MAX_NDIM];
     const int ndim = table_shape(L, arg, shape);
     if (ndim < 0)
         peri_argerror(L, arg, "%s: table nested deeper than %d axes", name, PERI_MAX_NDIM);
+    if (ndim == 1 && shape[0] == 0)
+        refuse_names(L, arg, name);
     struct filling f = {.arg = arg, .name = name, .ndim = ndim, .shape = shape};
     f.out = peri_push_array(L, dtype, ndim, shape);
     if (f.out->size > 0) {

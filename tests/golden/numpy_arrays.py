@@ -727,7 +727,7 @@ for dtype in F:
             case([a], "pg.linalg.cholesky(a:dot(a.T) + pg.eye(#a):astype(a.dtype))", within(dtype, np.abs(P).max(), k), as_(np.linalg.cholesky(P), dtype))
             case([a], "pg.linalg.cond(a)", within(dtype, cond * cond), float(F[dtype](cond)))
             L = "a + pg.eye(#a):astype(a.dtype) * 4"
-            for triangle, options in ((np.tril, ", {lower = true}"), (np.triu, "")):
+            for triangle, options in ((np.tril, ", {lower = true}"), (np.triu, ", {lower = false}")):
                 case([a, b], f"pg.linalg.solve_triangular({L}, b{options})", within(dtype, 100 * k),
                      as_(np.linalg.solve(triangle(A) + 4 * np.eye(k), f64_of(b)), dtype))
     for layout in LAYOUTS:

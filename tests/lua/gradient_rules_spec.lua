@@ -303,7 +303,8 @@ describe("the derivative of linalg.", function()
   end)
   it("solve_triangular", function()
     local b, c = values({3}, -1, 1), values({3, 2}, -1, 1)
-    for _, o in ipairs{{}, {lower = true}, {trans = true}, {lower = true, trans = true}, {unit = true}} do
+    for _, o in ipairs{{lower = false}, {lower = true}, {lower = false, trans = true}, {lower = true, trans = true},
+      {lower = false, unit = true}} do
       for _, right in ipairs{b, c} do
         check("solve_triangular", function(v) return linalg.solve_triangular(v, right, o) end, m)
         check("solve_triangular", function(v) return linalg.solve_triangular(m, v, o) end, right)
