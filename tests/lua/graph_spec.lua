@@ -250,6 +250,7 @@ describe("pg.graph", function()
     end
     assert.equal("(0, 2)", tostring(pg.graph.layout(pg.zeros(0, 0)).shape))
     assert.equal("(1, 2)", tostring(pg.graph.layout(pg.zeros(1, 1)).shape))
+    assert.equal("(3, 2)", tostring(pg.graph.layout(pg.zeros(3, 3), {iterations = 1}).shape))
   end)
 
   it("writes DOT", function()

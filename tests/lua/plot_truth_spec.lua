@@ -63,6 +63,15 @@ describe("colours of values", function()
     assert.equal("+10⁹", note)
   end)
 
+  it("by the logarithm stand where their logarithms do", function()
+    for _, values in ipairs({{1, 10, 100}, {1e-3, 1, 1e3}, {2, 8, 32}}) do
+      local p = figure {width = 400, height = 300}:heatmap(pg.array {values}, {log = true}):pixels()
+      for k, share in ipairs({0, 0.5, 1}) do
+        assert.is_true(math.abs(share_of(p:slice(150, 80 + (k - 1) * 110, {})) - share) < 0.01, k)
+      end
+    end
+  end)
+
   it("of three and four points are values too", function()
     for n = 3, 5 do
       local x, list = {}, {}
