@@ -253,6 +253,14 @@ static void look(lua_State *L, struct tape *t, int idx, const char *name)
     lua_pop(L, 1);
 }
 
+/* Puts the value on top into the table of kept values. It is counted once it is there, so that
+ * closing the tape writes to places that exist and needs no memory. */
+static void keep(lua_State *L, struct tape *t, int table)
+{
+    lua_rawseti(L, table, (lua_Integer)t->slots + 1);
+    t->slots++;
+}
+
 /* Notes what of the arguments 1..nargs the rule will want. */
 static struct call prepare(lua_State *L, peri_state *s, struct tape *t, const peri_rule *rule,
                            int nargs)
@@ -273,7 +281,7 @@ static struct call prepare(lua_State *L, peri_state *s, struct tape *t, const pe
     if (rule->keep & PERI_KEEP_RESULT) {
         c.kept |= 1;
         lua_pushboolean(L, false);
-        lua_rawseti(L, table, (lua_Integer)++t->slots);
+        keep(L, t, table);
     }
     for (int arg = 1; arg <= c.nargs; arg++) {
         const bool is_operand = arg <= rule->operands;
@@ -294,7 +302,7 @@ static struct call prepare(lua_State *L, peri_state *s, struct tape *t, const pe
         if (a != NULL)
             freeze(s, a, false);
         c.kept |= (uint64_t)1 << arg;
-        lua_rawseti(L, table, (lua_Integer)++t->slots);
+        keep(L, t, table);
     }
     lua_settop(L, table - 1);
     return c;
@@ -1191,7 +1199,7 @@ static int tape_attach(lua_State *L)
     lua_rawgetp(L, LUA_REGISTRYINDEX, &kept_key);
     for (int k = 1; k <= 2; k++) {
         lua_pushvalue(L, k);
-        lua_rawseti(L, -2, (lua_Integer)++t->slots);
+        keep(L, t, -2);
     }
     lua_pop(L, 1);
     freeze_values(L, s, 2, 0);

@@ -320,6 +320,37 @@ describe("a gradient that fails", function()
     assert.is_false((coroutine.resume(stuck)))
     works()
   end)
+  it("may be interrupted anywhere, within f and within the backward pass", function()
+    local f = pg.value_and_grad(function(p)
+      local y = pg.tanh(p.a * p.b)
+      return (y * y[1]):sum() + pg.grad(function(v) return (v * y):sum() end)(p.b):sum()
+    end)
+    local p = {a = pg.array{0.1, 0.2, 0.3}, b = pg.array{1, 2, 3}}
+    local want, slope = f(p)
+    local hook, mask, count = debug.gethook()
+    local stopped, done = 0, false
+    for n = 1, 100000, 3 do
+      local ok, value, g = pcall(function()
+        debug.sethook(function() debug.sethook() error("interrupted!") end, "", n)
+        local v, s = f(p)
+        debug.sethook()
+        return v, s
+      end)
+      debug.sethook(hook, mask, count)
+      assert.equal(0, (pg._tape.open()))
+      if ok then
+        assert.equal(want, value)
+        assert.is_true(pg.array_equal(slope.a, g.a) and pg.array_equal(slope.b, g.b))
+        done = true
+        break
+      end
+      assert.is_truthy(value:find("interrupted!", 1, true), value)
+      stopped = stopped + 1
+      p.a[1] = 0.1
+    end
+    assert.is_true(done and stopped > 100)
+    works()
+  end)
   it("keeps memory flat", function()
     local f = pg.value_and_grad(function(a) return (pg.exp(a * a):sum() + a[1]) / 2 end)
     local a = pg.ones(200)
