@@ -125,7 +125,7 @@ describe("the prompt", function()
   end)
 
   it("shows help, and names what is near", function()
-    drive(session({"?pg.zeros", "An array of zeros"}, {"zeros?", "An array of zeros"}, {"?zeross", "near it: pg.zeros"},
+    drive(session({"?pg.zeros", "An array of zeros"}, {"zeros?", "An array of zeros"}, {"?zeross", "pg.zeros"},
       {"?", "help NAME"}, {":help", "Ctrl-D"}, {":tme 1", "did you mean :time?"}))
   end)
 
