@@ -154,9 +154,9 @@ static peri_zip32 *const base2_32[PERI_VM2_COUNT] = {pow_base32, atan2_base32};
         const int level = peri_isa();                                                              \
         type *found = NULL;                                                                        \
         if (level == PERI_ISA_AVX512)                                                              \
-            found = peri_vmath##name##_avx512(f);                                                  \
+            found = peri_vmath##name##_avx512((int)f);                                             \
         if (level >= PERI_ISA_AVX2 && found == NULL)                                               \
-            found = peri_vmath##name##_avx2(f);                                                    \
+            found = peri_vmath##name##_avx2((int)f);                                               \
         return found != NULL ? found : base[f];                                                    \
     }
 #else
