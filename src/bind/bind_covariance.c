@@ -14,8 +14,8 @@ static const peri_array *observations(lua_State *L, int *opts, bool *vector)
     if (*opts == 3 && !two && !lua_isnoneornil(L, 2))
         peri_argerror(L, 2, "Y: expected array, got %s", peri_push_got(L, 2));
     lua_settop(L, *opts);
-    const peri_array *part[2] = {peri_arg_operand(L, 1, "X"),
-                                 two ? peri_arg_operand(L, 2, "Y") : NULL};
+    const peri_array *X = peri_arg_operand(L, 1, "X");
+    const peri_array *part[2] = {X, two ? peri_arg_operand(L, 2, "Y") : X};
     size_t n = 0, m = 0;
     int dtype = PERI_F32;
     for (int k = 0; k < 1 + two; k++) {
@@ -26,17 +26,17 @@ static const peri_array *observations(lua_State *L, int *opts, bool *vector)
         if (k == 1 && p->shape[0] != n) {
             const char *got = peri_push_shape(L, p->ndim, p->shape);
             peri_argerror(L, 2, "Y: shape %s and X's %s differ in observations (rows)", got,
-                          peri_push_shape(L, part[0]->ndim, part[0]->shape));
+                          peri_push_shape(L, X->ndim, X->shape));
         }
         n = p->shape[0];
         m += p->ndim == 1 ? 1 : p->shape[1];
         dtype = peri_promote(dtype, p->dtype);
     }
-    *vector = !two && part[0]->ndim == 1;
-    if (!two && peri_is_contiguous(part[0])) {
+    *vector = !two && X->ndim == 1;
+    if (!two && peri_is_contiguous(X)) {
         const size_t shape[2] = {n, m};
         const ptrdiff_t stride[2] = {(ptrdiff_t)m, 1};
-        return peri_push_view(L, 1, part[0]->data, 2, shape, stride);
+        return peri_push_view(L, 1, X->data, 2, shape, stride);
     }
     const size_t shape[2] = {n, m};
     const peri_array *whole = peri_push_array(L, dtype, 2, shape);
