@@ -39,6 +39,12 @@ static input_name name_input(const peri_op *op, int k)
     return name;
 }
 
+static int arity(const peri_op *op)
+{
+    assert(op->arity <= MOST_INPUTS);
+    return op->arity;
+}
+
 static void set_number(struct input *in, double x)
 {
     in->array = NULL;
@@ -81,7 +87,7 @@ PERI_NORETURN static void raise_shapes(lua_State *L, const peri_op *op, const st
     luaL_checkstack(L, 12, "error");
     luaL_buffinit(L, &b);
     luaL_addstring(&b, "operands could not be broadcast together with shapes");
-    for (int k = 0; k < op->arity; k++) {
+    for (int k = 0; k < arity(op); k++) {
         luaL_addchar(&b, ' ');
         if (in[k].array != NULL) {
             peri_push_shape(L, in[k].array->ndim, in[k].array->shape);
@@ -101,7 +107,7 @@ static int common_shape(lua_State *L, const peri_op *op, const struct input in[]
                         size_t shape[PERI_MAX_NDIM])
 {
     int ndim = 0;
-    for (int k = 0; k < op->arity; k++) {
+    for (int k = 0; k < arity(op); k++) {
         const peri_array *a = in[k].array;
         if (a == NULL)
             continue;
@@ -148,7 +154,7 @@ static const ptrdiff_t no_stride[PERI_MAX_NDIM];
  * that a stored dtype cannot be is compared in f64, and refused where it would be stored. */
 static int fit_numbers(lua_State *L, const peri_op *op, const struct input in[], int common)
 {
-    for (int k = op->id == PERI_EW_WHERE; k < op->arity; k++) {
+    for (int k = op->id == PERI_EW_WHERE; k < arity(op); k++) {
         if (in[k].array != NULL || peri_fits(common, in[k].f64))
             continue;
         if (op->result == PERI_RESULT_SAME)
@@ -187,7 +193,7 @@ static int finish(lua_State *L, const peri_op *op, uint64_t nodes)
  * one, which is left on top of the stack: the one place where a result is finished. */
 static int compute(lua_State *L, const peri_op *op, struct input in[], int out_arg)
 {
-    const int count = op->arity, first_value = op->id == PERI_EW_WHERE;
+    const int count = arity(op), first_value = op->id == PERI_EW_WHERE;
     size_t room[PERI_MAX_NDIM];
     const size_t *shape;
     int ndim, common = -1;
@@ -262,7 +268,7 @@ static int compute(lua_State *L, const peri_op *op, struct input in[], int out_a
 static int compute_number(lua_State *L, const peri_op *op, const struct input in[])
 {
     double x[MOST_INPUTS];
-    for (int k = 0; k < op->arity; k++)
+    for (int k = 0; k < arity(op); k++)
         x[k] = in[k].f64;
     lua_pushnumber(L, peri_elementwise_number((peri_ew)op->id, x));
     return 1;
@@ -271,7 +277,7 @@ static int compute_number(lua_State *L, const peri_op *op, const struct input in
 static int unary(lua_State *L)
 {
     const peri_op *op = peri_row(L);
-    struct input in[1];
+    struct input in[MOST_INPUTS] = {{0}};
     read_input(L, 1, op, 0, &in[0]);
     return in[0].array != NULL ? compute(L, op, in, 2) : compute_number(L, op, in);
 }
@@ -286,7 +292,7 @@ static int unary_operator(lua_State *L)
 static int binary(lua_State *L)
 {
     const peri_op *op = peri_row(L);
-    struct input in[2];
+    struct input in[MOST_INPUTS] = {{0}};
     read_input(L, 1, op, 0, &in[0]);
     read_input(L, 2, op, 1, &in[1]);
     return in[0].array != NULL || in[1].array != NULL ? compute(L, op, in, 3)
@@ -310,9 +316,9 @@ static double otherwise(const peri_op *op, int k)
 static int lenient(lua_State *L)
 {
     const peri_op *op = peri_row(L);
-    struct input in[MOST_INPUTS];
+    struct input in[MOST_INPUTS] = {{0}};
     bool numbers = true;
-    for (int k = 0; k < op->arity; k++) {
+    for (int k = 0; k < arity(op); k++) {
         if (k > 0 && lua_isnoneornil(L, k + 1))
             set_number(&in[k], otherwise(op, k));
         else
@@ -325,7 +331,7 @@ static int lenient(lua_State *L)
 static int ternary(lua_State *L)
 {
     const peri_op *op = peri_row(L);
-    struct input in[3];
+    struct input in[MOST_INPUTS] = {{0}};
     bool numbers = true;
     for (int k = 0; k < 3; k++) {
         read_input(L, k + 1, op, k, &in[k]);
@@ -350,7 +356,7 @@ static int refuse_less_equal(lua_State *L)
 /* ---- whole arrays ------------------------------------------------------------------------ */
 
 /* Broadcasts two inputs against each other and asks the kernel; both are arrays here. */
-static bool close_together(lua_State *L, struct input in[2], double rtol, double atol,
+static bool close_together(lua_State *L, struct input in[], double rtol, double atol,
                            bool equal_nan)
 {
     size_t shape[PERI_MAX_NDIM];
@@ -384,7 +390,7 @@ static void read_array(lua_State *L, int arg, const char *name, struct input *in
 static int allclose(lua_State *L)
 {
     static const char *const names[] = {"rtol", "atol", "equal_nan", NULL};
-    struct input in[2];
+    struct input in[MOST_INPUTS] = {{0}};
     read_array(L, 1, "a", &in[0]);
     read_array(L, 2, "b", &in[1]);
     peri_options(L, 3, names);
@@ -403,7 +409,7 @@ static int allclose(lua_State *L)
  */
 static int array_equal(lua_State *L)
 {
-    struct input in[2];
+    struct input in[MOST_INPUTS] = {{0}};
     read_array(L, 1, "a", &in[0]);
     read_array(L, 2, "b", &in[1]);
     lua_pushboolean(L, same_shape(in[0].array, in[1].array->ndim, in[1].array->shape) &&
