@@ -39,6 +39,7 @@
     X(convolution)                                                                                 \
     X(planes)                                                                                      \
     X(norms)                                                                                       \
+    X(pad)                                                                                         \
     X(classes)                                                                                     \
     X(attention)                                                                                   \
     X(cumprod)                                                                                     \

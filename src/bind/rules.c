@@ -131,6 +131,7 @@ static const peri_rule rules[] = {
     {"one_hot", 0, 0, 0, PERI_READS},
     {"ones_like", 0, 0, 0, PERI_READS},
     {"outer", 2, A | B, 0, 0},
+    {"pad", 1, 0, 0, 0},
     {"plane.avg", 1, 0, 0, 0},
     {"plane.upsample", 1, 0, 0, 0},
     {"polygamma", 1, A, 0, 0},

@@ -58,6 +58,15 @@ rules["norm.batch"] = function(g, _, x, w, _, mean, var, opts)
   return pg._norm.batch_gradient(x, w, g, mean, var, copy_without(opts, "momentum"))
 end
 
+rules.pad = {function(g, _, a, widths)
+  local region = {}
+  for axis = 1, a.ndim do
+    local before = widths[axis] and widths[axis][1] or 0
+    region[axis] = {before + 1, before + a.shape[axis]}
+  end
+  return g:slice(table.unpack(region))
+end}
+
 rules.log_softmax = {function(g, y, _, axis)
   if axis == nil then return g - pg.exp(y) * g:sum() end
   return g - pg.exp(y) * g:sum(axis, {keepdims = true})
