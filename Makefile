@@ -10,7 +10,7 @@ B       ?= build
 PREFIX  ?= /usr/local
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 OPT     ?= -O2
-VERSION := 0.1.0
+VERSION := $(shell awk '/^\#define PERI_VERSION_(MAJOR|MINOR|PATCH) /{printf "%s%s", dot, $$3; dot = "."}' src/perigee.h)
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 HARD := -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
@@ -49,7 +49,8 @@ ifneq ($(V),1)
 endif
 say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-4s %s\n')
 
-.PHONY: all run test check bench clean help install fuzz coverage valgrind threats lua-suite docs
+.PHONY: all run test check bench clean help install uninstall fuzz coverage valgrind threats lua-suite \
+        docs compdb
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -70,7 +71,7 @@ endif
 $B/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(CC) $(CFLAGS_ALL) $(LEVEL) $(INCLUDE) -DPERI_VERSION='"$(VERSION)"' -c $< -o $@
+	$(CC) $(CFLAGS_ALL) $(LEVEL) $(INCLUDE) -c $< -o $@
 
 helptext := $B/gen/perigee/private/helptext.lua
 $B/gen/embedded.c: $(luas) $(helptext) src/embed.sh
@@ -164,7 +165,7 @@ $B/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(fuzzed)
 
 # This one runs Lua, so it has the whole library in it.
 whole := $(patsubst %.c,$B/fuzz/obj/%.o,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
-$B/fuzz/obj/%.o: FUZZ += $(LUAI) $(DRAW) -DPERI_VERSION='"$(VERSION)"'
+$B/fuzz/obj/%.o: FUZZ += $(LUAI) $(DRAW)
 
 $B/fuzz/fuzz_lua $B/fuzz/fuzz_functions: $B/fuzz/%: tests/fuzz/%.c $(whole)
 	$(FUZZ) $(LUAI) -fsanitize=address,undefined,fuzzer -o $@ $< $(whole) $(STATIC)
@@ -174,11 +175,16 @@ fuzz:
 	@$(MAKE) --no-print-directory -s $(ALONG) $(fuzzers)
 	@B=$B FUZZ_SECONDS=$(SECONDS) tests/fuzz/run.sh $(fuzzers)
 
-# The reference, and definitions for editors that speak LuaLS.
+# The reference, and definitions for editors that speak LuaLS (.luarc.json points at them).
 docs: all
 	@mkdir -p $B/docs
 	$B/perigee help --html $B/docs/index.html
 	$B/perigee help --luals $B/docs/perigee.d.lua
+
+# compile_commands.json, of what make would run: for clangd and other tools.
+compdb:
+	@$(MAKE) --no-print-directory -nB V=1 all | awk -v directory="$(CURDIR)" -f src/compdb.awk > compile_commands.json
+	@echo "compile_commands.json: $$(grep -c '"file"' compile_commands.json) files"
 
 threats: build-tests
 	@B=$B tests/threats.sh
@@ -224,6 +230,18 @@ install: all
 	    > $(dest)/lib/pkgconfig/perigee.pc
 	install -m 644 src/perigee.1 $(dest)/share/man/man1/perigee.1
 
+# Each file that install puts, and the folders that are ours alone; the others stay.
+installed := bin/perigee lib/libperigee.a lib/libperigee.so.$(VERSION) lib/libperigee.so.0 \
+             lib/libperigee.so include/perigee/perigee.h include/perigee/kernel/dtype.h \
+             include/perigee/kernel/view.h lib/lua/5.4/perigee.so share/perigee/library/perigee.d.lua \
+             lib/pkgconfig/perigee.pc share/man/man1/perigee.1
+folders   := include/perigee/kernel include/perigee share/perigee/library share/perigee
+
+uninstall:
+	rm -f $(addprefix $(dest)/,$(installed))
+	for folder in $(addprefix $(dest)/,$(folders)); do \
+	    [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder; done
+
 help:
 	@sed -n 's/^#   make/make/p' Makefile
 	@echo "make check      the tests under sanitizers, layers, lint"
@@ -232,7 +250,10 @@ help:
 	@echo "make coverage   lines of src/ that the tests execute"
 	@echo "make threats    which bad inputs have a test, and how many faults were survived"
 	@echo "make bench      side by side with NumPy, scikit-learn and PyTorch where they are installed"
+	@echo "make docs       the reference, and definitions for editors, in $B/docs"
+	@echo "make compdb     compile_commands.json, for clangd"
 	@echo "make install    PREFIX=$(PREFIX) DESTDIR="
+	@echo "make uninstall  with the same PREFIX and DESTDIR"
 	@echo "make clean      takes build and out away"
 
 clean:

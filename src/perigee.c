@@ -284,7 +284,10 @@ int luaopen_perigee(lua_State *L)
     return 1;
 }
 
+#define TEXT(number)                #number
+#define DOTTED(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
+
 const char *peri_version(void)
 {
-    return PERI_VERSION;
+    return DOTTED(PERI_VERSION_MAJOR, PERI_VERSION_MINOR, PERI_VERSION_PATCH);
 }

@@ -29,10 +29,14 @@ extern "C" {
 #define PERI_API
 #endif
 
-/* 10000 * major + 100 * minor + patch. */
-#define PERI_VERSION_NUM 100
+/* The version stands here alone; the Makefile reads it. */
+#define PERI_VERSION_MAJOR 0
+#define PERI_VERSION_MINOR 1
+#define PERI_VERSION_PATCH 0
+#define PERI_VERSION_NUM                                                                           \
+    (10000 * PERI_VERSION_MAJOR + 100 * PERI_VERSION_MINOR + PERI_VERSION_PATCH)
 
-/* The version of the library that is linked, such as "0.1.0". */
+/* The version of the library that is linked: "major.minor.patch". */
 PERI_API const char *peri_version(void);
 
 /* Opens the module: pushes the table `pg` and returns 1. Works in any Lua 5.4 state; this is what

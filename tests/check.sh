@@ -82,7 +82,7 @@ warnings() {
 }
 
 tidy() {
-    flags="-std=c11 -D_GNU_SOURCE -DPERI_VERSION=\"0\" -Isrc $(pkg-config --cflags openblas lapacke stb zlib libpng lua5.4 cairo freetype2)"
+    flags="-std=c11 -D_GNU_SOURCE -Isrc $(pkg-config --cflags openblas lapacke stb zlib libpng lua5.4 cairo freetype2)"
     # shellcheck disable=SC2086
     printf '%s\n' src/*.c src/*/*.c src/*/*/*.c |
         xargs -P "${JOBS:-$(nproc)}" -n 1 sh -c 'clang-tidy --quiet "$0" -- '"$flags"' 2>/dev/null' >"$B/tidy.log"
@@ -93,7 +93,7 @@ tidy() {
 # those. Nor its shift counts: it takes the lanes of a vector (temper8 in random.c) for a type of 3 bits, and -Wall
 # counts already. At -O2 a minute; at -O0 it does not come to an end over lstm.c.
 analyzer() {
-    flags="-std=c11 -D_GNU_SOURCE -DPERI_VERSION=\"0\" -Isrc $(pkg-config --cflags openblas lapacke stb zlib libpng libjpeg lua5.4 cairo freetype2)"
+    flags="-std=c11 -D_GNU_SOURCE -Isrc $(pkg-config --cflags openblas lapacke stb zlib libpng libjpeg lua5.4 cairo freetype2)"
     # shellcheck disable=SC2086
     printf '%s\n' src/*.c src/*/*.c src/*/*/*.c vendor/stb.c |
         xargs -P "${JOBS:-$(nproc)}" -n 1 sh -c 'gcc '"$flags"' -O2 -fanalyzer \

@@ -52,5 +52,24 @@ check "stock lua5.4" env LUA_CPATH="$prefix/lib/lua/5.4/?.so" \
     lua5.4 -e 'local pg = require "perigee" assert(pg.ones(2, 3):reshape(6):get(6) == 1)'
 check "installed program" "$prefix/bin/perigee" -e 'assert(require "perigee".ones(2)[2] == 1)'
 check "manual page" test -s "$prefix/share/man/man1/perigee.1"
+
+# The version is what the header says, wherever it is told.
+version=$(awk '/^#define PERI_VERSION_(MAJOR|MINOR|PATCH) /{printf "%s%s", dot, $3; dot = "."}' "$prefix/include/perigee/perigee.h")
+check "version: pkg-config" test "$(pkg-config --modversion perigee)" = "$version"
+check "version: pg.info" test "$("$prefix/bin/perigee" -e 'print(require "perigee".info().perigee)')" = "$version"
+check "version: library" test -f "$prefix/lib/libperigee.so.$version"
+
+# What was there before stays, all that was put goes.
+root=$(mktemp -d)
+mkdir -p "$root/usr/include/perigee" "$root/usr/bin"
+echo theirs >"$root/usr/bin/other"
+echo theirs >"$root/usr/include/perigee/other.h"
+check "make install DESTDIR" make -s B="$B" PREFIX=/usr DESTDIR="$root" install
+check "make uninstall DESTDIR" make -s B="$B" PREFIX=/usr DESTDIR="$root" uninstall
+check "uninstall takes what install put" test "$(cd "$root" && find . ! -type d | sort | tr '\n' ' ')" = \
+    "./usr/bin/other ./usr/include/perigee/other.h "
+check "uninstall takes our folders" test "$(find "$root" -path '*perigee*' -type d)" = "$root/usr/include/perigee"
+check "uninstall twice" make -s B="$B" PREFIX=/usr DESTDIR="$root" uninstall
+rm -rf "$root"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
