@@ -2,12 +2,7 @@
 -- Accumulators of pg.ppca and pg.linear: the same bits however rows are cut, merged, saved and loaded; and what a
 -- script may set in them does no harm.
 local pg = require "perigee"
-
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 local rng = pg.random.new(41)
 local X = rng:standard_normal(1037, 5)

@@ -27,11 +27,7 @@ local function contents(path)
   return bytes
 end
 
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 local function refused(bytes, options, suffix)
   local path = file(bytes, suffix)

@@ -9,11 +9,7 @@ local function flat(a)
   return table.concat(list, " ")
 end
 
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]*:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 describe("a stored dtype", function()
   it("is made, printed and named", function()

@@ -2,11 +2,8 @@
 -- Values are compared with NumPy's in numpy_spec.lua; here what is ours alone.
 local pg = require "perigee"
 
-local function message(...)
-  local ok, err = pcall(pg.einsum, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local helper = require "tests.lua.helper"
+local function message(...) return helper.message(pg.einsum, ...) end
 
 describe("pg.einsum", function()
   local A, B = pg.range(1, 6):reshape(2, 3), pg.range(1, 12):reshape(3, 4)

@@ -27,11 +27,7 @@ local function records(ex)
   return pg._json.decode(read("metrics.json"))
 end
 
-local function message(f, ...)
-  local ok, why = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(why):gsub("^[^ ]*:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 local OPTIONS = {lr = 1e-3, epochs = 20, dims = {16, 32}, name_of = "a", shuffle = true, verbose = false}
 

@@ -1,11 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local pg = require "perigee"
-
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 local function near(want, got, tolerance)
   assert.is_true(math.abs(want - got) <= (tolerance or 1e-14) * math.max(1, math.abs(want)),
     string.format("expected %.17g, got %.17g", want, got))

@@ -1,11 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local pg = require "perigee"
-
-local function message(f, ...)
-  local ok, m = pcall(f, ...)
-  assert.is_false(ok)
-  return m
-end
+local message = require("tests.lua.helper").raised
 
 describe("pg.image.collage", function()
   local four = pg.array({{{0, 1}}, {{1, 1}}, {{0, 0}}, {{1, 0}}})

@@ -4,11 +4,7 @@
 local pg = require "perigee"
 local la = pg.linalg
 
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 local function near(got, wanted, tolerance)
   assert.is_true(math.abs(got - wanted) <= tolerance,

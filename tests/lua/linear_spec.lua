@@ -1,12 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- pg.linear: NIST's certified digits, the identities of least squares, streams, files, bad input.
 local pg = require "perigee"
-
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 local function near(got, wanted, tolerance)
   assert.is_true(math.abs(got - wanted) <= tolerance,

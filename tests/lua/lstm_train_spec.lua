@@ -1,12 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- How pg.lstm is trained and taken apart: the loss of an epoch, shards, reduce, and the pair _forward and _backward.
 local pg = require "perigee"
-
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 local function net_of(seed, scale)
   local net = pg.lstm.new{input_size = 1, hidden_size = 8, output_size = 1, dtype = "f64", rng = pg.random.new(seed)}

@@ -22,11 +22,7 @@ function class.methods:logprob(X)
   return (((X - self.mu):square() / self.var) + (self.var * (2 * math.pi)):log()):sum(2) * -0.5
 end
 
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 describe("a new model", function()
   local X = pg.random.new(3):standard_normal(50, 4)

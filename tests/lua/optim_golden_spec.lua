@@ -2,12 +2,7 @@
 -- Twenty steps of each optimiser and schedule beside PyTorch's numbers (tests/golden/torch_optim.py), and runs that are
 -- interrupted, saved and gone on with.
 local pg = require "perigee"
-
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 local golden = {}
 for line in io.lines("tests/golden/torch_optim.txt") do

@@ -1,11 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local pg = require "perigee"
-
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 -- Four steps on sin(0..4) with gradients cos(i + t) p; the numbers are PyTorch 1.13's, from the
 -- program in tests/kernel/test_optim.c.

@@ -3,11 +3,7 @@ local pg = require "perigee"
 
 local nan, inf = 0 / 0, 1 / 0
 
-local function message(f, ...)
-  local ok, m = pcall(f, ...)
-  assert.is_false(ok)
-  return m
-end
+local message = require("tests.lua.helper").raised
 
 -- Figures of each kind, and of each kind of trouble, in one size.
 local function figures(width, height)

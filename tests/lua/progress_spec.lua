@@ -87,11 +87,7 @@ describe("pg.progress", function()
   end)
 
   it("says what is wrong", function()
-    local function message(f, ...)
-      local ok, m = pcall(f, ...)
-      assert.is_false(ok)
-      return m
-    end
+    local message = require("tests.lua.helper").message
     assert.matches("bad argument #1 to 'progress' %(n: expected an integer of at least 0, got %-1%)",
       message(pg.progress, -1))
     assert.matches("bad argument #1 to 'progress' %(n: expected an integer, got table%)", message(pg.progress, {}))

@@ -1,11 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local pg = require "perigee"
-
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 local function flat(a)
   local out = {}

@@ -1,11 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local pg = require "perigee"
-
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return (tostring(err):gsub("^[^:]+:%d+: ", ""))
-end
+local message = require("tests.lua.helper").message
 
 describe("pg.rows", function()
   local path
@@ -113,5 +108,10 @@ describe("pg.rows", function()
     assert.matches("the shape needs 144 bytes, more than the file has", message(pg.rows, path))
     assert.equal("bad argument #2 to 'rows' (unknown option 'row'; did you mean 'rows'?)",
       message(pg.rows, path, {row = 3}))
+    -- Arguments are counted as pg.load counts them.
+    for _, call in ipairs{{}, {3}, {"a\0b"}, {path, 3}, {path, {dtype = "f16"}}} do
+      local rows, load = message(pg.rows, table.unpack(call)), message(pg.load, table.unpack(call))
+      assert.equal(load, (rows:gsub("'rows'", "'load'")))
+    end
   end)
 end)
