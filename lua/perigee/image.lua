@@ -16,6 +16,7 @@ end
 local function check_images(images)
   if type(images) == "table" and #images > 0 and args.is_array(images[1]) then images = pg.stack(images) end
   args.array("collage", 1, "images", images)
+  images = images:detach() -- a picture shows values
   local n, h, w = images:dims()
   local wanted = "expected n x h x w or n x h x w x 3, got shape " .. tostring(images.shape)
   if images.ndim == 2 then
@@ -161,6 +162,7 @@ end
 -- @example pg.image.resize(pg.eye(2), 4, 4, {filter = "nearest"}):sum() --> 8.0
 function image.resize(a, height, width, opts)
   args.array("resize", 1, "a", a)
+  a = a:detach()
   opts = args.options("resize", 4, opts, {filter = "linear"})
   args.choice("resize", 4, "filter", opts.filter, {"linear", "nearest"})
   height = args.integer("resize", 2, "height", height, 1, 32768)

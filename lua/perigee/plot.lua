@@ -128,10 +128,17 @@ local function check_space(fig, mark)
     mark.solid and "marks in the plane" or table.concat(solids, ", ")))
 end
 
+-- A picture shows values, also of arrays that a gradient is being taken of.
+local function values(v, ...)
+  if args.is_array(v) then v = v:detach() end
+  if select("#", ...) == 0 then return v end
+  return v, values(...)
+end
+
 for _, mark in ipairs(marks) do
   figure[mark.name] = function(self, ...)
     check_space(self, mark)
-    local layer = mark.read(read.new(self, mark.name), ...)
+    local layer = mark.read(read.new(self, mark.name), values(...))
     if layer then
       self.solid = mark.solid
       self.layers[#self.layers + 1] = setmetatable(layer, mark)

@@ -188,8 +188,12 @@ lua_Integer peri_arg_integer(lua_State *L, int arg, const char *name, lua_Intege
 
 double peri_arg_number(lua_State *L, int arg, const char *name)
 {
-    if (lua_type(L, arg) != LUA_TNUMBER)
-        peri_argerror(L, arg, "%s: expected a number, got %s", name, peri_push_got(L, arg));
+    if (lua_type(L, arg) != LUA_TNUMBER) {
+        const peri_array *a = peri_peek_array(L, arg);
+        const bool tracked = a != NULL && a->ndim == 0 && peri_tracked(peri_getstate(L), a);
+        peri_argerror(L, arg, "%s: expected a number, got %s%s", name, peri_push_got(L, arg),
+                      tracked ? ": inside a gradient a:item() is the value" : "");
+    }
     return lua_tonumber(L, arg);
 }
 

@@ -340,17 +340,32 @@ static int ternary(lua_State *L)
     return numbers ? compute_number(L, op, in) : compute(L, op, in, 4);
 }
 
+/* What else helps where an operand is an array without axes that a gradient is being taken of. */
+static const char *order_cure(lua_State *L)
+{
+    for (int k = 1; k <= 2; k++) {
+        const peri_array *a = peri_peek_array(L, k);
+        if (a != NULL && a->ndim == 0 && peri_tracked(peri_getstate(L), a))
+            return "; inside a gradient a:item() is the value";
+    }
+    return "";
+}
+
 /* Lua makes a boolean of what a < b gives, so an array cannot come of it. */
 static int refuse_less(lua_State *L)
 {
-    return peri_raise(L, "arrays have no order: a < b is written a:lt(b), a > b is a:gt(b), which "
-                         "give 0 and 1; any() or all() of that is a condition");
+    return peri_raise(L,
+                      "arrays have no order: a < b is written a:lt(b), a > b is a:gt(b), which "
+                      "give 0 and 1; any() or all() of that is a condition%s",
+                      order_cure(L));
 }
 
 static int refuse_less_equal(lua_State *L)
 {
-    return peri_raise(L, "arrays have no order: a <= b is written a:le(b), a >= b is a:ge(b), "
-                         "which give 0 and 1; any() or all() of that is a condition");
+    return peri_raise(L,
+                      "arrays have no order: a <= b is written a:le(b), a >= b is a:ge(b), "
+                      "which give 0 and 1; any() or all() of that is a condition%s",
+                      order_cure(L));
 }
 
 /* ---- whole arrays ------------------------------------------------------------------------ */

@@ -406,6 +406,18 @@ describe("inside a gradient", function()
     refuses(function(a) return pg.random.new(1):shuffle(a * 2) end)
     assert.equal(1.5, x[1])
   end)
+  it("numbers are asked for with their cure, and pictures show values", function()
+    local function check(want, f) assert.is_truthy(message(pg.grad(f), x):find(want, 1, true)) end
+    check("expected a number, got array () f64: inside a gradient a:item() is the value",
+      function(a) return pg.full({2}, a:sum()) end)
+    check("inside a gradient a:item() is the value", function(a) return a:sum() < 3 end)
+    check("inside a gradient a:item() is the value", function(a) return string.format("%g", a:sum()) end)
+    pg.grad(function(a)
+      pg.plot.figure{}:line(a):heatmap(a:expand_dims(1))
+      assert.equal(255, pg.image.collage(a:reshape(1, 1, 3)):max())
+      return a:sum()
+    end)(x)
+  end)
   it("what has no derivative says so", function()
     local function refuses(what, f) assert.is_truthy(message(pg.grad(f), x):find(what, 1, true),
       message(pg.grad(f), x)) end
