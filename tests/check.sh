@@ -38,6 +38,11 @@ layers() {
         fail "layers: src/bind includes the host"
     fi
     circles
+    rows=$(sed -nE 's/^ *X\(([A-Z0-9]+), [a-z0-9]+,.*/\1/p' src/kernel/dtype.h | paste -sd '|' -)
+    if grep -rnE "[=!]= *PERI_($rows)\\b|\\bPERI_($rows) *[=!]=" src --include='*.[ch]' |
+        grep -vE '^src/kernel/dtype\.[ch]:'; then
+        fail "layers: a comparison with a dtype outside kernel/dtype, where a new row does not lead"
+    fi
     if grep -nE '#include *"host/command/' src/host/*.[ch] 2>/dev/null; then
         fail "layers: a service of src/host includes the command"
     fi

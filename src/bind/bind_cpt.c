@@ -50,7 +50,7 @@ static void open_model(lua_State *L, opened *o)
     for (size_t k = 1; k <= d; k++) {
         lua_rawgeti(L, 1, (lua_Integer)k);
         const peri_array *a = peri_test_array(L, -1);
-        if (a == NULL || a->dtype != PERI_F64 || a->size != (size_t)1 << k ||
+        if (a == NULL || !peri_is_f64(a->dtype) || a->size != (size_t)1 << k ||
             !peri_is_contiguous(a))
             peri_error(L, "the model's table %d was changed", (int)k);
         o->tables[k - 1] = a->data;

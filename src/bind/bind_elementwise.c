@@ -159,7 +159,7 @@ static int fit_numbers(lua_State *L, const peri_op *op, const struct input in[],
             continue;
         if (op->result == PERI_RESULT_SAME)
             peri_check_number(L, k + 1, name_input(op, k).text, in[k].f64, common);
-        if (op->loops == PERI_LOOPS_ALL && !(common == PERI_BOOL && peri_fits(PERI_U8, in[k].f64)))
+        if (op->loops == PERI_LOOPS_ALL && !peri_fits(PERI_U8, in[k].f64))
             return PERI_F64;
     }
     return common;

@@ -93,7 +93,7 @@ static void check(lua_State *L, const matrices *s, size_t k, peri_status status,
 
 static void warn_of_condition(lua_State *L, int dtype, double condition)
 {
-    const double limit = dtype == PERI_F32 ? 1e5 : 1e12;
+    const double limit = PERI_REAL_PICK(dtype, 1e12, 1e5);
     if (!(condition > limit))
         return;
     lua_Debug ar;
@@ -220,14 +220,10 @@ static int determinants(lua_State *L, bool logs)
             peri_linalg_det(A.dtype, A.n, A.data + k * A.step, &sign, &logdet, &det, work, &facts),
             &facts);
         const double value = logs ? sign : det;
-        if (first != NULL && A.dtype == PERI_F32)
-            ((float *)first->data)[k] = (float)value;
-        else if (first != NULL)
-            ((double *)first->data)[k] = value;
-        if (second != NULL && A.dtype == PERI_F32)
-            ((float *)second->data)[k] = (float)logdet;
-        else if (second != NULL)
-            ((double *)second->data)[k] = logdet;
+        if (first != NULL)
+            peri_write_at(A.dtype, first->data, (ptrdiff_t)k, value);
+        if (second != NULL)
+            peri_write_at(A.dtype, second->data, (ptrdiff_t)k, logdet);
     }
     if (A.lead == 0) {
         lua_pushnumber(L, logs ? sign : det);
@@ -391,7 +387,7 @@ static const double *push_values(lua_State *L, const matrices *A, size_t *k)
 static double epsilon(const matrices *A)
 {
     const size_t most = A->m > A->n ? A->m : A->n;
-    return (double)most * (A->dtype == PERI_F32 ? (double)FLT_EPSILON : DBL_EPSILON);
+    return (double)most * PERI_REAL_PICK(A->dtype, DBL_EPSILON, (double)FLT_EPSILON);
 }
 
 /*** pg.linalg.pinv(A [, opts]) -> array
@@ -656,7 +652,7 @@ static int lstsq(lua_State *L)
     lua_settop(L, 2);
     const peri_array *a = peri_test_array(L, 1), *b = peri_test_array(L, 2);
     const int dtype = a != NULL && b != NULL ? peri_promote(a->dtype, b->dtype) : (int)PERI_F64;
-    const double eps = dtype == PERI_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
+    const double eps = PERI_REAL_PICK(dtype, DBL_EPSILON, (double)FLT_EPSILON);
     size_t p;
     a = peri_arg_contiguous(L, 1, "A", PERI_F64, 2);
     matrices A = stack_of(L, 1, "A", a);

@@ -195,8 +195,7 @@ static void *check_flat(lua_State *L, int arg, const char *name, const peri_lstm
     const size_t size = peri_lstm_nparams(net);
     if (a->dtype != net->dtype || a->size != size || !peri_is_contiguous(a))
         peri_argerror(L, arg, "%s: expected a contiguous array of %I elements of %s, got %s", name,
-                      (LUAI_UACINT)size, net->dtype == PERI_F32 ? "f32" : "f64",
-                      peri_push_got(L, arg));
+                      (LUAI_UACINT)size, peri_dtype_name(net->dtype), peri_push_got(L, arg));
     return a->data;
 }
 

@@ -185,7 +185,7 @@ static int draw(lua_State *L, int first, filler fill, const void *parameters)
         if (peri_stop_requested(&peri_getstate(L)->stop))
             peri_check(L, 0, PERI_ERR_INTERRUPTED, NULL);
     }
-    if (dtype != PERI_F64)
+    if (!peri_is_f64(dtype))
         peri_push_copy(L, out, dtype); /* the stream of f64, rounded */
     return 1;
 }

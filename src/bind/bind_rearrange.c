@@ -618,7 +618,7 @@ static int trace(lua_State *L)
                       peri_push_shape(L, a->ndim, a->shape));
     const peri_view v = peri_view_of(a);
     const double sum = peri_trace(&v);
-    lua_pushnumber(L, a->dtype == PERI_F32 ? (double)(float)sum : sum);
+    lua_pushnumber(L, PERI_REAL_PICK(peri_promote1(a->dtype), sum, (double)(float)sum));
     return 1;
 }
 

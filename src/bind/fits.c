@@ -28,7 +28,16 @@ void peri_check_fits(lua_State *L, int arg, const char *name, const peri_array *
     }
     const char *place = a->ndim == 1 ? lua_pushfstring(L, "%I", (LUAI_UACINT)index[0])
                                      : peri_push_shape(L, a->ndim, index);
-    const char *cure = dtype == PERI_BOOL ? "; a:ne(0) makes a mask" : "";
+    const char *cure = "";
+    switch ((peri_dtype)dtype) {
+    case PERI_BOOL:
+        cure = "; a:ne(0) makes a mask";
+        break;
+    case PERI_F64:
+    case PERI_F32:
+    case PERI_U8:
+        break;
+    }
     peri_argerror(L, arg, "%s: element %s is %s, and a %s is %s%s", name, place,
                   peri_push_number(L, value), peri_dtype_name(dtype), peri_dtypes[dtype].values,
                   cure);

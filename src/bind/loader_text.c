@@ -119,7 +119,7 @@ static void push_column(lua_State *L, peri_loader *l, size_t j)
     peri_array *a = peri_push_array(L, PERI_F64, 1, &n);
     check_table(L, l, &c->options, peri_csv_column(c, j, a->data, &numbers, &fault), &fault);
     if (numbers) {
-        if (c->options.dtype != PERI_F64) {
+        if (!peri_is_f64(c->options.dtype)) {
             peri_push_copy(L, a, c->options.dtype);
             lua_remove(L, -2);
         }

@@ -273,8 +273,10 @@ static struct call prepare(lua_State *L, peri_state *s, struct tape *t, const pe
     for (uint32_t j = 0; j < c.inputs; j++) {
         const peri_array *a = operand(L, rule, j);
         t->words[c.word + j] = place_of(s, t, a);
-        if (a != NULL && (c.dtype < 0 || a->dtype != PERI_F32))
-            c.dtype = a->dtype == PERI_F32 ? PERI_F32 : PERI_F64;
+        if (a != NULL) {
+            const int dtype = peri_promote1(a->dtype);
+            c.dtype = c.dtype < 0 ? dtype : peri_promote(c.dtype, dtype);
+        }
     }
     lua_rawgetp(L, LUA_REGISTRYINDEX, &kept_key);
     const int table = lua_gettop(L);
@@ -593,7 +595,7 @@ static peri_array *fit(lua_State *L, const struct walk *w, uint32_t at)
     if (g->dtype != n.dtype) {
         push_help(L, w, H_ASTYPE);
         lua_insert(L, -2);
-        lua_pushstring(L, n.dtype == PERI_F32 ? "f32" : "f64");
+        lua_pushstring(L, peri_dtype_name(n.dtype));
         lua_call(L, 2, 1);
         g = peri_peek_array(L, -1);
     }
@@ -1005,7 +1007,7 @@ static int tape_pause(lua_State *L)
 
 static void refuse_dtype(lua_State *L, const peri_array *a)
 {
-    if (a->dtype != PERI_F32 && a->dtype != PERI_F64)
+    if (!peri_is_real(a->dtype))
         peri_error(L, "expected f64 or f32, got %s", peri_push_got(L, 1));
 }
 

@@ -113,26 +113,22 @@ static uint32_t widen(uint16_t h)
 
 static bool fits_signed(int64_t v, int dtype)
 {
-    if (dtype == PERI_F32)
-        return (float)v < 0x1p63f && (int64_t)(float)v == v;
-    return (double)v < 0x1p63 && (int64_t)(double)v == v;
+    return PERI_REAL_PICK(dtype, (double)v < 0x1p63 && (int64_t)(double)v == v,
+                          (float)v < 0x1p63f && (int64_t)(float)v == v);
 }
 
 static bool fits_unsigned(uint64_t v, int dtype)
 {
-    if (dtype == PERI_F32)
-        return (float)v < 0x1p64f && (uint64_t)(float)v == v;
-    return (double)v < 0x1p64 && (uint64_t)(double)v == v;
+    return PERI_REAL_PICK(dtype, (double)v < 0x1p64 && (uint64_t)(double)v == v,
+                          (float)v < 0x1p64f && (uint64_t)(float)v == v);
 }
 
 #define EACH(expression)                                                                           \
     for (size_t i = 0; i < count; i++) {                                                           \
         const unsigned char *p = in + i * e.size;                                                  \
         (void)p;                                                                                   \
-        if (dtype == PERI_F32)                                                                     \
-            ((float *)out)[i] = (float)(expression);                                               \
-        else                                                                                       \
-            ((double *)out)[i] = (double)(expression);                                             \
+        PERI_REAL_DO(dtype, ((double *)out)[i] = (double)(expression),                             \
+                     ((float *)out)[i] = (float)(expression));                                     \
     }
 
 static void convert_integers(peri_element e, const unsigned char *in, size_t count, int dtype,
@@ -176,7 +172,7 @@ static void convert_integers(peri_element e, const unsigned char *in, size_t cou
 static size_t first_inexact(peri_element e, const unsigned char *in, size_t count, int dtype,
                             char value[32])
 {
-    if (e.size < 4 || (e.size == 4 && dtype == PERI_F64))
+    if (e.size < 4 || (e.size == 4 && peri_is_f64(dtype)))
         return count;
     for (size_t i = 0; i < count; i++) {
         const unsigned char *p = in + i * e.size;
@@ -200,7 +196,7 @@ static size_t first_inexact(peri_element e, const unsigned char *in, size_t coun
 static void convert_floats(peri_element e, const unsigned char *in, size_t count, int dtype,
                            void *out)
 {
-    if (e.size == 8 && dtype == PERI_F64) {
+    if (e.size == 8 && peri_is_f64(dtype)) {
         for (size_t i = 0; i < count; i++) {
             const uint64_t bits = get8(in + 8 * i, e.swapped);
             memcpy((double *)out + i, &bits, 8);
@@ -219,13 +215,9 @@ static void convert_floats(peri_element e, const unsigned char *in, size_t count
         const uint32_t bits = e.kind == 'B' ? (uint32_t)get2(p, e.swapped) << 16
                               : e.size == 4 ? get4(p, e.swapped)
                                             : widen(get2(p, e.swapped));
-        if (dtype == PERI_F32) {
-            memcpy((float *)out + i, &bits, 4);
-        } else {
-            float v;
-            memcpy(&v, &bits, 4);
-            ((double *)out)[i] = v;
-        }
+        float v;
+        memcpy(&v, &bits, 4);
+        PERI_REAL_DO(dtype, ((double *)out)[i] = v, memcpy((float *)out + i, &bits, 4));
     }
 }
 

@@ -74,7 +74,7 @@ static peri_io make_array(peri_pickle *p, uint32_t id, const peri_layout *l, val
     if (blob) {
         e->blob = data.as.id;
         from->gone = true;
-        if (dtype == PERI_F64 && peri_element_is_native(l->element, dtype))
+        if (peri_is_f64(dtype) && peri_element_is_native(l->element, dtype))
             e->kind = PERI_PICKLE_VIEW;
     }
     if (e->kind == PERI_PICKLE_ARRAY) {

@@ -40,8 +40,8 @@ peri_io peri_csv_write(peri_writer *w, const peri_view *a, const char *const nam
         for (size_t j = 0; j < columns && status == PERI_IO_OK; j++) {
             char text[PERI_NUMBER_ROOM + 1];
             const double v = peri_get(a, (ptrdiff_t)i * down + (ptrdiff_t)j * right);
-            size_t n = a->dtype == PERI_F32 ? peri_number_format_f32((float)v, text)
-                                            : peri_number_format(v, text);
+            size_t n = PERI_REAL_PICK(peri_promote1(a->dtype), peri_number_format(v, text),
+                                      peri_number_format_f32((float)v, text));
             text[n++] = j + 1 < columns ? separator : '\n';
             status = peri_writer_write(w, text, n, fault);
         }

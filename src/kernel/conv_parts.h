@@ -101,7 +101,7 @@ const peri_conv_functions *peri_conv_f64(void);
 
 static inline const peri_conv_functions *peri_conv_choose(int dtype)
 {
-    return dtype == PERI_F32 ? peri_conv_f32() : peri_conv_f64();
+    return PERI_REAL_PICK(dtype, peri_conv_f64(), peri_conv_f32());
 }
 
 enum { PERI_CONV_PIECE = 512 /* K of a packed panel */ };

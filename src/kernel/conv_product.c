@@ -342,12 +342,8 @@ static void pack_weights(void *context, size_t block)
         const size_t taps = y->taps * x->taps;
         char *A = (char *)p->phases[i].A + group * p->M * p->K * taps * p->elem;
         for (size_t o = 0; o < p->K; o++)
-            for (size_t c = c0; c < c1; c++) {
-                if (p->dtype == PERI_F32)
-                    COPY_TAPS(float)
-                else
-                    COPY_TAPS(double)
-            }
+            for (size_t c = c0; c < c1; c++)
+                PERI_REAL_RUN(p->dtype, COPY_TAPS(double), COPY_TAPS(float));
     }
 }
 
@@ -502,26 +498,20 @@ peri_status peri_conv_backward_weights(const peri_conv *s, int dtype, peri_conv_
     return peri_weights_product(s, dtype, X, dY, beta, dW, work, slots, stop);
 }
 
+#define SUM_LINE(REAL)                                                                             \
+    const REAL *x = line;                                                                          \
+    for (; i + 8 <= count; i += 8)                                                                 \
+        for (size_t k = 0; k < 8; k++)                                                             \
+            s[k] += (double)x[i + k];                                                              \
+    for (; i < count; i++)                                                                         \
+    s[i % 8] += (double)x[i]
+
 /* Eight sums side by side, in double. */
 static double sum_line(int dtype, const void *line, size_t count)
 {
     double s[8] = {0};
     size_t i = 0;
-    if (dtype == PERI_F32) {
-        const float *x = line;
-        for (; i + 8 <= count; i += 8)
-            for (size_t k = 0; k < 8; k++)
-                s[k] += (double)x[i + k];
-        for (; i < count; i++)
-            s[i % 8] += (double)x[i];
-    } else {
-        const double *x = line;
-        for (; i + 8 <= count; i += 8)
-            for (size_t k = 0; k < 8; k++)
-                s[k] += x[i + k];
-        for (; i < count; i++)
-            s[i % 8] += x[i];
-    }
+    PERI_REAL_RUN(dtype, SUM_LINE(double), SUM_LINE(float));
     return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
 }
 
@@ -534,9 +524,7 @@ void peri_conv_backward_bias(size_t n, size_t channels, size_t pixels, int dtype
             sum += sum_line(dtype,
                             (const char *)G + (i * channels + c) * pixels * peri_dtype_size(dtype),
                             pixels);
-        if (dtype == PERI_F32)
-            ((float *)db)[c] = (float)(sum + (beta != 0 ? (double)((float *)db)[c] : 0));
-        else
-            ((double *)db)[c] = sum + (beta != 0 ? ((double *)db)[c] : 0);
+        PERI_REAL_DO(dtype, ((double *)db)[c] = sum + (beta != 0 ? ((double *)db)[c] : 0),
+                     ((float *)db)[c] = (float)(sum + (beta != 0 ? (double)((float *)db)[c] : 0)));
     }
 }

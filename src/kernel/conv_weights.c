@@ -134,7 +134,7 @@ enum { ROWS = 128 /* of sums that are added up at a time */ };
 #define ADD_TO(REAL)                                                                               \
     for (size_t k = 0; k < count; k++)                                                             \
         for (size_t o = 0; o < p->O; o++)                                                          \
-            ((REAL *)(void *)to)[o * K + k] += ((const REAL *)(void *)sums)[k * p->ldo + o];
+    ((REAL *)(void *)to)[o * K + k] += ((const REAL *)(void *)sums)[k * p->ldo + o]
 
 /* dW[o,k] = beta dW + the chunks' sums [k,o], for some rows k of one group. */
 static void add_up(void *context, size_t block)
@@ -144,16 +144,11 @@ static void add_up(void *context, size_t block)
     const size_t first = block % blocks * ROWS, count = K - first < ROWS ? K - first : ROWS;
     char *sums = p->sums + (group * K + first) * p->ldo * p->elem;
     char *to = (char *)p->dW + (group * p->O * K + first) * p->elem;
-    if (p->dtype == PERI_F32)
-        ADD_CHUNKS(float)
-    else
-        ADD_CHUNKS(double)
+    PERI_REAL_RUN(p->dtype, ADD_CHUNKS(double), ADD_CHUNKS(float));
     if (p->beta == 0)
         p->f->collect(sums, p->ldo, 0, K, NULL, to, K, p->O, count);
-    else if (p->dtype == PERI_F32)
-        ADD_TO(float)
     else
-        ADD_TO(double)
+        PERI_REAL_RUN(p->dtype, ADD_TO(double), ADD_TO(float));
 }
 
 size_t peri_weights_work(const peri_conv *s, int dtype, size_t slots)

@@ -161,7 +161,7 @@ static void run_sums(void *context, size_t block)
             peri_activate_rows(PERI_ACT_NONE, 1, count, 0, j->dtype, 0, x + i * j->out * j->elem,
                                &some);
         for (size_t k = 0; k < count; k++)
-            sums[k] += j->dtype == PERI_F32 ? (double)some.f[k] : some.d[k];
+            sums[k] += PERI_REAL_PICK(j->dtype, some.d[k], (double)some.f[k]);
     }
     for (size_t k = 0; k < count; k++) {
         char *to = j->Y + (c + k) * j->elem;

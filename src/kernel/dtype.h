@@ -81,6 +81,36 @@ static inline bool peri_is_real(int dtype)
     return dtype < PERI_REAL_DTYPES;
 }
 
+/* Whether its elements are doubles: for a way that takes doubles alone beside one that takes all.
+ */
+static inline bool peri_is_f64(int dtype)
+{
+    return dtype == PERI_F64;
+}
+
+/* One value or one call for each real dtype, in the order of the rows; only that of `dtype`, which
+ * must be real, is evaluated. A real row more is an argument more: then nothing that uses them
+ * compiles before it has that loop too. */
+#define PERI_REAL_PICK(dtype, for_f64, for_f32) ((dtype) == PERI_F32 ? (for_f32) : (for_f64))
+#define PERI_REAL_DO(dtype, for_f64, for_f32)                                                      \
+    ((dtype) == PERI_F32 ? (void)(for_f32) : (void)(for_f64))
+
+/* The same for two statements. */
+#define PERI_REAL_RUN(dtype, for_f64, for_f32)                                                     \
+    do {                                                                                           \
+        if ((dtype) == PERI_F32) {                                                                 \
+            for_f32;                                                                               \
+        } else {                                                                                   \
+            for_f64;                                                                               \
+        }                                                                                          \
+    } while (0)
+
+/* The stored dtypes, in a switch that has a case for each real one. */
+#define PERI_STORED_CASES                                               PERI_EACH_DTYPE(PERI_STORED_CASE)
+#define PERI_STORED_CASE(NAME, suffix, type, kind, name, other, values) PERI_CASE_IF_##kind(NAME)
+#define PERI_CASE_IF_REAL(NAME)
+#define PERI_CASE_IF_STORED(NAME) case PERI_##NAME:
+
 /* The dtype of arithmetic on two: f64, unless both may be f32. Two stored ones give f64, a stored
  * one with f32 gives f32. */
 static inline int peri_promote(int a, int b)

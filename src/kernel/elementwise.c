@@ -110,10 +110,7 @@ static bool pow_by(const loops *table, int dtype, size_t n, const void *a, const
 
 static void vmath_row(peri_vm f, int dtype, size_t n, const void *a, void *out)
 {
-    if (dtype == PERI_F32)
-        peri_vmath_f32(f, n, a, out);
-    else
-        peri_vmath_f64(f, n, a, out);
+    PERI_REAL_DO(dtype, peri_vmath_f64(f, n, a, out), peri_vmath_f32(f, n, a, out));
 }
 
 static void vmath2_row(peri_ew op, int dtype, size_t n, const void *const in[], const bool each[],
@@ -132,10 +129,7 @@ static void vmath2_row(peri_ew op, int dtype, size_t n, const void *const in[], 
         const void *a = each[0] ? (const void *)((const char *)in[0] + i * size) : same[0];
         const void *b = each[1] ? (const void *)((const char *)in[1] + i * size) : same[1];
         void *o = (char *)out + i * size;
-        if (dtype == PERI_F32)
-            peri_vmath2_f32(f, count, a, b, o);
-        else
-            peri_vmath2_f64(f, count, a, b, o);
+        PERI_REAL_DO(dtype, peri_vmath2_f64(f, count, a, b, o), peri_vmath2_f32(f, count, a, b, o));
     }
 }
 
@@ -172,10 +166,8 @@ COMPOSED(float, 32)
 static void composed(peri_ew op, int dtype, size_t n, const void *const in[], const bool each[],
                      void *out)
 {
-    if (dtype == PERI_F32)
-        composed32(op, n, in[0], each[0], in[1], each[1], out);
-    else
-        composed64(op, n, in[0], each[0], in[1], each[1], out);
+    PERI_REAL_DO(dtype, composed64(op, n, in[0], each[0], in[1], each[1], out),
+                 composed32(op, n, in[0], each[0], in[1], each[1], out));
 }
 
 /* n elements of dtype one after another in each in[k], or one for all where each[k] is false (an

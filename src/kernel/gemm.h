@@ -25,13 +25,13 @@ static inline void peri_gemm(int dtype, bool ta, bool tb, size_t m, size_t n, si
         memset((char *)C + i * ldc * peri_dtype_size(dtype), 0, n * peri_dtype_size(dtype));
     if (k == 0)
         return;
-    if (dtype == PERI_F32)
-        cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
-                    (int)m, (int)n, (int)k, (float)alpha, A, (int)lda, B, (int)ldb, (float)beta, C,
-                    (int)ldc);
-    else
-        cblas_dgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
-                    (int)m, (int)n, (int)k, alpha, A, (int)lda, B, (int)ldb, beta, C, (int)ldc);
+    PERI_REAL_DO(dtype,
+                 cblas_dgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans,
+                             tb ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, A,
+                             (int)lda, B, (int)ldb, beta, C, (int)ldc),
+                 cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans,
+                             tb ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, (float)alpha,
+                             A, (int)lda, B, (int)ldb, (float)beta, C, (int)ldc));
 }
 
 #endif

@@ -92,7 +92,7 @@ PERI_AVX512 static bool tile_row_avx512(const double *e, uint64_t *bits)
 /* count elements of row i from column j on as bits; false where one is neither 0 nor 1. */
 static bool row_bits(const peri_view *E, size_t i, size_t j, size_t count, uint64_t *bits)
 {
-    if (count == TILE && E->dtype == PERI_F64 && E->stride[1] == 1) {
+    if (count == TILE && peri_is_f64(E->dtype) && E->stride[1] == 1) {
         const double *e = (const double *)E->data + (ptrdiff_t)i * E->stride[0] + (ptrdiff_t)j;
 #if PERI_X86
         if (peri_isa() >= PERI_ISA_AVX512)

@@ -46,11 +46,10 @@
 #ifndef LANES_CHOOSE
 #if LANES_X86
 #define LANES_CHOOSE(name, dtype)                                                                  \
-    (peri_lanes_bytes() == 64   ? (dtype) == PERI_F32 ? &name##_f32_64 : &name##_f64_64            \
-     : peri_lanes_bytes() == 32 ? (dtype) == PERI_F32 ? &name##_f32_32 : &name##_f64_32            \
-     : (dtype) == PERI_F32      ? &name##_f32_16                                                   \
-                                : &name##_f64_16)
+    (peri_lanes_bytes() == 64   ? PERI_REAL_PICK(dtype, &name##_f64_64, &name##_f32_64)            \
+     : peri_lanes_bytes() == 32 ? PERI_REAL_PICK(dtype, &name##_f64_32, &name##_f32_32)            \
+                                : PERI_REAL_PICK(dtype, &name##_f64_16, &name##_f32_16))
 #else
-#define LANES_CHOOSE(name, dtype) ((dtype) == PERI_F32 ? &name##_f32_16 : &name##_f64_16)
+#define LANES_CHOOSE(name, dtype) PERI_REAL_PICK(dtype, &name##_f64_16, &name##_f32_16)
 #endif
 #endif

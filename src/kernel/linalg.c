@@ -39,19 +39,13 @@ static double get(int dtype, const void *x, size_t i)
 
 static void put(int dtype, void *x, size_t i, double value)
 {
-    if (dtype == PERI_F32)
-        ((float *)x)[i] = (float)value;
-    else
-        ((double *)x)[i] = value;
+    PERI_REAL_DO(dtype, ((double *)x)[i] = value, ((float *)x)[i] = (float)value);
 }
 
 /* Calls the routine of the dtype with these arguments. */
 #define CALL(dtype, name, ...)                                                                     \
     do {                                                                                           \
-        if ((dtype) == PERI_F32)                                                                   \
-            LAPACK_s##name(__VA_ARGS__);                                                           \
-        else                                                                                       \
-            LAPACK_d##name(__VA_ARGS__);                                                           \
+        PERI_REAL_DO((dtype), LAPACK_d##name(__VA_ARGS__), LAPACK_s##name(__VA_ARGS__));           \
     } while (0)
 
 static int getrf(int dtype, int n, void *a, int *pivot)
@@ -125,15 +119,13 @@ static void solve_vector(int dtype, bool lower, bool transpose, bool unit, size_
         const void *from = (const char *)x + known * es;
         const int count = (int)size, before = (int)done;
         const int rows = transpose ? before : count, cols = transpose ? count : before;
-        if (dtype == PERI_F32) {
-            if (done > 0)
-                cblas_sgemv(CblasRowMajor, trans, rows, cols, -1, part, ld, from, 1, 1, to, 1);
-            cblas_strsv(CblasRowMajor, uplo, trans, diag, count, corner, ld, to, 1);
-        } else {
-            if (done > 0)
-                cblas_dgemv(CblasRowMajor, trans, rows, cols, -1, part, ld, from, 1, 1, to, 1);
-            cblas_dtrsv(CblasRowMajor, uplo, trans, diag, count, corner, ld, to, 1);
-        }
+        if (done > 0)
+            PERI_REAL_DO(
+                dtype,
+                cblas_dgemv(CblasRowMajor, trans, rows, cols, -1, part, ld, from, 1, 1, to, 1),
+                cblas_sgemv(CblasRowMajor, trans, rows, cols, -1, part, ld, from, 1, 1, to, 1));
+        PERI_REAL_DO(dtype, cblas_dtrsv(CblasRowMajor, uplo, trans, diag, count, corner, ld, to, 1),
+                     cblas_strsv(CblasRowMajor, uplo, trans, diag, count, corner, ld, to, 1));
     }
 }
 
@@ -147,10 +139,12 @@ static void solve_triangle(int dtype, bool lower, bool transpose, bool unit, siz
     const int rows = (int)n, cols = (int)p;
     if (p == 1)
         solve_vector(dtype, lower, transpose, unit, n, a, x);
-    else if (dtype == PERI_F32)
-        cblas_strsm(CblasRowMajor, CblasLeft, uplo, trans, diag, rows, cols, 1, a, rows, x, cols);
     else
-        cblas_dtrsm(CblasRowMajor, CblasLeft, uplo, trans, diag, rows, cols, 1, a, rows, x, cols);
+        PERI_REAL_DO(dtype,
+                     cblas_dtrsm(CblasRowMajor, CblasLeft, uplo, trans, diag, rows, cols, 1, a,
+                                 rows, x, cols),
+                     cblas_strsm(CblasRowMajor, CblasLeft, uplo, trans, diag, rows, cols, 1, a,
+                                 rows, x, cols));
 }
 
 /* ---- the way in and out --------------------------------------------------------------------- */
@@ -195,9 +189,9 @@ static double magnitudes(int dtype, size_t n, const void *x)
     }
 #if PERI_X86
     if (peri_isa() == PERI_ISA_AVX512)
-        return dtype == PERI_F32 ? sum_f32_512(n, x) : sum_f64_512(n, x);
+        return PERI_REAL_PICK(dtype, sum_f64_512(n, x), sum_f32_512(n, x));
 #endif
-    return dtype == PERI_F32 ? sum_f32(n, x) : sum_f64(n, x);
+    return PERI_REAL_PICK(dtype, sum_f64(n, x), sum_f32(n, x));
 }
 
 #if PERI_X86
@@ -228,7 +222,7 @@ static void copy_flipped(int dtype, size_t rows, size_t cols, const void *from, 
     enum { TILE = 16 };
     size_t done = 0; /* columns */
 #if PERI_X86
-    if (dtype == PERI_F64 && rows % 4 == 0 && peri_isa() >= PERI_ISA_AVX2) {
+    if (peri_is_f64(dtype) && rows % 4 == 0 && peri_isa() >= PERI_ISA_AVX2) {
         flip_fours(rows, cols, from, ld, to);
         done = cols / 4 * 4;
     }
@@ -236,11 +230,15 @@ static void copy_flipped(int dtype, size_t rows, size_t cols, const void *from, 
     for (size_t j0 = done; j0 < cols; j0 += TILE)
         for (size_t i = 0; i < rows; i++)
             for (size_t j = j0; j < min_size(j0 + TILE, cols); j++)
-                if (dtype == PERI_F32)
-                    ((float *)to)[j * ld + i] = ((const float *)from)[i * cols + j];
-                else
-                    ((double *)to)[j * ld + i] = ((const double *)from)[i * cols + j];
+                PERI_REAL_DO(dtype,
+                             ((double *)to)[j * ld + i] = ((const double *)from)[i * cols + j],
+                             ((float *)to)[j * ld + i] = ((const float *)from)[i * cols + j]);
 }
+
+#define SWAP(REAL)                                                                                 \
+    REAL *x = (REAL *)a + i * n + j, *y = (REAL *)a + j * n + i, t = *x;                           \
+    *x = *y;                                                                                       \
+    *y = t
 
 static void transpose_square(int dtype, size_t n, void *a)
 {
@@ -248,17 +246,8 @@ static void transpose_square(int dtype, size_t n, void *a)
     for (size_t i0 = 0; i0 < n; i0 += TILE)
         for (size_t j0 = 0; j0 <= i0; j0 += TILE)
             for (size_t i = i0; i < min_size(i0 + TILE, n); i++)
-                for (size_t j = j0; j < min_size(j0 + TILE, i); j++) {
-                    if (dtype == PERI_F32) {
-                        float *x = (float *)a + i * n + j, *y = (float *)a + j * n + i, t = *x;
-                        *x = *y;
-                        *y = t;
-                    } else {
-                        double *x = (double *)a + i * n + j, *y = (double *)a + j * n + i, t = *x;
-                        *x = *y;
-                        *y = t;
-                    }
-                }
+                for (size_t j = j0; j < min_size(j0 + TILE, i); j++)
+                    PERI_REAL_RUN(dtype, SWAP(double), SWAP(float));
 }
 
 /* Copies the (rows,cols) matrix `from`, by name `arg`, to `to`, times 2^-*shift: *shift is 0 but
@@ -269,7 +258,7 @@ static peri_status load(int dtype, size_t rows, size_t cols, const void *from, c
 {
     enum { CHUNK = 2048, STRIP = 16 };
     const size_t count = rows * cols, es = peri_dtype_size(dtype);
-    const double edge = dtype == PERI_F32 ? 0x1p50 : 0x1p400;
+    const double edge = PERI_REAL_PICK(dtype, 0x1p400, 0x1p50);
     *facts = (peri_facts){0};
     *shift = 0;
     if (rows > INT_MAX || cols > INT_MAX) {
@@ -373,9 +362,9 @@ static size_t gesdd_lwork(int dtype, const char *job, size_t m, size_t n)
     float ask32 = 0;
     int ignored = 0;
     gesdd(dtype, job, (int)m, (int)n, &ask, &ask, &ask, &ask, (int)k,
-          dtype == PERI_F32 ? (void *)&ask32 : (void *)&ask, -1, &ignored);
+          PERI_REAL_PICK(dtype, (void *)&ask, (void *)&ask32), -1, &ignored);
     /* A float cannot hold every size, and LAPACK may have rounded it down. */
-    const double size = dtype == PERI_F32 ? (double)ask32 * (1 + 2 * (double)FLT_EPSILON) : ask;
+    const double size = PERI_REAL_PICK(dtype, ask, (double)ask32 * (1 + 2 * (double)FLT_EPSILON));
     return size >= (double)INT_MAX || size <= 0 ? (size_t)INT_MAX + 1 : (size_t)size + 1;
 }
 
@@ -467,10 +456,8 @@ static void interchange(int dtype, size_t n, size_t p, const int *pivot, bool fo
         const size_t i = forward ? step : n - 1 - step, j = (size_t)pivot[i] - 1;
         if (i == j)
             continue;
-        if (dtype == PERI_F32)
-            cblas_sswap((int)p, (float *)x + i * p, 1, (float *)x + j * p, 1);
-        else
-            cblas_dswap((int)p, (double *)x + i * p, 1, (double *)x + j * p, 1);
+        PERI_REAL_DO(dtype, cblas_dswap((int)p, (double *)x + i * p, 1, (double *)x + j * p, 1),
+                     cblas_sswap((int)p, (float *)x + i * p, 1, (float *)x + j * p, 1));
     }
 }
 
@@ -521,6 +508,17 @@ DEFINE_SOLVE_QUAD(solve_quad_f32, , float)
 DEFINE_SOLVE_QUAD(solve_quad_f64_256, __attribute__((target("avx2"))), double)
 #endif
 
+static void solve_quad_doubles(size_t n, const void *lu, void *x)
+{
+#if PERI_X86
+    if (peri_isa() >= PERI_ISA_AVX2) {
+        solve_quad_f64_256(n, lu, x);
+        return;
+    }
+#endif
+    solve_quad_f64(n, lu, x);
+}
+
 /* getrf left A = P L U in lu, by columns: read by rows, the lower triangle is U^T and the upper one
  * L^T with a diagonal of ones. x becomes A^-1 x, or A^-T x. (A itself is factored here, not A^T:
  * elimination by rows meets an exact 0 where a row depends on others, as NumPy's does.) */
@@ -529,17 +527,8 @@ static void solve_lu(int dtype, size_t n, size_t p, const void *lu, const int *p
 {
     if (!transpose) {
         interchange(dtype, n, p, pivot, true, x);
-        if (p == QUAD && dtype == PERI_F32) {
-            solve_quad_f32(n, lu, x);
-            return;
-        }
         if (p == QUAD) {
-#if PERI_X86
-            if (peri_isa() >= PERI_ISA_AVX2)
-                solve_quad_f64_256(n, lu, x);
-            else
-#endif
-                solve_quad_f64(n, lu, x);
+            PERI_REAL_DO(dtype, solve_quad_doubles(n, lu, x), solve_quad_f32(n, lu, x));
             return;
         }
         solve_triangle(dtype, false, true, true, n, p, lu, x);
@@ -632,7 +621,7 @@ peri_status peri_linalg_solve(int dtype, size_t n, size_t p, const void *A, cons
             }
         }
     }
-    if (norm * estimate > (dtype == PERI_F32 ? 1e3 : 1e8))
+    if (norm * estimate > PERI_REAL_PICK(dtype, 1e8, 1e3))
         estimate = raise_estimate(dtype, n, r.a, r.pivot, estimate, best, r.c);
     *condition = isnan(estimate) ? INFINITY : norm * estimate;
     if (joined < p) {
@@ -877,12 +866,11 @@ peri_status peri_linalg_pinv(int dtype, size_t m, size_t n, const void *A, doubl
     const int rows = (int)n, cols = (int)m, inner = (int)*rank;
     const CBLAS_TRANSPOSE flip = m >= n ? CblasNoTrans : CblasTrans;
     const void *right = m >= n ? r.a : r.b; /* U^T (n,m), or U (m,m) */
-    if (dtype == PERI_F32)
-        cblas_sgemm(CblasRowMajor, flip, flip, rows, cols, inner, 1, r.c, rows, right, cols, 0, P,
-                    cols);
-    else
-        cblas_dgemm(CblasRowMajor, flip, flip, rows, cols, inner, 1, r.c, rows, right, cols, 0, P,
-                    cols);
+    PERI_REAL_DO(dtype,
+                 cblas_dgemm(CblasRowMajor, flip, flip, rows, cols, inner, 1, r.c, rows, right,
+                             cols, 0, P, cols),
+                 cblas_sgemm(CblasRowMajor, flip, flip, rows, cols, inner, 1, r.c, rows, right,
+                             cols, 0, P, cols));
     scale_back(dtype, n * m, P, -shift);
     return PERI_OK;
 }
@@ -971,7 +959,7 @@ double peri_linalg_norm(int dtype, size_t m, size_t n, const void *A, peri_norm 
         double sum[WIDTH];
         const size_t sums = rows ? 1 : min_size(n - i, WIDTH);
         memset(sum, 0, sums * sizeof *sum);
-        if (rows && dtype == PERI_F64)
+        if (rows && peri_is_f64(dtype))
             sum[0] = magnitudes(dtype, n, (const double *)A + i * n);
         else if (rows)
             for (size_t j = 0; j < n; j++)

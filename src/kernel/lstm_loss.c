@@ -25,20 +25,27 @@ static void take_loss(lstm_turn *t)
                     put(own_at(t, p->z), at, dtype, 0);
                     continue;
                 }
-                if (dtype == PERI_F32) {
+                switch ((peri_dtype)dtype) {
+                case PERI_F32: {
                     float *z = (float *)own_at(t, p->z) + at;
                     const float y = ((const float *)t->r->in->y)[y0 + s * O + o];
                     const float e = expf(-fabsf(*z));
                     const float sigmoid = (*z >= 0 ? 1 : e) / (1 + e);
                     sum += (double)((*z > 0 ? *z : 0) - y * *z + log1pf(e));
                     *z = (sigmoid - y) * (float)t->r->scale;
-                } else {
+                    break;
+                }
+                case PERI_F64: {
                     double *z = (double *)own_at(t, p->z) + at;
                     const double y = ((const double *)t->r->in->y)[y0 + s * O + o];
                     const double e = exp(-fabs(*z));
                     const double sigmoid = (*z >= 0 ? 1 : e) / (1 + e);
                     sum += (*z > 0 ? *z : 0) - y * *z + log1p(e);
                     *z = (sigmoid - y) * t->r->scale;
+                    break;
+                }
+                    PERI_STORED_CASES
+                    break;
                 }
             }
         }

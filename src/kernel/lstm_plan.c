@@ -234,12 +234,11 @@ void peri_lstm_gemm(const lstm_plan *p, CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, 
                     size_t K, const void *A, size_t lda, const void *B, size_t ldb, bool add,
                     void *C, size_t ldc)
 {
-    if (p->net->dtype == PERI_F32)
-        cblas_sgemm(CblasRowMajor, ta, tb, (int)M, (int)N, (int)K, 1, A, (int)lda, B, (int)ldb,
-                    add ? 1 : 0, C, (int)ldc);
-    else
-        cblas_dgemm(CblasRowMajor, ta, tb, (int)M, (int)N, (int)K, 1, A, (int)lda, B, (int)ldb,
-                    add ? 1 : 0, C, (int)ldc);
+    PERI_REAL_DO(p->net->dtype,
+                 cblas_dgemm(CblasRowMajor, ta, tb, (int)M, (int)N, (int)K, 1, A, (int)lda, B,
+                             (int)ldb, add ? 1 : 0, C, (int)ldc),
+                 cblas_sgemm(CblasRowMajor, ta, tb, (int)M, (int)N, (int)K, 1, A, (int)lda, B,
+                             (int)ldb, add ? 1 : 0, C, (int)ldc));
 }
 
 /* ---- packing ----------------------------------------------------------------------------- */
@@ -256,12 +255,11 @@ static void pack_small(const lstm_run *r)
         memset(bias, 0, 4 * W * p->element);
         for (size_t q = 0; q < 4; q++)
             for (size_t j = 0; j < H; j++)
-                if (net->dtype == PERI_F32)
-                    ((float *)bias)[q * W + j] =
-                        ((const float *)b_ih)[q * H + j] + ((const float *)b_hh)[q * H + j];
-                else
-                    ((double *)bias)[q * W + j] =
-                        ((const double *)b_ih)[q * H + j] + ((const double *)b_hh)[q * H + j];
+                PERI_REAL_DO(net->dtype,
+                             ((double *)bias)[q * W + j] = ((const double *)b_ih)[q * H + j] +
+                                                           ((const double *)b_hh)[q * H + j],
+                             ((float *)bias)[q * W + j] = ((const float *)b_ih)[q * H + j] +
+                                                          ((const float *)b_hh)[q * H + j]);
     }
     const char *fc = part_at(r, r->params, 4 * net->layers);
     char *padded = shared_at(r, p->fc);
@@ -358,10 +356,11 @@ static void reduce_block(void *context, size_t block)
         const char *own = r->work + (p->shared + b * p->block + p->own_grads) * p->element;
         if (b == 0)
             memcpy((char *)r->grads + from * p->element, own + from * p->element, n * p->element);
-        else if (p->net->dtype == PERI_F32)
-            cblas_saxpy((int)n, 1, (const float *)own + from, 1, (float *)r->grads + from, 1);
         else
-            cblas_daxpy((int)n, 1, (const double *)own + from, 1, (double *)r->grads + from, 1);
+            PERI_REAL_DO(
+                p->net->dtype,
+                cblas_daxpy((int)n, 1, (const double *)own + from, 1, (double *)r->grads + from, 1),
+                cblas_saxpy((int)n, 1, (const float *)own + from, 1, (float *)r->grads + from, 1));
     }
 }
 

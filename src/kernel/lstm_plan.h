@@ -174,15 +174,12 @@ static inline const void *part_at(const lstm_run *r, const void *base, size_t in
 
 static inline double get(const void *a, size_t i, int dtype)
 {
-    return dtype == PERI_F32 ? (double)((const float *)a)[i] : ((const double *)a)[i];
+    return PERI_REAL_PICK(dtype, ((const double *)a)[i], (double)((const float *)a)[i]);
 }
 
 static inline void put(void *a, size_t i, int dtype, double x)
 {
-    if (dtype == PERI_F32)
-        ((float *)a)[i] = (float)x;
-    else
-        ((double *)a)[i] = x;
+    PERI_REAL_DO(dtype, ((double *)a)[i] = x, ((float *)a)[i] = (float)x);
 }
 
 /* ---- a turn ------------------------------------------------------------------------------ */

@@ -92,33 +92,21 @@ static bool is_tiny(size_t m, size_t n, size_t k)
     return m <= TINY && n <= TINY && k <= TINY && m * n * k <= TINY;
 }
 
+#define PACK(TO, FROM)                                                                             \
+    TO *out = to;                                                                                  \
+    for (size_t i = 0; i < rows; i++) {                                                            \
+        const FROM *in = (const FROM *)(void *)a->data + (ptrdiff_t)i * a->rs;                     \
+        for (size_t j = 0; j < cols; j++)                                                          \
+            *out++ = (TO)in[(ptrdiff_t)j * a->cs];                                                 \
+    }
+
 /* Copies a row by row to `to` as dtype and makes it the matrix there. Column by column where that
  * is how a lies. */
 static void pack(matrix *a, void *to, int dtype)
 {
     const size_t rows = a->rows, cols = a->cols;
-    if (dtype == PERI_F32) {
-        float *out = to;
-        for (size_t i = 0; i < rows; i++) {
-            const float *in = (const float *)(void *)a->data + (ptrdiff_t)i * a->rs;
-            for (size_t j = 0; j < cols; j++)
-                *out++ = in[(ptrdiff_t)j * a->cs];
-        }
-    } else if (a->dtype == PERI_F32) {
-        double *out = to;
-        for (size_t i = 0; i < rows; i++) {
-            const float *in = (const float *)(void *)a->data + (ptrdiff_t)i * a->rs;
-            for (size_t j = 0; j < cols; j++)
-                *out++ = (double)in[(ptrdiff_t)j * a->cs];
-        }
-    } else {
-        double *out = to;
-        for (size_t i = 0; i < rows; i++) {
-            const double *in = (const double *)(void *)a->data + (ptrdiff_t)i * a->rs;
-            for (size_t j = 0; j < cols; j++)
-                *out++ = in[(ptrdiff_t)j * a->cs];
-        }
-    }
+    PERI_REAL_RUN(dtype, PERI_REAL_RUN(a->dtype, PACK(double, double), PACK(double, float)),
+                  PACK(float, float));
     a->data = to;
     a->dtype = dtype;
     a->rs = (ptrdiff_t)cols;
@@ -132,10 +120,8 @@ static void unpack(const matrix *c, const void *from)
         for (size_t j = 0; j < c->cols; j++) {
             const ptrdiff_t at = (ptrdiff_t)i * c->rs + (ptrdiff_t)j * c->cs;
             const size_t source = i * c->cols + j;
-            if (c->dtype == PERI_F32)
-                ((float *)(void *)c->data)[at] = ((const float *)from)[source];
-            else
-                ((double *)(void *)c->data)[at] = ((const double *)from)[source];
+            PERI_REAL_DO(c->dtype, ((double *)(void *)c->data)[at] = ((const double *)from)[source],
+                         ((float *)(void *)c->data)[at] = ((const float *)from)[source]);
         }
 }
 
@@ -160,8 +146,8 @@ static const void *part(const operand *o, int dtype, size_t row, size_t col)
 
 static double load(const matrix *a, ptrdiff_t at)
 {
-    return a->dtype == PERI_F32 ? (double)((const float *)(void *)a->data)[at]
-                                : ((const double *)(void *)a->data)[at];
+    return PERI_REAL_PICK(a->dtype, ((const double *)(void *)a->data)[at],
+                          (double)((const float *)(void *)a->data)[at]);
 }
 
 static void multiply_tiny(const matrix *a, const matrix *b, const matrix *c)
@@ -171,7 +157,7 @@ static void multiply_tiny(const matrix *a, const matrix *b, const matrix *c)
             const ptrdiff_t ai = (ptrdiff_t)i * a->rs, bj = (ptrdiff_t)j * b->cs;
             const ptrdiff_t at = (ptrdiff_t)i * c->rs + (ptrdiff_t)j * c->cs;
             double sum = 0;
-            if (a->dtype == PERI_F64 && b->dtype == PERI_F64) {
+            if (peri_is_f64(a->dtype) && peri_is_f64(b->dtype)) {
                 const double *x = (const double *)(void *)a->data + ai;
                 const double *y = (const double *)(void *)b->data + bj;
                 for (size_t l = 0; l < a->cols; l++)
@@ -180,10 +166,8 @@ static void multiply_tiny(const matrix *a, const matrix *b, const matrix *c)
                 for (size_t l = 0; l < a->cols; l++)
                     sum += load(a, ai + (ptrdiff_t)l * a->cs) * load(b, bj + (ptrdiff_t)l * b->rs);
             }
-            if (c->dtype == PERI_F32)
-                ((float *)(void *)c->data)[at] = (float)sum;
-            else
-                ((double *)(void *)c->data)[at] = sum;
+            PERI_REAL_DO(c->dtype, ((double *)(void *)c->data)[at] = sum,
+                         ((float *)(void *)c->data)[at] = (float)sum);
         }
 }
 
@@ -195,19 +179,15 @@ static peri_status dot(int dtype, size_t n, const void *x, ptrdiff_t incx, const
     for (size_t at = 0; at < n; at += VECTOR_BLOCK) {
         const int part_n = (int)min_size(n - at, VECTOR_BLOCK);
         const ptrdiff_t ax = (ptrdiff_t)at * incx, ay = (ptrdiff_t)at * incy;
-        if (dtype == PERI_F32)
-            sum += (double)cblas_sdot(part_n, (const float *)x + ax, (int)incx,
-                                      (const float *)y + ay, (int)incy);
-        else
-            sum += cblas_ddot(part_n, (const double *)x + ax, (int)incx, (const double *)y + ay,
-                              (int)incy);
+        PERI_REAL_DO(dtype,
+                     sum += cblas_ddot(part_n, (const double *)x + ax, (int)incx,
+                                       (const double *)y + ay, (int)incy),
+                     sum += (double)cblas_sdot(part_n, (const float *)x + ax, (int)incx,
+                                               (const float *)y + ay, (int)incy));
         if (stopped(w, (size_t)part_n * (BLOCK / VECTOR_BLOCK)))
             return PERI_ERR_INTERRUPTED;
     }
-    if (dtype == PERI_F32)
-        *(float *)out = (float)sum;
-    else
-        *(double *)out = sum;
+    PERI_REAL_DO(dtype, *(double *)out = sum, *(float *)out = (float)sum);
     return PERI_OK;
 }
 
@@ -234,16 +214,15 @@ static peri_status gemv(int dtype, CBLAS_TRANSPOSE trans, size_t rows, size_t co
             const char *ap = (const char *)a + (r0 * ld + c0) * es;
             const char *xp = (const char *)x + (ptrdiff_t)xat * incx * (ptrdiff_t)es;
             char *yp = (char *)y + (ptrdiff_t)yat * incy * (ptrdiff_t)es;
-            if (dtype == PERI_F32)
-                cblas_sgemv(CblasRowMajor, trans, (int)nr, (int)nc, 1,
-                            (const float *)(const void *)ap, (int)ld,
-                            (const float *)(const void *)xp, (int)incx, 1, (float *)(void *)yp,
-                            (int)incy);
-            else
-                cblas_dgemv(CblasRowMajor, trans, (int)nr, (int)nc, 1,
-                            (const double *)(const void *)ap, (int)ld,
-                            (const double *)(const void *)xp, (int)incx, 1, (double *)(void *)yp,
-                            (int)incy);
+            PERI_REAL_DO(dtype,
+                         cblas_dgemv(CblasRowMajor, trans, (int)nr, (int)nc, 1,
+                                     (const double *)(const void *)ap, (int)ld,
+                                     (const double *)(const void *)xp, (int)incx, 1,
+                                     (double *)(void *)yp, (int)incy),
+                         cblas_sgemv(CblasRowMajor, trans, (int)nr, (int)nc, 1,
+                                     (const float *)(const void *)ap, (int)ld,
+                                     (const float *)(const void *)xp, (int)incx, 1,
+                                     (float *)(void *)yp, (int)incy));
             if (stopped(w, nr * nc * (BLOCK / VECTOR_BLOCK)))
                 return PERI_ERR_INTERRUPTED;
         }
@@ -287,12 +266,12 @@ static peri_status gemm(int dtype, size_t m, size_t n, size_t k, const operand *
                 const int bk = (int)min_size(k - l, edge[2]);
                 const void *ap = part(a, dtype, arow + i, l), *bp = part(b, dtype, l, bcol + j);
                 char *cp = (char *)c + (i * ldc + j) * peri_dtype_size(dtype);
-                if (dtype == PERI_F32)
-                    cblas_sgemm(CblasRowMajor, a->trans, b->trans, bm, bn, bk, 1, ap, (int)a->ld,
-                                bp, (int)b->ld, l > 0, (float *)(void *)cp, (int)ldc);
-                else
+                PERI_REAL_DO(
+                    dtype,
                     cblas_dgemm(CblasRowMajor, a->trans, b->trans, bm, bn, bk, 1, ap, (int)a->ld,
-                                bp, (int)b->ld, l > 0, (double *)(void *)cp, (int)ldc);
+                                bp, (int)b->ld, l > 0, (double *)(void *)cp, (int)ldc),
+                    cblas_sgemm(CblasRowMajor, a->trans, b->trans, bm, bn, bk, 1, ap, (int)a->ld,
+                                bp, (int)b->ld, l > 0, (float *)(void *)cp, (int)ldc));
                 if (stopped(w, (size_t)bm * (size_t)bn * (size_t)bk))
                     return PERI_ERR_INTERRUPTED;
             }
@@ -306,10 +285,8 @@ static void mirror(int dtype, size_t n, void *c, size_t ldc)
         for (size_t j0 = 0; j0 <= i0; j0 += TILE)
             for (size_t i = i0; i < min_size(i0 + TILE, n); i++)
                 for (size_t j = j0; j < min_size(j0 + TILE, i); j++)
-                    if (dtype == PERI_F32)
-                        ((float *)c)[j * ldc + i] = ((float *)c)[i * ldc + j];
-                    else
-                        ((double *)c)[j * ldc + i] = ((double *)c)[i * ldc + j];
+                    PERI_REAL_DO(dtype, ((double *)c)[j * ldc + i] = ((double *)c)[i * ldc + j],
+                                 ((float *)c)[j * ldc + i] = ((float *)c)[i * ldc + j]);
 }
 
 /* C (m, m) = A A^T: the lower triangle by blocks of rows, then its mirror. */
@@ -328,12 +305,11 @@ static peri_status syrk(int dtype, size_t m, size_t k, const operand *a, const o
         for (size_t l = 0; l < k; l += edge[2]) {
             const int bk = (int)min_size(k - l, edge[2]);
             const void *ap = part(a, dtype, i, l);
-            if (dtype == PERI_F32)
-                cblas_ssyrk(CblasRowMajor, CblasLower, a->trans, bm, bk, 1, ap, (int)a->ld, l > 0,
-                            (float *)(void *)(row + i * es), (int)ldc);
-            else
-                cblas_dsyrk(CblasRowMajor, CblasLower, a->trans, bm, bk, 1, ap, (int)a->ld, l > 0,
-                            (double *)(void *)(row + i * es), (int)ldc);
+            PERI_REAL_DO(dtype,
+                         cblas_dsyrk(CblasRowMajor, CblasLower, a->trans, bm, bk, 1, ap, (int)a->ld,
+                                     l > 0, (double *)(void *)(row + i * es), (int)ldc),
+                         cblas_ssyrk(CblasRowMajor, CblasLower, a->trans, bm, bk, 1, ap, (int)a->ld,
+                                     l > 0, (float *)(void *)(row + i * es), (int)ldc));
             if (stopped(w, (size_t)bm * (size_t)bm * (size_t)bk))
                 return PERI_ERR_INTERRUPTED;
         }
@@ -541,14 +517,14 @@ static peri_status multiply(const plan *p, matrix a, matrix b, matrix c, char *w
     if (p->direct) {
         const int m = (int)c.rows, n = (int)c.cols, k = (int)a.cols;
         const int lda = (int)p->ao.ld, ldb = (int)p->bo.ld, ldc = (int)c.rs;
-        if (dtype == PERI_F32)
-            cblas_sgemm(CblasRowMajor, p->ao.trans, p->bo.trans, m, n, k, 1,
-                        (const float *)(void *)a.data, lda, (const float *)(void *)b.data, ldb, 0,
-                        (float *)(void *)c.data, ldc);
-        else
-            cblas_dgemm(CblasRowMajor, p->ao.trans, p->bo.trans, m, n, k, 1,
-                        (const double *)(void *)a.data, lda, (const double *)(void *)b.data, ldb, 0,
-                        (double *)(void *)c.data, ldc);
+        PERI_REAL_DO(dtype,
+                     cblas_dgemm(CblasRowMajor, p->ao.trans, p->bo.trans, m, n, k, 1,
+                                 (const double *)(void *)a.data, lda,
+                                 (const double *)(void *)b.data, ldb, 0, (double *)(void *)c.data,
+                                 ldc),
+                     cblas_sgemm(CblasRowMajor, p->ao.trans, p->bo.trans, m, n, k, 1,
+                                 (const float *)(void *)a.data, lda, (const float *)(void *)b.data,
+                                 ldb, 0, (float *)(void *)c.data, ldc));
         return stopped(w, c.rows * c.cols * a.cols) ? PERI_ERR_INTERRUPTED : PERI_OK;
     }
     if (p->copy_a) {
@@ -592,10 +568,7 @@ static void fill_zero(const peri_view *c)
         ptrdiff_t offset = 0;
         for (int axis = 0; axis < c->ndim; axis++)
             offset += (ptrdiff_t)at[axis] * c->stride[axis];
-        if (c->dtype == PERI_F32)
-            ((float *)c->data)[offset] = 0;
-        else
-            ((double *)c->data)[offset] = 0;
+        PERI_REAL_DO(c->dtype, ((double *)c->data)[offset] = 0, ((float *)c->data)[offset] = 0);
         for (int axis = c->ndim - 1; axis >= 0 && ++at[axis] == c->shape[axis]; axis--)
             at[axis] = 0;
     }

@@ -85,7 +85,7 @@ static void find_moments(const job *j, const char *x, size_t runs, size_t apart,
     for (size_t i = 0; i < runs; i++)
         j->f->moments(x + i * apart, n, 0, m);
     /* what the runs subtract is rounded to their dtype */
-    const double shift = j->dtype == PERI_F32 ? (double)(float)(m[0] / count) : m[0] / count;
+    const double shift = PERI_REAL_PICK(j->dtype, m[0] / count, (double)(float)(m[0] / count));
     for (size_t i = 0; i < runs; i++)
         j->f->moments(x + i * apart, n, shift, d);
     *mean = shift + d[0] / count;
@@ -304,7 +304,7 @@ static void run_columns(void *context, size_t block)
     double zero[MOST_LANES] = {0}, a[MOST_LANES], b[MOST_LANES];
     j->f->columns(NULL, x, j->n, j->c, count, shift, sums);
     for (size_t k = 0; k < count; k++)
-        shift[k] = j->dtype == PERI_F32 ? (double)(float)(sums[k] / n) : sums[k] / n;
+        shift[k] = PERI_REAL_PICK(j->dtype, sums[k] / n, (double)(float)(sums[k] / n));
     j->f->columns(NULL, x, j->n, j->c, count, shift, again);
     for (size_t k = 0; k < count; k++) {
         const double off = again[k] / n;

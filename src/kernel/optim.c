@@ -47,7 +47,8 @@ static double sum_squares(int dtype, size_t n, const void *g)
     enum { CHAINS = 8 };
     double sum[CHAINS] = {0};
     for (size_t i = 0; i < n; i++) {
-        const double x = dtype == PERI_F32 ? (double)((const float *)g)[i] : ((const double *)g)[i];
+        const double x =
+            PERI_REAL_PICK(dtype, ((const double *)g)[i], (double)((const float *)g)[i]);
         sum[i % CHAINS] += x * x;
     }
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
@@ -60,9 +61,6 @@ double peri_optim_clip(int dtype, size_t n, double max_norm, void *g)
     if (factor >= 1)
         return norm;
     for (size_t i = 0; i < n; i++)
-        if (dtype == PERI_F32)
-            ((float *)g)[i] *= (float)factor;
-        else
-            ((double *)g)[i] *= factor;
+        PERI_REAL_DO(dtype, ((double *)g)[i] *= factor, ((float *)g)[i] *= (float)factor);
     return norm;
 }

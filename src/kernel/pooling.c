@@ -196,14 +196,10 @@ static void run_max_back(void *context, size_t plane)
     for (size_t t = 0; t < j->taps && small; t++)
         offset[t] = (uint32_t)(t / s->kw * s->w + t % s->kw);
     memset(j->out + plane * s->h * s->w * j->elem, 0, s->h * s->w * j->elem);
-    if (small && j->dtype == PERI_F32)
-        SCATTER_SMALL(float)
-    else if (small)
-        SCATTER_SMALL(double)
-    else if (j->dtype == PERI_F32)
-        SCATTER(float)
+    if (small)
+        PERI_REAL_RUN(j->dtype, SCATTER_SMALL(double), SCATTER_SMALL(float));
     else
-        SCATTER(double)
+        PERI_REAL_RUN(j->dtype, SCATTER(double), SCATTER(float));
 }
 
 void peri_max_pool_backward(const peri_pooling *s, int dtype, const void *G, const uint16_t *which,
@@ -229,10 +225,7 @@ void peri_max_pool_backward(const peri_pooling *s, int dtype, const void *G, con
 static void rescale(const job *j, size_t i, const char *from, char *to)
 {
     const double full = (double)j->taps;
-    if (j->dtype == PERI_F32)
-        RESCALE(float);
-    else
-        RESCALE(double);
+    PERI_REAL_RUN(j->dtype, RESCALE(double), RESCALE(float));
 }
 
 static void run_avg(void *context, size_t plane)
@@ -265,6 +258,11 @@ void peri_avg_pool(const peri_pooling *s, int dtype, const void *X, void *Y, voi
 }
 
 /* A row of an image out of its staged row. */
+#define DEAL(REAL)                                                                                 \
+    const REAL *piece = (const REAL *)(const void *)from;                                          \
+    for (size_t q = first; q < g->w; q += g->deal)                                                 \
+    ((REAL *)(void *)dx)[q] = *piece++
+
 static void gather_row(const job *j, const char *row, char *dx)
 {
     const peri_staging *g = &j->staging;
@@ -274,15 +272,7 @@ static void gather_row(const job *j, const char *row, char *dx)
     }
     for (size_t first = 0; first < g->deal && first < g->w; first++) {
         const char *from = row + peri_staged_at(g, 0, first + g->left) * j->elem;
-        if (j->dtype == PERI_F32) {
-            const float *piece = (const float *)(const void *)from;
-            for (size_t q = first; q < g->w; q += g->deal)
-                ((float *)(void *)dx)[q] = *piece++;
-        } else {
-            const double *piece = (const double *)(const void *)from;
-            for (size_t q = first; q < g->w; q += g->deal)
-                ((double *)(void *)dx)[q] = *piece++;
-        }
+        PERI_REAL_RUN(j->dtype, DEAL(double), DEAL(float));
     }
 }
 

@@ -47,10 +47,9 @@ static bool centre(const peri_rows *X, size_t first, size_t rows, const double *
     const size_t m = X->m;
     double poison[8] = {0}, sum = 0;
     for (size_t i = first; i < first + rows; i++, out += m)
-        if (X->dtype == PERI_F32)
-            centre_row_f32(m, (const float *)X->data + i * m, shift, out, poison);
-        else
-            centre_row_f64(m, (const double *)X->data + i * m, shift, out, poison);
+        PERI_REAL_DO(X->dtype,
+                     centre_row_f64(m, (const double *)X->data + i * m, shift, out, poison),
+                     centre_row_f32(m, (const float *)X->data + i * m, shift, out, poison));
     for (size_t k = 0; k < 8; k++)
         sum += poison[k];
     return sum == 0;
@@ -83,6 +82,10 @@ static peri_status too_large(peri_facts *facts)
     return PERI_ERR_TOO_LARGE;
 }
 
+#define ADD_ROW(REAL)                                                                              \
+    for (size_t j = 0; j < columns; j++)                                                           \
+    sum[j] += (double)((const REAL *)X->data)[i * m + j0 + j]
+
 peri_status peri_ppca_mean(const peri_rows *X, double *mean, peri_facts *facts)
 {
     const size_t m = X->m;
@@ -94,12 +97,7 @@ peri_status peri_ppca_mean(const peri_rows *X, double *mean, peri_facts *facts)
             const size_t columns = m - j0 < 64 ? m - j0 : 64;
             double sum[64] = {0};
             for (size_t i = first; i < first + rows; i++)
-                if (X->dtype == PERI_F32)
-                    for (size_t j = 0; j < columns; j++)
-                        sum[j] += (double)((const float *)X->data)[i * m + j0 + j];
-                else
-                    for (size_t j = 0; j < columns; j++)
-                        sum[j] += ((const double *)X->data)[i * m + j0 + j];
+                PERI_REAL_RUN(X->dtype, ADD_ROW(double), ADD_ROW(float));
             for (size_t j = 0; j < columns; j++)
                 mean[j0 + j] += sum[j];
         }

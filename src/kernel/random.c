@@ -723,7 +723,7 @@ void peri_random_shuffle(peri_rng *rng, const peri_view *a)
 {
     if (peri_view_size(a) == 0)
         return;
-    if (a->ndim == 1 && a->dtype == PERI_F64 && a->stride[0] == 1) {
+    if (a->ndim == 1 && peri_is_f64(a->dtype) && a->stride[0] == 1) {
         shuffle_flat(rng, a->shape[0], a->data);
         return;
     }

@@ -271,7 +271,7 @@ void peri_outer(const peri_view *a, const peri_view *b, const peri_view *dst)
     for (size_t i = 0; i < n; i++) {
         const double x = peri_get(a, (ptrdiff_t)i * a->stride[0]);
         const ptrdiff_t row = (ptrdiff_t)i * dst->stride[0];
-        if (dst->dtype == PERI_F64 && b->dtype == PERI_F64 && b->stride[0] == 1 &&
+        if (peri_is_f64(dst->dtype) && peri_is_f64(b->dtype) && b->stride[0] == 1 &&
             dst->stride[1] == 1) {
             const double *y = b->data;
             double *out = (double *)dst->data + row;

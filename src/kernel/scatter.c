@@ -20,8 +20,6 @@ SCATTER(float)
 void peri_scatter_add(int dtype, size_t outer, size_t extent, size_t inner, const size_t *index,
                       size_t count, const void *v, void *out)
 {
-    if (dtype == PERI_F64)
-        scatter_double(outer, extent, inner, index, count, v, out);
-    else
-        scatter_float(outer, extent, inner, index, count, v, out);
+    PERI_REAL_DO(dtype, scatter_double(outer, extent, inner, index, count, v, out),
+                 scatter_float(outer, extent, inner, index, count, v, out));
 }

@@ -655,12 +655,11 @@ peri_status peri_sort(const peri_view *a, int axis, const peri_view *dst, uint64
     struct lanes l = lanes_begin(a, axis);
     size_t done = 0;
     do {
-        if (a->dtype == PERI_F64)
-            sort_lane_f64((const double *)a->data + l.a, step, n, (double *)dst->data + l.b, dstep,
-                          work);
-        else
-            sort_lane_f32((const float *)a->data + l.a, step, n, (float *)dst->data + l.b, dstep,
-                          work);
+        PERI_REAL_DO(a->dtype,
+                     sort_lane_f64((const double *)a->data + l.a, step, n,
+                                   (double *)dst->data + l.b, dstep, work),
+                     sort_lane_f32((const float *)a->data + l.a, step, n, (float *)dst->data + l.b,
+                                   dstep, work));
         done += n;
         if (done >= POLL) {
             done = 0;
@@ -685,9 +684,9 @@ peri_status peri_argsort(const peri_view *a, int axis, double base, const peri_v
     struct lanes l = lanes_begin(a, axis);
     size_t done = 0;
     do {
-        const uint64_t *order = a->dtype == PERI_F64
-                                    ? order_f64((const double *)a->data + l.a, step, n, work)
-                                    : order_f32((const float *)a->data + l.a, step, n, work);
+        const uint64_t *order =
+            PERI_REAL_PICK(a->dtype, order_f64((const double *)a->data + l.a, step, n, work),
+                           order_f32((const float *)a->data + l.a, step, n, work));
         double *out = (double *)dst->data + l.b;
         for (size_t i = 0; i < n; i++)
             out[(ptrdiff_t)i * dstep] = (double)(uint32_t)order[i] + base;
@@ -764,10 +763,8 @@ peri_status peri_searchsorted(const peri_view *a, const peri_view *v, bool right
             at[count] = l.b;
             more = lanes_next(&l, v->stride, dst->stride);
         }
-        if (a->dtype == PERI_F64)
-            count_below_double(a->data, step, n, x, right, place);
-        else
-            count_below_float(a->data, step, n, x, right, place);
+        PERI_REAL_DO(a->dtype, count_below_double(a->data, step, n, x, right, place),
+                     count_below_float(a->data, step, n, x, right, place));
         for (size_t k = 0; k < count; k++) {
             if (x[k] != x[k]) { /* below NaN stands all that is not NaN */
                 for (; !counted && numbers > 0; numbers--) {
@@ -849,8 +846,8 @@ peri_status peri_unique_order(const peri_view *x, uint64_t *order, size_t *disti
         return status;
     uint64_t *sorted = work;
     if (x->shape[1] == 1) {
-        sorted =
-            x->dtype == PERI_F64 ? order_f64(x->data, 1, n, work) : order_f32(x->data, 1, n, work);
+        sorted = PERI_REAL_PICK(x->dtype, order_f64(x->data, 1, n, work),
+                                order_f32(x->data, 1, n, work));
     } else {
         for (size_t i = 0; i < n; i++)
             work[i] = i;
