@@ -404,7 +404,7 @@ static int bernoulli(lua_State *L)
     peri_random_uniforms(rng, out->size, x);
     for (size_t i = 0; i < out->size; i++)
         x[i] = x[i] < value[i] ? 1.0 : 0.0;
-    if (dtype != PERI_F64)
+    if (!peri_is_f64(dtype))
         peri_push_copy(L, out, dtype);
     return 1;
 }
@@ -483,7 +483,7 @@ static int choice(lua_State *L)
         if (peri_test_array(L, at) == NULL && lua_type(L, at) != LUA_TTABLE)
             peri_argerror(L, opts, "p: expected an array, got %s", peri_push_got(L, at));
         const peri_array *given = peri_test_array(L, at);
-        const bool single = given != NULL && given->dtype == PERI_F32;
+        const int dtype = given != NULL ? peri_promote1(given->dtype) : (int)PERI_F64;
         const peri_array *weights = peri_arg_contiguous(L, at, "p", PERI_F64, 1);
         if (weights->size != n)
             peri_argerror(L, opts, "p: expected n = %I probabilities, got %I", (LUAI_UACINT)n,
@@ -492,8 +492,8 @@ static int choice(lua_State *L)
         peri_facts facts = {0};
         peri_status status = peri_random_check_weights(p, n, &positive, &facts);
         /* As NumPy: f32 probabilities may miss 1 by sqrt(eps) of theirs. */
-        if (single && status == PERI_ERR_VALUE && facts.nindex == 0 &&
-            fabs(facts.got - 1) <= sqrt((double)FLT_EPSILON))
+        if (status == PERI_ERR_VALUE && facts.nindex == 0 &&
+            fabs(facts.got - 1) <= PERI_REAL_PICK(dtype, 0, sqrt((double)FLT_EPSILON)))
             status = PERI_OK;
         peri_check(L, opts, status, &facts);
     }
