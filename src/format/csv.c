@@ -445,7 +445,7 @@ static meaning understand(const peri_csv *c, const char *text, size_t length, do
         text = bare;
         length = n;
     }
-    if (!peri_number_parse(text, length, v))
+    if (length == 0 || !peri_number_parse(text, length, v))
         return WORD;
     if (!peri_is_real(c->options.dtype)) {
         if (!c->options.exact)
