@@ -353,7 +353,7 @@ peri_io peri_pickle_reduce(peri_pickle *p, event *e, bool *made, peri_fault *fau
             return peri_pickle_refuse(p, "the pickle makes a dict of something", fault);
         return peri_pickle_make_container(p, DICT, e, made, fault);
     default:
-        if (callable.as.i == NUMPY_NDARRAY || callable.as.i < ORDERED_DICT)
+        if (callable.as.i < ORDERED_DICT)
             break;
         return peri_pickle_torch(p, callable.as.i, args, n, e, made, fault);
     }

@@ -41,7 +41,8 @@ typedef struct {
 
 static peri_io refuse(const scanner *h, const char *reason)
 {
-    return peri_fail(h->fault, PERI_IO_BAD, 8 + (uint64_t)h->at, reason);
+    peri_fail(h->fault, PERI_IO_BAD, 8 + (uint64_t)h->at, reason);
+    return PERI_IO_BAD;
 }
 
 static peri_io damaged(const scanner *h)

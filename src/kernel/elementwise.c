@@ -69,14 +69,14 @@ static const loops *loops_of(int dtype)
     const loops *table = levels[peri_isa()];
     switch ((peri_dtype)dtype) {
     case PERI_F64:
-        return &table[0];
+        break;
     case PERI_F32:
         return &table[1];
     case PERI_BOOL:
     case PERI_U8:
         return &table[2];
     }
-    return NULL;
+    return &table[0];
 }
 
 int peri_ew_dtype(peri_ew op, int common)
@@ -351,17 +351,15 @@ static peri_status run_short(walk *w, size_t n, const peri_stop *stop)
     }
     for (size_t i = 0; i < n; i += BLOCK) {
         const size_t count = n - i < BLOCK ? n - i : BLOCK;
-        const void *in[3] = {NULL, NULL, NULL};
+        const void *in[3] = {work.block[0], work.block[1], work.block[2]};
         for (int k = 0; k < arity; k++) {
             operand *o = &w->of[k];
-            if (o->single) {
-                in[k] = work.block[k];
-            } else if (o->dense && o->dtype == o->as) {
+            if (o->single)
+                continue;
+            if (o->dense && o->dtype == o->as)
                 in[k] = o->data + i * peri_dtype_size(o->as);
-            } else {
+            else
                 walk_short(w, o, count, (char *)work.block[k], NULL);
-                in[k] = work.block[k];
-            }
         }
         const bool direct = out->dense && out->dtype == out->as;
         void *to = direct ? (void *)(out->data + i * peri_dtype_size(out->as)) : work.block[arity];
