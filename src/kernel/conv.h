@@ -15,6 +15,8 @@
  *                      multiplies with W; the matrix of im2col never exists as a whole (Georganas
  *                      et al. 2018, arXiv:1808.05567). The gradient of X is the same product over
  *                      dY, one for each phase of the stride, so that nothing is scattered.
+ *   channels together  the same for many channels and narrow rows, whose pixels are laid out with
+ *                      their channels in one piece, so that none are packed.
  *   Winograd           F(4x4,3x3) for 3x3 with stride 1: 36 products for 16 pixels where the
  *                      direct sum has 144 (Lavin & Gray 2015, arXiv:1509.09308). Its rounding is
  *                      some 10 times that of the direct sum: 1e-5 of the largest value in f32.
@@ -42,7 +44,7 @@ typedef struct {
 typedef enum { PERI_CONV_FORWARD, PERI_CONV_DATA, PERI_CONV_WEIGHTS } peri_conv_pass;
 
 /* PERI_CONV_AUTO is the faster one by sizes; the others are for tests and measurements.
- * PERI_CONV_WINOGRAD is the product where the shape has no Winograd form. */
+ * PERI_CONV_WINOGRAD is AUTO's where the shape has no Winograd form. */
 typedef enum { PERI_CONV_AUTO, PERI_CONV_PRODUCT, PERI_CONV_WINOGRAD } peri_conv_method;
 
 /* Y's height and width. PERI_ERR_VALUE: groups does not divide c or o, or a stride, dilation or

@@ -214,6 +214,34 @@ static KERNEL void NAME(gather)(const peri_gathering *q)
     }
 }
 
+/* Rows of B pass through the first cache a piece at a time. */
+static KERNEL void NAME(pixels)(const peri_pixels *q)
+{
+    const size_t most = (16 << 10) / (PANEL * sizeof(REAL));
+    const size_t piece = q->inner < most ? q->inner : most;
+    const size_t high = piece == 0 ? 1 : most / piece; /* rows of the kernel at a time */
+    NAME(tile_job) job = {.jump = q->jump, .step = 1, .ldb = q->wide, .ldc = q->wide, .C = q->C};
+    size_t i = 0;
+    do { /* once too when no tap meets these pixels */
+        job.outer = q->outer - i < high ? q->outer - i : high;
+        size_t k = 0;
+        do {
+            job.inner = q->inner - k < piece ? q->inner - k : piece;
+            job.B = (const REAL *)q->B + (i * q->inner + k) * q->wide;
+            for (size_t p = 0; p < q->count; p += TILE_ROWS) {
+                const size_t rows = q->count - p < TILE_ROWS ? q->count - p : TILE_ROWS;
+                for (size_t r = 0; r < rows; r++)
+                    job.a[r] = (const REAL *)q->staged + q->from[p + r] + i * q->jump + k;
+                job.to = q->to + p;
+                NAME(tile)(&job, rows, q->wide / LANES);
+            }
+            job.add = true;
+            k += piece;
+        } while (k < q->inner);
+        i += high;
+    } while (i < q->outer);
+}
+
 /* ---- Winograd F(4x4, 3x3) ----------------------------------------------------------------- */
 
 /* U is packed as [xi][panel of N][K][panel]: a panel has WIDE vectors, the last one what is left.
@@ -640,6 +668,7 @@ static const peri_conv_functions NAME(conv) = {
     .panel = PANEL,
     .correlate = NAME(correlate),
     .gather = NAME(gather),
+    .pixels = NAME(pixels),
     .products = NAME(products),
     .wino_in = NAME(wino_in),
     .wino_out = NAME(wino_out),

@@ -67,6 +67,15 @@ typedef struct {
     void *acc;
 } peri_gathering;
 
+/* C[to[p], v] = sum over i < outer, k < inner of staged[from[p] + i jump + k] B[i inner + k, v] for
+ * p < count, v < wide, at most a panel; rows of B and C are `wide` elements. */
+typedef struct {
+    size_t count, wide, outer, inner, jump;
+    const size_t *from, *to;
+    const void *staged, *B;
+    void *C;
+} peri_pixels;
+
 /* A block of `tiles` Winograd tiles: M (36, tiles, N) = V (36, tiles, K) U, where U is packed by
  * pack. N and K are multiples of a vector. */
 typedef struct {
@@ -79,6 +88,7 @@ typedef struct {
     size_t lanes, panel; /* elements of a vector, pixels of a panel */
     void (*correlate)(const peri_correlation *q, size_t first, size_t last);
     void (*gather)(const peri_gathering *q);
+    void (*pixels)(const peri_pixels *q);
     void (*products)(const peri_products *q);
     void (*wino_in)(const void *patch, size_t row, size_t C, void *V, size_t plane);
     void (*wino_out)(const void *M, size_t plane, size_t C, void *patch, size_t row);
@@ -133,6 +143,12 @@ peri_status peri_wino_forward(const peri_conv *s, int dtype, bool data, const vo
 peri_status peri_wino_weights(const peri_conv *s, int dtype, const void *X, const void *dY,
                               double beta, void *dW, void *work, size_t slots,
                               const peri_stop *stop);
+/* Whether conv_channels.c is for this shape. */
+bool peri_channels_fit(const peri_conv *s, int dtype, bool data);
+size_t peri_channels_work(const peri_conv *s, int dtype, bool data, size_t slots);
+peri_status peri_channels_product(const peri_conv *s, int dtype, bool data, const void *in,
+                                  const void *W, const void *bias, void *out, void *work,
+                                  size_t slots, const peri_stop *stop);
 size_t peri_weights_work(const peri_conv *s, int dtype, size_t slots);
 peri_status peri_weights_product(const peri_conv *s, int dtype, const void *X, const void *dY,
                                  double beta, void *dW, void *work, size_t slots,

@@ -460,6 +460,12 @@ static bool use_winograd(const peri_conv *s, peri_conv_pass pass, peri_conv_meth
            (method == PERI_CONV_WINOGRAD || (method == PERI_CONV_AUTO && peri_wino_pays(s, pass)));
 }
 
+static bool use_channels(const peri_conv *s, int dtype, peri_conv_pass pass,
+                         peri_conv_method method)
+{
+    return method != PERI_CONV_PRODUCT && peri_channels_fit(s, dtype, pass == PERI_CONV_DATA);
+}
+
 size_t peri_conv_work(const peri_conv *s, int dtype, peri_conv_pass pass, peri_conv_method method,
                       size_t slots)
 {
@@ -468,6 +474,8 @@ size_t peri_conv_work(const peri_conv *s, int dtype, peri_conv_pass pass, peri_c
         return peri_wino_work(s, dtype, pass, slots);
     if (pass == PERI_CONV_WEIGHTS)
         return peri_weights_work(s, dtype, slots);
+    if (use_channels(s, dtype, pass, method))
+        return peri_channels_work(s, dtype, pass == PERI_CONV_DATA, slots);
     return make_plan(&p, s, dtype, pass == PERI_CONV_DATA, slots);
 }
 
@@ -477,6 +485,8 @@ peri_status peri_conv_forward(const peri_conv *s, int dtype, peri_conv_method me
 {
     if (use_winograd(s, PERI_CONV_FORWARD, method))
         return peri_wino_forward(s, dtype, false, X, W, bias, Y, work, slots, stop);
+    if (use_channels(s, dtype, PERI_CONV_FORWARD, method))
+        return peri_channels_product(s, dtype, false, X, W, bias, Y, work, slots, stop);
     return run_product(s, dtype, false, X, W, bias, Y, work, slots, stop);
 }
 
@@ -486,6 +496,8 @@ peri_status peri_conv_backward_data(const peri_conv *s, int dtype, peri_conv_met
 {
     if (use_winograd(s, PERI_CONV_DATA, method))
         return peri_wino_forward(s, dtype, true, dY, W, bias, dX, work, slots, stop);
+    if (use_channels(s, dtype, PERI_CONV_DATA, method))
+        return peri_channels_product(s, dtype, true, dY, W, bias, dX, work, slots, stop);
     return run_product(s, dtype, true, dY, W, bias, dX, work, slots, stop);
 }
 

@@ -5,7 +5,8 @@
  *     C[r][v] (+)= sum over i < outer, k < inner of a[r][i jump + k step] B[i inner + k][v]
  *
  * for at most TILE_ROWS rows r and WIDE vectors v. a[r] are any addresses, so a tile reads an image
- * where it lies; B is packed, its rows ldb apart. The sum runs over k in order, then over i.
+ * where it lies; B is packed, its rows ldb apart. Row r of C is number to[r] unless `to` is NULL.
+ * The sum runs over k in order, then over i.
  */
 #undef WIDE
 #if LANES_BYTES == 64
@@ -26,8 +27,14 @@ typedef struct {
     const REAL *bias; /* a start for each row, unless NULL; not together with add */
     REAL *C;
     size_t ldc;
+    const size_t *to;
     bool add; /* to what C holds */
 } NAME(tile_job);
+
+INLINE REAL *NAME(tile_row)(const NAME(tile_job) * s, size_t r)
+{
+    return s->C + (s->to != NULL ? s->to[r] : r) * s->ldc;
+}
 
 INLINE void NAME(run_tile)(const NAME(tile_job) * s, int rows, int wide)
 {
@@ -43,7 +50,7 @@ INLINE void NAME(run_tile)(const NAME(tile_job) * s, int rows, int wide)
     {
         acc[i] = NAME(splat)(s->bias != NULL ? s->bias[i / wide] : 0);
         if (s->add)
-            acc[i] = NAME(load)(s->C + (size_t)(i / wide) * s->ldc + (size_t)(i % wide) * LANES);
+            acc[i] = NAME(load)(NAME(tile_row)(s, (size_t)(i / wide)) + (size_t)(i % wide) * LANES);
     }
     for (size_t outer = s->outer; outer > 0; outer--) {
         for (size_t k = 0, at = 0; k < inner; k++, at += step, B += ldb) {
@@ -68,7 +75,7 @@ INLINE void NAME(run_tile)(const NAME(tile_job) * s, int rows, int wide)
     }
     UNROLL for (int i = 0; i < rows * wide; i++)
     {
-        NAME(store)(s->C + (size_t)(i / wide) * s->ldc + (size_t)(i % wide) * LANES, acc[i]);
+        NAME(store)(NAME(tile_row)(s, (size_t)(i / wide)) + (size_t)(i % wide) * LANES, acc[i]);
     }
 }
 

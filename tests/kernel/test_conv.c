@@ -267,6 +267,46 @@ static void test_large_products(void **state)
     at_each_level(compare_large);
 }
 
+/* Enough channels to lay them together, some of them not whole vectors. */
+static peri_conv many_channels(void)
+{
+    static const size_t some[] = {16, 30, 32, 61, 80};
+    for (;;) {
+        peri_conv s = {.n = between(0, 5),
+                       .h = between(1, 13),
+                       .w = between(1, 13),
+                       .kh = between(1, 5),
+                       .kw = between(2, 5),
+                       .dilation = {1, 1},
+                       .groups = between(1, 2)};
+        s.c = s.groups * some[between(0, 4)];
+        s.o = s.groups * some[between(0, 4)];
+        for (int axis = 0; axis < 2; axis++) {
+            s.stride[axis] = between(1, 3);
+            s.padding[axis] = between(0, 3);
+        }
+        size_t oh, ow;
+        peri_facts facts;
+        if (peri_conv_output(&s, &oh, &ow, &facts) == PERI_OK && (s.stride[0] > 1 || s.kw != 3))
+            return s;
+    }
+}
+
+static void compare_channels(void)
+{
+    for (int i = 0; i < 12; i++) {
+        const peri_conv s = many_channels();
+        compare(&s, PERI_F32, PERI_CONV_AUTO, 4e-6);
+        compare(&s, PERI_F64, PERI_CONV_AUTO, 1e-14);
+    }
+}
+
+static void test_channels_together_equal_seven_loops(void **state)
+{
+    (void)state;
+    at_each_level(compare_channels);
+}
+
 static void compare_winograd(void)
 {
     for (int i = 0; i < 12; i++) {
@@ -318,7 +358,7 @@ static void test_threads_change_no_bit(void **state)
 {
     (void)state;
     const int threads = peri_threads(0);
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 24; i++) {
         peri_conv s = {.n = between(1, 9),
                        .c = between(16, 40),
                        .h = between(5, 30),
@@ -330,6 +370,8 @@ static void test_threads_change_no_bit(void **state)
                        .padding = {1, 1},
                        .dilation = {1, 1},
                        .groups = 1};
+        if (i % 2 == 1)
+            s = many_channels();
         for (peri_conv_method method = PERI_CONV_PRODUCT; method <= PERI_CONV_WINOGRAD; method++) {
             problem q = make_problem(&s, PERI_F32);
             block got[3][3];
@@ -467,6 +509,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_equal_seven_loops),
         cmocka_unit_test(test_large_products),
+        cmocka_unit_test(test_channels_together_equal_seven_loops),
         cmocka_unit_test(test_winograd_equals_seven_loops),
         cmocka_unit_test(test_passes_are_adjoint),
         cmocka_unit_test(test_threads_change_no_bit),
