@@ -105,8 +105,10 @@ static peri_io read_all(const peri_zip *z, uint64_t at, void *out, size_t n, per
         const peri_io status = read_some(z, at, to, n, &got, fault);
         if (status != PERI_IO_OK)
             return status;
-        if (got == 0)
-            return peri_fail(fault, PERI_IO_BAD, at, "the archive ends early");
+        if (got == 0) {
+            peri_fail(fault, PERI_IO_BAD, at, "the archive ends early");
+            return PERI_IO_BAD;
+        }
         at += got;
         to += got;
         n -= got;
@@ -116,8 +118,8 @@ static peri_io read_all(const peri_zip *z, uint64_t at, void *out, size_t n, per
 
 static peri_io no_directory(peri_fault *fault)
 {
-    return peri_fail(fault, PERI_IO_BAD, PERI_NO_BYTE,
-                     "the archive is damaged: it has no directory");
+    peri_fail(fault, PERI_IO_BAD, PERI_NO_BYTE, "the archive is damaged: it has no directory");
+    return PERI_IO_BAD;
 }
 
 static peri_io bad_member(const char *name, const char *reason, peri_fault *fault)
@@ -281,7 +283,7 @@ static peri_io order_members(peri_zip *z, uint64_t end, peri_fault *fault)
         return peri_fail_memory(fault);
     for (size_t i = 0; i < z->n; i++)
         order[i] = &z->entries[i];
-    qsort(order, z->n, sizeof *order, by_header);
+    qsort(order, z->n, sizeof(peri_zip_entry *), by_header);
     peri_io status = PERI_IO_OK;
     for (size_t i = 0; i < z->n && status == PERI_IO_OK; i++) {
         peri_zip_entry *e = order[i];

@@ -397,15 +397,16 @@ static bool run_row(const walk *w, size_t n, char *const from[], buffers *work)
     const size_t step = blocked ? BLOCK : n;
     for (size_t i = 0; i < n; i += step) {
         const size_t count = n - i < step ? n - i : step;
-        const void *in[3] = {NULL, NULL, NULL};
+        const void *in[3] = {work->block[0], work->block[1], work->block[2]};
         for (int k = 0; k < arity; k++) {
             const operand *o = &w->of[k];
             const ptrdiff_t stride = o->stride[inner];
             const char *here =
                 from[k] + (ptrdiff_t)i * stride * (ptrdiff_t)peri_dtype_size(o->dtype);
-            in[k] = gathered[k] || stride == 0 ? (const char *)work->block[k] : here;
             if (gathered[k])
                 gather(o, here, stride, count, work->block[k]);
+            else if (stride != 0)
+                in[k] = here;
         }
         const ptrdiff_t stride = out->stride[inner];
         char *to = from[arity] + (ptrdiff_t)i * stride * (ptrdiff_t)peri_dtype_size(out->dtype);
