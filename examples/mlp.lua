@@ -55,6 +55,6 @@ ex:table("confusion", {"", table.unpack(names)}, (function()
   return rows
 end)())
 local epochs = pg.range(1, history.epochs)
-ex:figure("loss", pg.plot.figure{title = "cross-entropy", xlabel = "epoch"}
+ex:figure("loss", pg.plot.figure{title = "cross-entropy", xlabel = "epoch", ylabel = "nats"}
   :line(epochs, history.loss, {label = "training"}):line(epochs, history.validation, {label = "test"}):legend(),
   "Loss an epoch; in training with dropout")
