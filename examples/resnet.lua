@@ -75,6 +75,6 @@ for k = 0, 9 do
     certain[#certain + 1], share[#share + 1] = sure:compress(here):mean(), right:compress(here):mean()
   end
 end
-ex:figure("certainty", pg.plot.figure{title = "how far the net is right about itself", xlabel = "probability that it gives",
-  ylabel = "share that is right"}:line({0, 1}, {0, 1}, {label = "equal"})
+ex:figure("certainty", pg.plot.figure{title = "how far the net is right about itself",
+  xlabel = "probability that it gives", ylabel = "share that is right"}:line({0, 1}, {0, 1}, {label = "equal"})
   :scatter(certain, share, {label = "test images"}):legend(), "Test images in tenths of certainty")

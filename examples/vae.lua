@@ -55,5 +55,6 @@ ex:figure("reconstructions", collage(pg.concat({x:reshape(-1, 28, 28), images(ne
 ex:figure("samples", collage(images(rng:standard_normal(100, o.d, "f32")), 10, 10), "100 images drawn from p(z)")
 local ends = net.mu(net.encoder(x))
 local t = pg.linspace(0, 1, 10):astype("f32"):expand_dims(2)
-ex:figure("line", collage(pg.concat({images(ends[1] + (ends[2] - ends[1]) * t), images(ends[3] + (ends[4] - ends[3]) * t)},
-  1), 2, 10), "From the first image to the second and from the third to the fourth, straight through latent space")
+local function between(a, b) return images(a + (b - a) * t) end
+ex:figure("line", collage(pg.concat({between(ends[1], ends[2]), between(ends[3], ends[4])}, 1), 2, 10),
+  "From the first image to the second and from the third to the fourth, straight through latent space")
