@@ -6,7 +6,7 @@ local pg = require "perigee"
 local nn = pg.nn
 local ex = pg.experiment{name = "gpt", quick = {steps = 150, T = 32, layers = 1, d = 32, lr = 3e-3},
   options = {steps = 1000, batch = 16, T = 64, layers = 4, heads = 4, d = 128, lr = 1e-3,
-    text = pg.option{type = "file", help = "the text; default genesis.txt of vendor/datasets.sh, else counting in words"}}}
+    text = pg.option{type = "file", help = "default: genesis.txt of vendor/datasets.sh, else counting in words"}}}
 local o, rng = ex.options, ex.rng
 
 -- The text of a file; without one, and in a quick run, the numbers from 1 to 3000 by their digits' names.

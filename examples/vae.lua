@@ -12,9 +12,9 @@ local o, rng = ex.options, ex.rng
 local function data(part, n)
   local images = not ex.quick and ex:data(part .. "-images-idx3-ubyte.gz", {optional = true})
   if images then return pg.load(images):reshape(-1, 784) end
-  local at = pg.range(1, 28):expand_dims(1) -- columns; rows are at:transpose(1, 3, 2)
+  local at = pg.range(1, 28):expand_dims(1)
   local function each(low, high) return rng:uniform(low, high, n, 1, 1) end
-  local u, v = at:expand_dims(1) - each(10, 18), at:expand_dims(3) - each(10, 18)
+  local u, v = at:expand_dims(1) - each(10, 18), at:expand_dims(3) - each(10, 18) -- n x 1 x 28, n x 28 x 1
   local width, slope = each(2, 5), each(-1, 1)
   local ink = pg.exp(-pg.square((u - slope * v) / width)) * pg.exp(-pg.square(v / 8))
   return pg.floor(255 * ink):reshape(n, 784):astype("u8")
