@@ -65,9 +65,15 @@ static void push_mask(lua_State *L, call *c)
     if (!fits)
         peri_argerror(L, OPTIONS, wanted, peri_push_shape(L, c->ndim, full), peri_push_got(L, at));
     char *to = peri_push_scratch(L, peri_mul_size(L, m->size, sizeof(double)));
-    for (size_t i = 0; i < m->size; i++)
-        peri_write(c->dtype, to + i * peri_dtype_size(c->dtype),
-                   ((const double *)m->data)[i] != 0 ? 0 : -INFINITY);
+    for (size_t i = 0; i < m->size; i++) {
+        const double seen = ((const double *)m->data)[i];
+        if (seen != 0 && seen != 1)
+            peri_argerror(L, OPTIONS,
+                          "mask: element %I is %f, expected 1 for a key that is seen or 0 for one "
+                          "that is hidden; nothing is added to the scores",
+                          (LUAI_UACINT)(i + 1), (LUAI_UACNUMBER)seen);
+        peri_write(c->dtype, to + i * peri_dtype_size(c->dtype), seen == 1 ? 0 : -INFINITY);
+    }
     const int lead = m->ndim - 2;
     const size_t plane = m->shape[lead] * c->a.S;
     c->mask = (peri_heads){.data = to, .row = m->shape[lead] == 1 ? 0 : c->a.S};
@@ -110,6 +116,9 @@ static call read_call(lua_State *L)
         *(c.ndim == 4 && axis == 1 ? &c.a.heads : &c.a.batch) *= q->shape[axis];
     c.a.causal = peri_option_boolean(L, OPTIONS, "causal", false);
     c.a.scale = peri_option_number(L, OPTIONS, "scale", 1 / sqrt((double)(c.a.D > 0 ? c.a.D : 1)));
+    if (!isfinite(c.a.scale))
+        peri_argerror(L, OPTIONS, "scale: expected a finite number, got %f",
+                      (LUAI_UACNUMBER)c.a.scale);
     c.dtype = peri_promote(peri_promote(q->dtype, k->dtype), v->dtype);
     if (peri_option_push(L, OPTIONS, "mask") != LUA_TNIL)
         push_mask(L, &c);
