@@ -43,7 +43,8 @@ describe("attention", function()
     it("equals its formula with " .. what, function()
       close(pg.attention(q, k, v, opts), composed(q, k, v, scale, keep), "y")
       local function by(f)
-        return table.pack(pg.grad(function(a, b, c) return (weight * f(a, b, c)):sum() end, {argnums = {1, 2, 3}})(q, k, v))
+        local function sum(a, b, c) return (weight * f(a, b, c)):sum() end
+        return table.pack(pg.grad(sum, {argnums = {1, 2, 3}})(q, k, v))
       end
       local got = by(function(a, b, c) return pg.attention(a, b, c, opts) end)
       local want = by(function(a, b, c) return composed(a, b, c, scale, keep) end)

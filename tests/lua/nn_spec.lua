@@ -264,6 +264,23 @@ net: 19 parameters, f32
     assert.is_false(net.params:eq(0):all())
   end)
 
+  it("loads what PyTorch wrote", function()
+    local layers = nn.sequential{nn.linear(3, 2), nn.batch_norm(2)}
+    local want = pg.load("tests/golden/torch_state.pt")
+    local net = nn.load(layers, "tests/golden/torch_state.pt")
+    for _, which in ipairs{"params", "buffers"} do
+      for name, view in pairs(net:named(which)) do assert.is_true(view:array_equal(want[name]), name) end
+    end
+    assert.is_true(net.buffers:ne(0):any())
+    local training = pg.load("tests/golden/torch_training.pt")
+    local other = nn.model(layers, rng)
+    assert.is_true(other:load(training.model).params:array_equal(net.params))
+    refuses("torch_training.pt: not a file of this net: it has no 0.weight, shape %(2, 3%); it has a table model, and "
+      .. "net:load%(pg.load%(path%).model%) takes that", nn.load, layers, "tests/golden/torch_training.pt")
+    refuses("load: not a file of this net: it has no 0.weight", other.load, other, {})
+    refuses("torch_one.pt: expected arrays by name, got array %(3, 4%)", nn.load, layers, "tests/golden/torch_one.pt")
+  end)
+
   it("begins as PyTorch's layers do", function()
     local net = nn.model(nn.linear(400, 300), rng)
     local bound = 1 / 20

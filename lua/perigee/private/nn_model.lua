@@ -312,15 +312,26 @@ end
 
 --- net:load(path) -> net
 -- Reads parameters and buffers of a net of the same layers; nothing is changed where they do not fit.
--- @param path  string: what net:save wrote, or a state_dict of PyTorch's in .npz, .safetensors or .pt
+-- @param path  string: what net:save wrote, or a state_dict of PyTorch's in .npz, .safetensors or .pt; or a table of
+-- arrays by name, such as pg.load("checkpoint.pt").model
 -- @error the first name or shape that differs
 function methods:load(path)
-  local values = pg.load(path)
+  local values, from = path, "load"
+  if type(path) ~= "table" then values, from = pg.load(path), path end
   if type(values) ~= "table" or args.is_array(values) then
-    error(("%s: expected arrays by name, got %s"):format(path, args.got(values)), pg._user_level())
+    error(("%s: expected arrays by name, got %s"):format(from, args.got(values)), pg._user_level())
   end
   local misfit = fill(self, values)
-  if misfit then error(("%s: not a file of this net: %s"):format(path, misfit), pg._user_level()) end
+  if misfit then
+    -- a checkpoint of a training run has the net among other things
+    for _, key in ipairs(args.sorted_keys(values)) do
+      if type(values[key]) == "table" and not args.is_array(values[key]) then
+        misfit = misfit .. ("; it has a table %s, and net:load(pg.load(path).%s) takes that"):format(key, key)
+        break
+      end
+    end
+    error(("%s: not a file of this net: %s"):format(from, misfit), pg._user_level())
+  end
   return self
 end
 
