@@ -17,7 +17,11 @@ function row(text,    part, n, words, w, i) {
     gsub(/" +"/, "", text)
     n = split(text, part, "\"")
     w = split(part[6], words, /[][, ]+/)
-    if (reduction) {
+    if (group == "PLACE") {
+        begin("pg." part[2] "(" part[6] ") -> integer | array")
+    } else if (group == "SCAN" || group == "SHARE") {
+        begin("pg." part[2] "(" part[6] ") -> array")
+    } else if (group == "REDUCTION") {
         begin("pg." part[2] "(" part[6] ") -> " (text ~ /MASK/ ? "boolean" : "number") " | array")
     } else {
         begin("pg." part[2] "(" part[6] " [, out]) -> array")
@@ -25,7 +29,21 @@ function row(text,    part, n, words, w, i) {
     line(part[8])
     n = split(part[10], words_of, /\\n/)
     if (n > 0 && words_of[1] !~ /^@/ && words_of[1] != "") line(words_of[1])
-    if (reduction) {
+    if (group == "PLACE") {
+        line("@param a  array")
+        line("@param axis  integer; absent: the place in a:reshape(-1)")
+        line("@param opts.keepdims  boolean: keep the axis, with extent 1")
+        line("@param opts.out  f64 array of the result's shape")
+        line("@return an integer without an axis left, else an f64 array")
+    } else if (group == "SCAN") {
+        line("@param a  array")
+        line("@param axis  integer; absent: along a:reshape(-1)")
+        line("@param opts.out  array of the result's shape and dtype")
+    } else if (group == "SHARE") {
+        line("@param a  array")
+        line("@param axis  integer or table of integers over which the result sums to 1; absent: all")
+        line("@param opts.out  array of the shape and dtype of a")
+    } else if (group == "REDUCTION") {
         line("@param a  array")
         line("@param axis  integer or table of integers, from 1, negative from the end; absent: all axes")
         line("@param opts.keepdims  boolean: keep the axes, with extent 1")
@@ -40,9 +58,9 @@ function row(text,    part, n, words, w, i) {
     inside = 0
 }
 BEGIN { print "return [====["; }
-/^#define PERI_EACH_/ { reduction = /REDUCTION/ }
+/^#define PERI_EACH_/ { group = $2; sub(/^PERI_EACH_/, "", group); sub(/\(.*/, "", group) }
 FILENAME ~ /ops\.h$/ && /^ *X\([A-Z0-9_]+, "/ { pending = "" ; open = 1 }
-FILENAME ~ /ops\.h$/ && open { sub(/^ +/, ""); sub(/ *\\$/, ""); pending = pending $0; if (/"\)$/) { row(pending); open = 0 } next }
+FILENAME ~ /ops\.h$/ && open { sub(/^ +/, ""); sub(/ *\\$/, ""); pending = pending " " $0; if (/"\)$/) { row(pending); open = 0 } next }
 FNR == 1 { inside = 0; lua = FILENAME ~ /\.lua$/ }
 !lua && /^\/\*\*\* / { begin(substr($0, 6)); next }
 !lua && inside && /^ \*\// { inside = 0; next }

@@ -42,7 +42,6 @@
     X(pad)                                                                                         \
     X(classes)                                                                                     \
     X(attention)                                                                                   \
-    X(cumprod)                                                                                     \
     X(scatter)                                                                                     \
     X(polygamma)
 

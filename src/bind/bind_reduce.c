@@ -161,8 +161,10 @@ static int reduce(lua_State *L)
 
 /* ---- places ------------------------------------------------------------------------------ */
 
-static int position(lua_State *L, bool largest)
+static int position(lua_State *L)
 {
+    const peri_op *op = peri_row(L);
+    const bool largest = op->id == PERI_ALONG_ARGMAX;
     struct request r;
     peri_view to;
     size_t shape[PERI_MAX_NDIM];
@@ -186,34 +188,6 @@ static int position(lua_State *L, bool largest)
     return 1;
 }
 
-/*** pg.argmin(a [, axis] [, opts]) -> integer | array
- * The place, from 1, of the first smallest element (or of the first NaN).
- * @param a  array
- * @param axis  integer; absent: the place in a:reshape(-1)
- * @param opts.keepdims  boolean: keep the axis, with extent 1
- * @param opts.out  f64 array of the result's shape
- * @return an integer without an axis left, else an f64 array
- * @example pg.array{3, 1, 4}:argmin() --> 2
- */
-static int argmin(lua_State *L)
-{
-    return position(L, false);
-}
-
-/*** pg.argmax(a [, axis] [, opts]) -> integer | array
- * The place, from 1, of the first largest element (or of the first NaN).
- * @param a  array
- * @param axis  integer; absent: the place in a:reshape(-1)
- * @param opts.keepdims  boolean: keep the axis, with extent 1
- * @param opts.out  f64 array of the result's shape
- * @return an integer without an axis left, else an f64 array
- * @example pg.array{3, 1, 4}:argmax() --> 3
- */
-static int argmax(lua_State *L)
-{
-    return position(L, true);
-}
-
 /* ---- as large as the input --------------------------------------------------------------- */
 
 static const char *const out_names[] = {"out", NULL};
@@ -227,15 +201,10 @@ static peri_array *push_like(lua_State *L, peri_array **a, int options, int ndim
                         : peri_option_out_from(L, options, (*a)->dtype, ndim, shape, 1, a);
 }
 
-/*** pg.cumsum(a [, axis] [, opts]) -> array
- * Running sums along an axis, accumulated in f64.
- * @param a  array
- * @param axis  integer; absent: those of a:reshape(-1)
- * @param opts.out  array of the result's shape and dtype
- * @example pg.range(1, 4):cumsum():max() --> 10.0
- */
-static int cumsum(lua_State *L)
+static int scan(lua_State *L)
 {
+    const peri_op *op = peri_row(L);
+    const bool product = op->id == PERI_ALONG_CUMPROD;
     struct request r;
     refuse_list(L);
     read_request(L, out_names, &r);
@@ -250,7 +219,7 @@ static int cumsum(lua_State *L)
         const peri_array *out = push_like(L, &a, r.options, 1, &size);
         from = (peri_view){a->data, a->dtype, 1, &size, &step};
         const peri_view to = peri_view_of(out);
-        peri_check(L, 0, peri_cumsum(&from, 0, &to, stop_flag(L, a)), NULL);
+        peri_check(L, 0, peri_scan(product, &from, 0, &to, stop_flag(L, a)), NULL);
         return 1;
     }
     while (!r.reduced[axis])
@@ -258,17 +227,10 @@ static int cumsum(lua_State *L)
     const peri_array *out = push_like(L, &a, r.options, a->ndim, a->shape);
     from = peri_view_of(a);
     const peri_view to = peri_view_of(out);
-    peri_check(L, 0, peri_cumsum(&from, axis, &to, stop_flag(L, a)), NULL);
+    peri_check(L, 0, peri_scan(product, &from, axis, &to, stop_flag(L, a)), NULL);
     return 1;
 }
 
-/*** pg.softmax(a [, axis] [, opts]) -> array
- * e^x / sum e^x, without overflow.
- * @param a  array
- * @param axis  integer or table of integers over which the result sums to 1; absent: all
- * @param opts.out  array of the shape and dtype of a
- * @example pg.softmax(pg.array{0, 0}):max() --> 0.5
- */
 static int softmax(lua_State *L)
 {
     struct request r;
@@ -297,13 +259,19 @@ static int softmax(lua_State *L)
 
 PERI_OPENER(reduce)
 {
-    static const luaL_Reg functions[] = {
-        {"argmin", argmin},   {"argmax", argmax}, {"cumsum", cumsum},
-        {"softmax", softmax}, {NULL, NULL},
-    };
-    peri_array_functions(L, functions);
     for (int k = 0; k < PERI_REDUCTIONS; k++)
         peri_array_operation(L, peri_reduction_ops[k].name, reduce, NULL, NULL,
                              &peri_reduction_ops[k]);
+#define REGISTER(ID, name, ...)                                                                    \
+    peri_array_operation(L, name, FUNCTION, NULL, NULL, &peri_along_ops[PERI_ALONG_##ID]);
+#define FUNCTION position
+    PERI_EACH_PLACE(REGISTER)
+#undef FUNCTION
+#define FUNCTION scan
+    PERI_EACH_SCAN(REGISTER)
+#undef FUNCTION
+#define FUNCTION softmax
+    PERI_EACH_SHARE(REGISTER)
+#undef FUNCTION
     return 0;
 }

@@ -180,6 +180,33 @@
     X(LOGSUMEXP, "logsumexp", "", "a [, axis] [, opts]", ALL, REAL, SMOOTH, \
       "log(sum e^x) without overflow.", \
       "@example pg.array{1000}:logsumexp() --> 1000.0")
+
+/* Places, from 1, in a reduced axis. */
+#define PERI_EACH_PLACE(X) \
+    X(ARGMIN, "argmin", "", "a [, axis] [, opts]", ALL, PLACE, STEP, \
+      "The place, from 1, of the first smallest element (or of the first NaN).", \
+      "@error an empty array has none\n" \
+      "@example pg.array{3, 1, 4}:argmin() --> 2") \
+    X(ARGMAX, "argmax", "", "a [, axis] [, opts]", ALL, PLACE, STEP, \
+      "The place, from 1, of the first largest element (or of the first NaN).", \
+      "@error an empty array has none\n" \
+      "@example pg.array{3, 1, 4}:argmax() --> 3")
+
+/* Running values along an axis; the result is as large as the input. */
+#define PERI_EACH_SCAN(X) \
+    X(CUMSUM, "cumsum", "", "a [, axis] [, opts]", REAL, REAL, SMOOTH, \
+      "Running sums along an axis, accumulated in f64.", \
+      "@example pg.range(1, 4):cumsum():max() --> 10.0") \
+    X(CUMPROD, "cumprod", "", "a [, axis] [, opts]", REAL, REAL, SMOOTH, \
+      "Running products along an axis, accumulated in f64.", \
+      "@example pg.range(1, 4):cumprod():max() --> 24.0")
+
+/* Shares of groups of elements; the result is as large as the input. */
+#define PERI_EACH_SHARE(X) \
+    X(SOFTMAX, "softmax", "", "a [, axis] [, opts]", REAL, REAL, SMOOTH, \
+      "e^x / sum e^x, without overflow.", \
+      "@example pg.softmax(pg.array{0, 0}):max() --> 0.5")
+
 typedef enum { PERI_LOOPS_REAL, PERI_LOOPS_ALL } peri_loops;
 typedef enum { PERI_RESULT_REAL, PERI_RESULT_MASK, PERI_RESULT_PLACE, PERI_RESULT_SAME } peri_result;
 typedef enum { PERI_SLOPE_SMOOTH, PERI_SLOPE_STEP, PERI_SLOPE_NONE } peri_slope;
@@ -208,8 +235,16 @@ typedef enum {
         PERI_REDUCTIONS
 } peri_reduction;
 
+/* What goes along axes without being a reduction to one number of their dtype. */
+typedef enum {
+#define PERI_ALONG_ID(ID, ...) PERI_ALONG_##ID,
+    PERI_EACH_PLACE(PERI_ALONG_ID) PERI_EACH_SCAN(PERI_ALONG_ID) PERI_EACH_SHARE(PERI_ALONG_ID)
+#undef PERI_ALONG_ID
+        PERI_ALONGS
+} peri_along;
+
 typedef struct {
-    int id; /* peri_ew or peri_reduction */
+    int id; /* peri_ew, peri_reduction or peri_along */
     int arity;
     const char *name, *metamethod, *arguments, *sentence, *further;
     peri_loops loops;
@@ -217,7 +252,8 @@ typedef struct {
     peri_slope slope;
 } peri_op;
 
-extern const peri_op peri_ew_ops[PERI_EW_COUNT], peri_reduction_ops[PERI_REDUCTIONS];
+extern const peri_op peri_ew_ops[PERI_EW_COUNT], peri_reduction_ops[PERI_REDUCTIONS],
+    peri_along_ops[PERI_ALONGS];
 
 static inline int peri_ew_arity(peri_ew op)
 {

@@ -995,46 +995,57 @@ peri_status peri_reduce_position(bool largest, const peri_view *a, const bool re
     return for_each(&p, a->data, out, compute_position, &largest, stop);
 }
 
-/* ---- running sums ------------------------------------------------------------------------ */
+/* ---- running sums and products
+ * ------------------------------------------------------------------------ */
 
-#define RUN(TA, TO)                                                                                \
-    static void run_##TA##_##TO(const void *pa, ptrdiff_t sa, void *po, ptrdiff_t so, size_t n)    \
+#define RUN(name, first, STEP, TA, TO)                                                             \
+    static void name##_##TA##_##TO(const void *pa, ptrdiff_t sa, void *po, ptrdiff_t so, size_t n) \
     {                                                                                              \
         const TA *a = pa;                                                                          \
         TO *o = po;                                                                                \
-        double sum = 0;                                                                            \
+        double run = first;                                                                        \
         for (size_t i = 0; i < n; i++) {                                                           \
-            sum += (double)a[(ptrdiff_t)i * sa];                                                   \
-            o[(ptrdiff_t)i * so] = (TO)sum;                                                        \
+            run STEP(double) a[(ptrdiff_t)i * sa];                                                 \
+            o[(ptrdiff_t)i * so] = (TO)run;                                                        \
         }                                                                                          \
     }                                                                                              \
-    static void run_rows_##TA##_##TO(const void *pa, ptrdiff_t sa, void *po, ptrdiff_t so,         \
-                                     size_t n, size_t w)                                           \
+    static void name##_rows_##TA##_##TO(const void *pa, ptrdiff_t sa, void *po, ptrdiff_t so,      \
+                                        size_t n, size_t w)                                        \
     {                                                                                              \
-        double sum[STRIP] = {0};                                                                   \
+        double run[STRIP];                                                                         \
+        for (size_t j = 0; j < w; j++)                                                             \
+            run[j] = first;                                                                        \
         for (size_t i = 0; i < n; i++) {                                                           \
             const TA *a = (const TA *)pa + (ptrdiff_t)i * sa;                                      \
             TO *o = (TO *)po + (ptrdiff_t)i * so;                                                  \
             PERI_IVDEP                                                                             \
             for (size_t j = 0; j < w; j++) {                                                       \
-                sum[j] += (double)a[j];                                                            \
-                o[j] = (TO)sum[j];                                                                 \
+                run[j] STEP(double) a[j];                                                          \
+                o[j] = (TO)run[j];                                                                 \
             }                                                                                      \
         }                                                                                          \
     }
-RUN(double, double)
-RUN(float, float)
-RUN(float, double)
-RUN(double, float)
+#define RUNS(name, first, STEP)                                                                    \
+    RUN(name, first, STEP, double, double)                                                         \
+    RUN(name, first, STEP, float, float)                                                           \
+    RUN(name, first, STEP, float, double)                                                          \
+    RUN(name, first, STEP, double, float)
+RUNS(sum, 0, +=)
+RUNS(product, 1, *=)
 
-peri_status peri_cumsum(const peri_view *a, int axis, const peri_view *out, const peri_stop *stop)
+peri_status peri_scan(bool product, const peri_view *a, int axis, const peri_view *out,
+                      const peri_stop *stop)
 {
     typedef void line(const void *, ptrdiff_t, void *, ptrdiff_t, size_t);
     typedef void lines(const void *, ptrdiff_t, void *, ptrdiff_t, size_t, size_t);
-    static line *const one[2][2] = {{run_double_double, run_double_float},
-                                    {run_float_double, run_float_float}};
-    static lines *const many[2][2] = {{run_rows_double_double, run_rows_double_float},
-                                      {run_rows_float_double, run_rows_float_float}};
+#define TABLE(name)                                                                                \
+    {                                                                                              \
+        {name##_double_double, name##_double_float}, {name##_float_double, name##_float_float},    \
+    }
+    static line *const one[2][PERI_REAL_DTYPES][PERI_REAL_DTYPES] = {TABLE(sum), TABLE(product)};
+    static lines *const many[2][PERI_REAL_DTYPES][PERI_REAL_DTYPES] = {TABLE(sum_rows),
+                                                                       TABLE(product_rows)};
+#undef TABLE
     const size_t n = a->shape[axis];
     const int last = a->ndim - 1;
     const bool strip = axis != last && a->stride[last] == 1 && out->stride[last] == 1;
@@ -1052,9 +1063,9 @@ peri_status peri_cumsum(const peri_view *a, int axis, const peri_view *out, cons
             const void *x = (const char *)a->data + from * (ptrdiff_t)peri_dtype_size(a->dtype);
             void *y = (char *)out->data + to * (ptrdiff_t)peri_dtype_size(out->dtype);
             if (strip)
-                many[a->dtype][out->dtype](x, a->stride[axis], y, out->stride[axis], n, w);
+                many[product][a->dtype][out->dtype](x, a->stride[axis], y, out->stride[axis], n, w);
             else
-                one[a->dtype][out->dtype](x, a->stride[axis], y, out->stride[axis], n);
+                one[product][a->dtype][out->dtype](x, a->stride[axis], y, out->stride[axis], n);
             since += w * n;
             if (since >= POLL) {
                 since = 0;

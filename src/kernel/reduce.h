@@ -30,7 +30,9 @@ peri_status peri_reduce(peri_reduction op, const peri_view *a, const bool reduce
 peri_status peri_reduce_position(bool largest, const peri_view *a, const bool reduced[],
                                  const peri_view *out, const peri_stop *stop);
 
-/* out (a's shape) = running sums along the axis, accumulated in f64. */
-peri_status peri_cumsum(const peri_view *a, int axis, const peri_view *out, const peri_stop *stop);
+/* out (a's shape) = running sums, or products, along the axis, accumulated in f64. Both are real.
+ */
+peri_status peri_scan(bool product, const peri_view *a, int axis, const peri_view *out,
+                      const peri_stop *stop);
 
 #endif

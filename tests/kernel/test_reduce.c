@@ -342,12 +342,18 @@ static void running_sums(void **state)
     const peri_view vb = {b, PERI_F32, 3, shape, stride};
     for (int axis = 0; axis < 3; axis++) {
         for (int dtype = 0; dtype < 2; dtype++) {
-            peri_cumsum(dtype == PERI_F32 ? &vb : &va, axis, &vo, NULL);
+            peri_scan(false, dtype == PERI_F32 ? &vb : &va, axis, &vo, NULL);
             for (size_t i = 0; i < 72000; i++) {
                 const size_t k = i / (size_t)stride[axis] % shape[axis];
                 const double x = dtype == PERI_F32 ? (double)b[i] : a[i];
                 const double before = k == 0 ? 0 : out[i - (size_t)stride[axis]];
                 assert_true(out[i] == before + x);
+            }
+            peri_scan(true, dtype == PERI_F32 ? &vb : &va, axis, &vo, NULL);
+            for (size_t i = 0; i < 72000; i++) {
+                const size_t k = i / (size_t)stride[axis] % shape[axis];
+                const double x = dtype == PERI_F32 ? (double)b[i] : a[i];
+                assert_true(out[i] == (k == 0 ? 1 : out[i - (size_t)stride[axis]]) * x);
             }
         }
     }
