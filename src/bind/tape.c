@@ -42,11 +42,52 @@ enum { H_RULES = 1, H_ADD, H_SUM, H_RESHAPE, H_ASTYPE, H_COPY, H_BROADCAST, H_LO
 
 enum { NODES_UV = 1, WORDS_UV };
 
+/* ---- what the walk calls ------------------------------------------------------------------- */
+
+/* Pushes the table at help_key, and checks that it is one: a script may come before it is set. */
+static void push_tools(lua_State *L)
+{
+    luaL_checkstack(L, 4, "gradient");
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &help_key) != LUA_TTABLE)
+        peri_raise(L, "no gradient can be taken yet: its rules are not there");
+}
+
+/* Pushes the rule of that row of the table of tools at `help`. */
+static void push_rule_of(lua_State *L, int help, const peri_rule *row)
+{
+    help = lua_absindex(L, help);
+    if (lua_rawgeti(L, help, H_RULES) != LUA_TTABLE)
+        peri_raise(L, "gradients have no rules");
+    lua_rawgeti(L, -1, peri_rule_index(row));
+    lua_remove(L, -2);
+    const int type = lua_type(L, -1);
+    if (type != LUA_TTABLE && type != LUA_TFUNCTION && type != LUA_TBOOLEAN)
+        peri_raise(L, "gradients have no rule for '%s'", row->name);
+}
+
+/* The array on top, which what was called had to give. */
+static peri_array *given_array(lua_State *L)
+{
+    peri_array *a = peri_peek_array(L, -1);
+    if (a == NULL)
+        peri_raise(L, "a gradient is %s, expected array", peri_push_got(L, -1));
+    return a;
+}
+
 /* ---- the blocks -------------------------------------------------------------------------- */
 
 static struct tape *get_tape(lua_State *L)
 {
     return peri_getstate(L)->tape;
+}
+
+/* The tape for what makes nodes or walks them. */
+static struct tape *get_open(lua_State *L)
+{
+    struct tape *t = get_tape(L);
+    if (t->depth == 0)
+        peri_error(L, "no gradient is being taken");
+    return t;
 }
 
 static void *grow(lua_State *L, int uv, const void *old, size_t used, size_t wanted, size_t width,
@@ -65,14 +106,23 @@ static void *grow(lua_State *L, int uv, const void *old, size_t used, size_t wan
     return block;
 }
 
+/* Makes room. No finaliser runs meanwhile: it could record as well, and what is grown here would be
+ * grown under our hands. */
 static void reserve(lua_State *L, struct tape *t, size_t nodes, size_t words)
 {
+    if (t->count + nodes <= t->node_room && t->words_used + words <= t->word_room)
+        return;
+    const bool running = lua_gc(L, LUA_GCISRUNNING) != 0;
+    if (running)
+        lua_gc(L, LUA_GCSTOP);
     if (t->count + nodes > t->node_room)
         t->nodes = grow(L, NODES_UV, t->nodes, t->count, t->count + nodes, sizeof *t->nodes,
                         &t->node_room);
     if (t->words_used + words > t->word_room)
         t->words = grow(L, WORDS_UV, t->words, t->words_used, t->words_used + words,
                         sizeof *t->words, &t->word_room);
+    if (running)
+        lua_gc(L, LUA_GCRESTART);
 }
 
 static void freeze(const peri_state *s, const peri_array *a, bool tracked)
@@ -244,7 +294,7 @@ static void look(lua_State *L, struct tape *t, int idx, const char *name)
 {
     idx = lua_absindex(L, idx);
     luaL_checkstack(L, 8, "tape");
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &help_key);
+    push_tools(L);
     lua_rawgeti(L, -1, H_LOOK);
     lua_pushvalue(L, idx);
     lua_pushinteger(L, (lua_Integer)t->count);
@@ -265,10 +315,11 @@ static void keep(lua_State *L, struct tape *t, int table)
 static struct call prepare(lua_State *L, peri_state *s, struct tape *t, const peri_rule *rule,
                            int nargs)
 {
-    struct call c = {rule,     0,  (uint32_t)t->words_used, count_operands(L, rule, nargs),
-                     t->slots, -1, nargs < 60 ? nargs : 60};
+    struct call c = {
+        rule, 0, 0, count_operands(L, rule, nargs), t->slots, -1, nargs < 60 ? nargs : 60};
     luaL_checkstack(L, 8, "tape");
     reserve(L, t, 0, c.inputs);
+    c.word = (uint32_t)t->words_used;
     t->words_used += c.inputs;
     for (uint32_t j = 0; j < c.inputs; j++) {
         const peri_array *a = operand(L, rule, j);
@@ -469,9 +520,8 @@ static int record_call(lua_State *L, peri_state *s, lua_CFunction function)
     refuse_out(L, rule, nargs, nargs);
     if (rule->flags & PERI_COMPOSED) {
         luaL_checkstack(L, 4, "tape");
-        lua_rawgetp(L, LUA_REGISTRYINDEX, &help_key);
-        lua_rawgeti(L, -1, H_RULES);
-        lua_rawgeti(L, -1, peri_rule_index(rule));
+        push_tools(L);
+        push_rule_of(L, -1, rule);
         lua_insert(L, 1);
         lua_settop(L, nargs + 1);
         lua_call(L, nargs, LUA_MULTRET);
@@ -558,7 +608,7 @@ static void sum_to(lua_State *L, const struct walk *w, int ndim, const size_t *s
     lua_call(L, 2, 1);
     if (lua_type(L, -1) == LUA_TNUMBER)
         number_to_array(L, -1, dtype);
-    if (peri_peek_array(L, -1)->ndim != kept)
+    if (given_array(L)->ndim != kept)
         call_with_shape(L, w, H_RESHAPE, kept, left);
 }
 
@@ -588,16 +638,16 @@ static peri_array *fit(lua_State *L, const struct walk *w, uint32_t at)
         luaL_checkstack(L, PERI_MAX_NDIM + 8, "gradient");
         memcpy(shape, w->t->words + n.extent, n.ndim * sizeof *shape);
         sum_to(L, w, n.ndim, shape);
-        if (!has_shape(peri_peek_array(L, -1), n.ndim, shape))
+        if (!has_shape(given_array(L), n.ndim, shape))
             call_with_shape(L, w, H_BROADCAST, n.ndim, shape);
-        g = peri_peek_array(L, -1);
+        g = given_array(L);
     }
     if (g->dtype != n.dtype) {
         push_help(L, w, H_ASTYPE);
         lua_insert(L, -2);
         lua_pushstring(L, peri_dtype_name(n.dtype));
         lua_call(L, 2, 1);
-        g = peri_peek_array(L, -1);
+        g = given_array(L);
     }
     return g;
 }
@@ -630,6 +680,7 @@ static void contribute(lua_State *L, const struct walk *w, uint32_t at, bool fre
         }
         *owned = true;
         lua_call(L, args, 1);
+        given_array(L);
     }
     lua_rawseti(L, w->cots, key);
 }
@@ -698,7 +749,7 @@ static bool add_region(lua_State *L, const struct walk *w, const struct node *n,
         if (type == LUA_TNIL)
             peri_push_zeros(L, parent->dtype, parent->ndim, shape);
         else
-            peri_push_copy(L, peri_peek_array(L, -1), -1);
+            peri_push_copy(L, given_array(L), -1);
         lua_replace(L, -2);
         lua_pushvalue(L, -1);
         lua_rawseti(L, w->cots, key);
@@ -733,6 +784,8 @@ static void step(lua_State *L, const struct walk *w, uint32_t at)
                 lua_rawseti(L, w->cots, key);
                 lua_replace(L, -2);
             }
+            if (!lua_istable(L, -1))
+                peri_raise(L, "a gradient is %s, expected a list", peri_push_got(L, -1));
             lua_pushvalue(L, g);
             lua_rawseti(L, -2, (lua_Integer)w->t->words[n.word + 1]);
         }
@@ -742,9 +795,7 @@ static void step(lua_State *L, const struct walk *w, uint32_t at)
     if (n.rule == &attached_row) {
         lua_rawgeti(L, w->kept, (lua_Integer)n.slot + 1);
     } else {
-        push_help(L, w, H_RULES);
-        lua_rawgeti(L, -1, peri_rule_index(n.rule));
-        lua_remove(L, -2);
+        push_rule_of(L, w->help, n.rule);
     }
     const int rule = lua_gettop(L);
     if (lua_type(L, rule) == LUA_TFUNCTION) { /* a gradient for each operand at once */
@@ -760,7 +811,8 @@ static void step(lua_State *L, const struct walk *w, uint32_t at)
             else
                 contribute(L, w, to, n.rule != &attached_row && is_fresh(L, w, &n, g));
         }
-    } else if ((n.rule->flags & PERI_REGION) == 0 || !add_region(L, w, &n, g)) {
+    } else if ((n.rule->flags & PERI_REGION) == 0 || !lua_istable(L, rule) ||
+               !add_region(L, w, &n, g)) {
         for (uint32_t j = 1; j <= n.inputs; j++) {
             const uint32_t to = (uint32_t)w->t->words[n.word + j - 1];
             if (to < w->low || (w->needed != NULL && !w->needed[to - w->low]))
@@ -804,7 +856,7 @@ static void *push_bytes(lua_State *L, size_t bytes)
 static uint8_t *push_needed(lua_State *L, const struct walk *w)
 {
     uint8_t *needed = push_bytes(L, w->high - w->low + 1);
-    memset(needed, 1, w->leaves);
+    memset(needed, 1, w->leaves < w->high - w->low + 1 ? w->leaves : w->high - w->low + 1);
     for (uint32_t at = w->low + w->leaves; at <= w->high; at++) {
         const struct node *n = &w->t->nodes[at - 1];
         for (uint32_t j = 0; j < n->inputs; j++) {
@@ -831,7 +883,7 @@ static void walk_back(lua_State *L, const peri_array *y, uint32_t low, uint32_t 
     w.cots = lua_gettop(L);
     if (w.high < w.low)
         return;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &help_key);
+    push_tools(L);
     w.help = lua_gettop(L);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &kept_key);
     w.kept = lua_gettop(L);
@@ -868,7 +920,7 @@ static void walk_back(lua_State *L, const peri_array *y, uint32_t low, uint32_t 
     if (!w.nested) /* a leaf's gradient belongs to the caller alone */
         for (uint32_t k = 1; k <= w.leaves && w.low + k - 1 <= w.high; k++) {
             if (lua_rawgeti(L, w.cots, k) != LUA_TNIL && !w.owned[k - 1]) {
-                peri_push_copy(L, peri_peek_array(L, -1), -1);
+                peri_push_copy(L, given_array(L), -1);
                 lua_rawseti(L, w.cots, k);
             }
             lua_pop(L, 1);
@@ -882,11 +934,14 @@ static int tape_backward(lua_State *L)
 {
     lua_settop(L, 5);
     const peri_array *y = peri_peek_array(L, 1);
-    const struct tape *t = get_tape(L);
+    const struct tape *t = get_open(L);
     const lua_Integer low = luaL_checkinteger(L, 2), leaves = luaL_checkinteger(L, 3);
     if (y == NULL || y->node <= t->origin || y->node - t->origin > t->count || low < 1 ||
-        leaves < 1 || low + leaves - 1 > (lua_Integer)t->count)
+        leaves < 1 || leaves > (lua_Integer)t->count || low > (lua_Integer)t->count - leaves + 1)
         peri_error(L, "expected an array and leaves of this gradient");
+    const peri_array *seed = peri_peek_array(L, 4);
+    if (!lua_isnil(L, 4) && (seed == NULL || !has_shape(seed, y->ndim, y->shape)))
+        peri_error(L, "the seed is %s, expected %s", peri_push_got(L, 4), peri_push_got(L, 1));
     walk_back(L, y, (uint32_t)low, (uint32_t)leaves, lua_isnil(L, 4) ? 0 : 4, lua_toboolean(L, 5));
     return 1;
 }
@@ -896,9 +951,11 @@ static int tape_backward(lua_State *L)
 static int tape_gradient(lua_State *L)
 {
     peri_state *s = peri_getstate(L);
-    const struct tape *t = get_tape(L);
+    const struct tape *t = get_open(L);
     const peri_array *loss = peri_peek_array(L, 1);
     const lua_Integer at = luaL_checkinteger(L, 2);
+    if (at < 1)
+        peri_error(L, "expected a leaf of this gradient");
     if (loss == NULL || loss->ndim > 0 || (lua_Integer)place_of(s, t, loss) < at)
         return 0;
     const bool outermost = t->depth == 1;
@@ -962,6 +1019,7 @@ static int tape_run(lua_State *L)
     struct tape *t = get_tape(L);
     const uint64_t base = s->base;
     const bool fresh = s->base == s->last;
+    luaL_checkany(L, 1);
     luaL_checkstack(L, 8, "gradient");
     if (t->depth == 0)
         t->origin = s->last;
@@ -994,11 +1052,12 @@ static int tape_pause(lua_State *L)
 {
     peri_state *s = peri_getstate(L);
     const uint64_t base = s->base, held = s->held;
+    luaL_checkany(L, 1);
     if (s->held == 0)
         s->held = base;
     s->base = s->last;
     const int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-    s->base = base;
+    s->base = get_tape(L)->depth == 0 ? s->last : base;
     s->held = held;
     if (status != LUA_OK)
         return lua_error(L);
@@ -1008,13 +1067,13 @@ static int tape_pause(lua_State *L)
 static void refuse_dtype(lua_State *L, const peri_array *a)
 {
     if (!peri_is_real(a->dtype))
-        peri_error(L, "expected f64 or f32, got %s", peri_push_got(L, 1));
+        peri_error(L, "expected f64 or f32, got %s", peri_dtype_name(a->dtype));
 }
 
 static lua_Integer make_leaf(lua_State *L, peri_array *leaf, uint32_t from)
 {
     peri_state *s = peri_getstate(L);
-    struct tape *t = get_tape(L);
+    struct tape *t = get_open(L);
     reserve(L, t, 0, 1);
     const uint32_t word = (uint32_t)t->words_used;
     if (from != 0)
@@ -1063,6 +1122,8 @@ static int tape_marks(lua_State *L)
 {
     const peri_state *s = peri_getstate(L);
     const struct tape *t = get_tape(L);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
     const lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
     lua_Integer first = 0;
     for (lua_Integer k = 1; k <= count; k++) {
@@ -1070,6 +1131,7 @@ static int tape_marks(lua_State *L)
         peri_array *a = peri_peek_array(L, -1);
         if (a == NULL)
             peri_argerror(L, 1, "list: expected arrays, got %s", peri_push_got(L, -1));
+        refuse_dtype(L, a);
         const lua_Integer at = make_leaf(L, a, place_of(s, t, a));
         first = k == 1 ? at : first;
         lua_pop(L, 1);
@@ -1082,6 +1144,9 @@ static int tape_marks(lua_State *L)
  * and the first has none */
 static int tape_deliver(lua_State *L)
 {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
     const lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
     bool all = lua_rawgeti(L, 1, 1) == LUA_TNIL;
     for (lua_Integer k = 2; k <= count && all; k++) {
@@ -1104,8 +1169,11 @@ static int tape_deliver(lua_State *L)
 static int tape_unmark(lua_State *L)
 {
     peri_array *a = peri_peek_array(L, 1);
+    const lua_Integer node = luaL_checkinteger(L, 2);
+    if (node < 0 || (uint64_t)node > peri_getstate(L)->last)
+        peri_argerror(L, 2, "node: there is no %I", (LUAI_UACINT)node);
     if (a != NULL)
-        a->node = (uint64_t)luaL_checkinteger(L, 2);
+        a->node = (uint64_t)node;
     return 0;
 }
 
@@ -1181,12 +1249,13 @@ static int tape_attach(lua_State *L)
 {
     peri_state *s = peri_getstate(L);
     struct tape *t = get_tape(L);
+    luaL_checktype(L, 3, LUA_TTABLE);
     const int results = lua_gettop(L) - 3;
     const uint32_t inputs = (uint32_t)lua_rawlen(L, 3);
-    struct call c = {
-        &attached_row, 1 << 1 | 1 << 2, (uint32_t)t->words_used, inputs, t->slots, PERI_F64, 2};
     luaL_checkstack(L, 8, "tape");
     reserve(L, t, 0, inputs);
+    struct call c = {
+        &attached_row, 1 << 1 | 1 << 2, (uint32_t)t->words_used, inputs, t->slots, PERI_F64, 2};
     uint32_t any = 0;
     for (uint32_t j = 0; j < inputs; j++) {
         lua_rawgeti(L, 3, (lua_Integer)j + 1);
@@ -1220,6 +1289,9 @@ static int tape_attach(lua_State *L)
 static int tape_tools(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &help_key) != LUA_TNIL)
+        peri_error(L, "they are set already");
     lua_settop(L, 1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &help_key);
     return 0;

@@ -2,6 +2,7 @@
 -- Plain Lua reaches no memory that is not its own: what C believes of what scripts can change (see bind/bind.h). Under
 -- the sanitizers each of these would stop the tests; without them some would crash and some give foreign numbers.
 local pg = require "perigee"
+local message = require("tests.lua.helper").message
 
 -- The message, or what came.
 local function try(f, ...)
@@ -191,5 +192,76 @@ describe("what is written", function()
       assert.equal("600", mode(path), name)
     end
     os.execute("rm -r " .. folder)
+  end)
+end)
+
+describe("what gradients are recorded on", function()
+  local tape = pg._tape
+  assert(pg.grad, "which sets the tools of the tape")
+
+  it("is there for gradients alone", function()
+    local x = pg.ones(3)
+    for name, call in pairs{
+      leaf = function() return tape.leaf(x) end,
+      mark = function() return tape.mark(x) end,
+      marks = function() return tape.marks{x} end,
+      gradient = function() return tape.gradient(x, 1) end,
+      backward = function() return tape.backward(x, 1, 1) end,
+    } do
+      assert.matches("no gradient is being taken", message(call), 1, true, name)
+    end
+    assert.is_false(tape.recording())
+    assert.equal(3, (x * 2):sum() / 2)
+  end)
+
+  it("refuses what is no list, array, leaf or node", function()
+    for _, f in ipairs{tape.marks, tape.deliver, tape.attach, tape.run, tape.pause} do
+      assert.is_false(pcall(f))
+      for _, v in ipairs{1, "text", true, pg.ones(2)} do
+        assert.is_false(pcall(f, v, v, v, v))
+        pcall(f, {}, v, v, v)
+        pcall(f, {}, {}, v, v)
+      end
+    end
+    assert.matches("they are set already", message(tape.tools, {}))
+    assert.matches("there is no 99999999", message(tape.unmark, pg.ones(1), 99999999))
+    assert.matches("there is no %-1", message(tape.unmark, pg.ones(1), -1))
+    tape.run(function()
+      local x, at = tape.leaf(pg.ones(3))
+      local y = (x * x):sum()
+      for _, call in ipairs{
+        {y, at, 2 ^ 31}, {y, at, math.maxinteger}, {y, math.maxinteger, 1}, {y, 0, 1}, {y, -1, 1}, {pg.ones(1), at, 1},
+        {y, at, 1, "seed"}, {y, at, 1, 3}, {y, at, 1, pg.ones(2)}, {y, at, 1, {}},
+      } do assert.is_false(pcall(tape.backward, table.unpack(call))) end
+      assert.is_false(pcall(tape.gradient, y, 0))
+      assert.is_false(pcall(tape.gradient, y, -5))
+      assert.is_false(pcall(tape.marks, {pg.array({1}, "u8")}))
+      assert.same({2, 2, 2}, tape.backward(y, at, 1)[1]:totable())
+    end)
+  end)
+
+  it("is closed after a gradient within a pause", function()
+    local kept
+    tape.pause(function()
+      tape.run(function() kept = tape.leaf(pg.ones(2)) * 3 end)
+    end)
+    assert.is_false(tape.recording())
+    assert.equal(0, tape.node(kept))
+    assert.same({3, 3}, (kept * 1):totable())
+  end)
+
+  it("holds when finalisers record while it grows", function()
+    local grad = pg.grad(function(x)
+      local y = x
+      for k = 1, 400 do
+        setmetatable({}, {__gc = function() for _ = 1, 20 do pg.sin(x) end end})
+        y = y + pg.sin(x) / k
+        if k % 40 == 0 then collectgarbage() end
+      end
+      return y:sum()
+    end)
+    local want = 1
+    for k = 1, 400 do want = want + math.cos(0.5) / k end
+    for _, g in ipairs(grad(pg.full({3}, 0.5)):totable()) do assert.is_true(math.abs(g - want) < 1e-12) end
   end)
 end)
