@@ -403,7 +403,7 @@ static int shape_index(lua_State *L)
         return 0;
     if (at == 0)
         peri_raise(L, "a shape counts from 1: a.shape[1] is the first extent");
-    if (-at > ndim)
+    if (at < -ndim)
         return 0;
     lua_rawgeti(L, 1, ndim + 1 + at);
     return 1;

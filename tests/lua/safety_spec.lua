@@ -2,7 +2,7 @@
 -- Plain Lua reaches no memory that is not its own: what C believes of what scripts can change (see bind/bind.h). Under
 -- the sanitizers each of these would stop the tests; without them some would crash and some give foreign numbers.
 local pg = require "perigee"
-local message = require("tests.lua.helper").message
+local helper = require "tests.lua.helper"
 
 -- The message, or what came.
 local function try(f, ...)
@@ -195,8 +195,19 @@ describe("what is written", function()
   end)
 end)
 
+describe("a shape", function()
+  it("has no extent at an index however small", function()
+    local shape = pg.ones(2, 3).shape
+    for _, k in ipairs{math.mininteger, math.mininteger + 1, -3, 3, math.maxinteger, 0.5, -math.huge} do
+      assert.is_nil(shape[k])
+    end
+    assert.equal(3, shape[-1])
+    assert.equal(2, shape[-2])
+  end)
+end)
+
 describe("what gradients are recorded on", function()
-  local tape = pg._tape
+  local tape, message = pg._tape, helper.message
   assert(pg.grad, "which sets the tools of the tape")
 
   it("is there for gradients alone", function()
