@@ -102,6 +102,9 @@ end
 -- Makes the state arrays at the first step; later params must be the very array of the first, since moments of one
 -- net mean nothing for another.
 local function bind(opt, params, arrays)
+  if type(params) == "table" and args.is_array(params.params) then
+    args.fail("step", 1, "params: expected array, got net; opt:step(net.params, net.grads)")
+  end
   args.array("step", 1, "params", params)
   if opt._bound ~= nil then
     if core.same(opt._bound, params) then return end

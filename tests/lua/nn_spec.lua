@@ -365,6 +365,22 @@ net: 19 parameters, f32
     end
   end)
 
+  it("says what is written instead of what nets have elsewhere", function()
+    local net = nn.model(nn.sequential{nn.linear(2, 3), nn.relu}, rng)
+    refuses("a net of sequential has no 'forward'; net%(x%) calls it", function() return net.forward end)
+    refuses("no 'parameters'; its parameters are net.params", function() return net.parameters end)
+    refuses("no 'paramss'; did you mean 'params'?", function() return net.paramss end)
+    refuses("x is u8 and the weights are f32; x:astype%(\"f32\"%)$", net, pg.zeros(1, 2, "u8"))
+    refuses("x is f64 and the weights are f32; x:astype%(\"f32\"%), or nn.model%(..., {dtype = \"f64\"}%)$", net,
+      pg.zeros(1, 2))
+    refuses("expected a list of layers, got layer; nn.sequential{layer, layer, ...} takes braces", nn.sequential,
+      nn.linear(2, 3), nn.relu)
+    refuses("bad argument #1 to 'max_pool2d' %(k: ", nn.max_pool2d)
+    refuses("params: expected array, got net; opt:step%(net.params, net.grads%)", function()
+      pg.optim.adam{}:step(net, net.grads)
+    end)
+  end)
+
   it("says what is wrong", function()
     local net = two()
     refuses("a net of table has no 'encodr'; did you mean 'encoder'%?", function() return net.encodr end)

@@ -66,7 +66,7 @@ end
 -- @param data  array n x ..., or a list of arrays of n rows each
 -- @param opts.epochs  integer (10)
 -- @param opts.batch  integer: rows in a batch (32)
--- @param opts.rng  generator: shuffles the rows and is ctx.rng
+-- @param opts.rng  generator, wanted: shuffles the rows and is ctx.rng
 -- @param opts.optimizer  one of pg.optim; default pg.optim.adam{}
 -- @param opts.clip_norm  number: the gradient is shortened to this norm
 -- @param opts.validation  as data: its loss after each epoch

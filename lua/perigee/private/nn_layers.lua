@@ -34,8 +34,11 @@ end
 local function check_input(name, x, weight)
   if not args.is_array(x) then args.fail(name, 1, "x: expected array, got " .. args.got(x)) end
   if weight and x.dtype ~= weight.dtype then
-    error(("%s: x is %s and the weights are %s; x:astype(%q), or nn.model(..., {dtype = %q})"):format(name, x.dtype,
-      weight.dtype, weight.dtype, x.dtype), pg._user_level())
+    local cure = ("x:astype(%q)"):format(weight.dtype)
+    if x.dtype == "f64" or x.dtype == "f32" then
+      cure = cure .. (", or nn.model(..., {dtype = %q})"):format(x.dtype)
+    end
+    error(("%s: x is %s and the weights are %s; %s"):format(name, x.dtype, weight.dtype, cure), pg._user_level())
   end
 end
 
@@ -307,6 +310,7 @@ end
 -- @param opts.stride  integer or {y, x} (k)
 -- @param opts.padding  integer or {y, x} (0)
 function layers.max_pool2d(k, opts)
+  pair("max_pool2d", 1, "k", k, 1)
   return plain("max_pool2d", ("max_pool2d(%s)"):format(show(k)), function(x) return pg.max_pool2d(x, k, opts) end)
 end
 
@@ -316,6 +320,7 @@ end
 -- @param opts.stride  integer or {y, x} (k)
 -- @param opts.padding  integer or {y, x} (0)
 function layers.avg_pool2d(k, opts)
+  pair("avg_pool2d", 1, "k", k, 1)
   return plain("avg_pool2d", ("avg_pool2d(%s)"):format(show(k)), function(x) return pg.avg_pool2d(x, k, opts) end)
 end
 
@@ -452,7 +457,8 @@ end
 -- @param list  list of layers: net[1], net[2], ... are the parts, named "0", "1", ... in files
 function layers.sequential(list)
   if type(list) ~= "table" or getmetatable(list) ~= nil then
-    args.fail("sequential", 1, "expected a list of layers, got " .. args.got(list))
+    args.fail("sequential", 1, "expected a list of layers, got " .. args.got(list)
+      .. (M.is_layer(list) and "; nn.sequential{layer, layer, ...} takes braces" or ""))
   end
   local parts = M.parts_of("sequential", 1, list, "sequential")
   if #parts ~= #list then args.fail("sequential", 1, "expected a list of layers, without names") end
