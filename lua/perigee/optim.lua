@@ -467,7 +467,7 @@ end
 -- A rate for lr= that falls along half a cosine, from lr at the first step to opts.last after `steps`, and stays there.
 -- @param lr  number
 -- @param steps  integer
--- @param opts.warmup  integer: so many of the steps rise to lr in a line before; 0
+-- @param opts.warmup  integer: so many of the steps rise to lr in a line before, all where there are more; 0
 -- @param opts.last  number: 0
 -- @return function
 -- @source Loshchilov & Hutter 2017, eq. 5; torch.optim.lr_scheduler.CosineAnnealingLR
@@ -476,11 +476,11 @@ function optim.cosine(lr, steps, opts)
   schedule_rate("optim.cosine", lr)
   args.integer("optim.cosine", 2, "steps", steps, 1)
   local o = args.options("optim.cosine", 3, opts, {warmup = 0, last = 0})
-  local warmup = args.integer("optim.cosine", 3, "warmup", o.warmup, 0, steps - 1)
+  local warmup = args.integer("optim.cosine", 3, "warmup", o.warmup, 0)
   local last = args.number("optim.cosine", 3, "last", o.last, 0)
   return function(step)
     if step <= warmup then return lr * step / (warmup + 1) end
-    local share = math.min(1, (step - 1 - warmup) / (steps - warmup))
+    local share = math.min(1, (step - 1 - warmup) / math.max(1, steps - warmup))
     return last + (lr - last) * (1 + math.cos(math.pi * share)) / 2
   end
 end

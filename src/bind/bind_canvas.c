@@ -19,7 +19,7 @@ typedef struct {
 typedef struct {
     peri_canvas *canvas; /* NULL once closed */
     peri_canvas_kind kind;
-    size_t width, height, charged; /* bytes of the state's memory limit */
+    size_t width, height;
     peri_canvas_map map;
 } canvas_box;
 
@@ -117,22 +117,25 @@ static int canvas_new(lua_State *L)
     const lua_Integer width = luaL_checkinteger(L, 2), height = luaL_checkinteger(L, 3);
     const double dpi = luaL_checknumber(L, 4);
     const peri_font *font = the_font(L);
-    canvas_box *box = peri_push_handle(L, &canvas_handle, sizeof *box, 0);
+    canvas_box *box = peri_push_handle(L, &canvas_handle, sizeof *box, 1);
     *box = (canvas_box){.kind = kind,
                         .width = width < 0 ? 0 : (size_t)width,
                         .height = height < 0 ? 0 : (size_t)height,
                         .map = {.bx = 1, .by = 1}};
     peri_canvas_fault fault = {.package = ""};
-    /* Cairo's surface is no memory of Lua's. */
-    const size_t pixels = kind == PERI_CANVAS_PIXELS && box->width <= PERI_CANVAS_MAX &&
-                                  box->height <= PERI_CANVAS_MAX
-                              ? 4 * box->width * box->height
-                              : 0;
-    if (!peri_charge(L, pixels))
-        peri_error(L, "not enough memory for a picture of %I x %I pixels", (LUAI_UACINT)box->width,
-                   (LUAI_UACINT)box->height);
-    box->charged = pixels;
-    raise(L, peri_canvas_open(kind, box->width, box->height, dpi, font, &box->canvas, &fault),
+    /* The pixels are Lua's, so that they count as all its memory does. */
+    void *pixels = NULL;
+    if (kind == PERI_CANVAS_PIXELS && box->width <= PERI_CANVAS_MAX &&
+        box->height <= PERI_CANVAS_MAX) {
+        const size_t bytes = 4 * box->width * box->height + 1;
+        if (!peri_has_room(L, bytes))
+            peri_error(L, "not enough memory for a picture of %I x %I pixels",
+                       (LUAI_UACINT)box->width, (LUAI_UACINT)box->height);
+        pixels = peri_push_scratch(L, bytes);
+        lua_setiuservalue(L, -2, 1);
+    }
+    raise(L,
+          peri_canvas_open(kind, box->width, box->height, dpi, font, pixels, &box->canvas, &fault),
           &fault);
     peri_canvas_stop(box->canvas, &peri_getstate(L)->stop);
     return 1;
@@ -154,8 +157,8 @@ static int canvas_close(lua_State *L)
     peri_canvas *canvas = box->canvas;
     box->canvas = NULL;
     peri_canvas_close(canvas);
-    peri_refund(L, box->charged);
-    box->charged = 0;
+    lua_pushnil(L);
+    lua_setiuservalue(L, 1, 1);
     return 0;
 }
 

@@ -94,25 +94,17 @@ static struct account *make_account(lua_State *L)
     return a;
 }
 
-bool peri_charge(lua_State *L, size_t bytes)
+bool peri_has_room(lua_State *L, size_t bytes)
 {
-    struct account *a = find_account(L);
-    if (a == NULL)
+    const struct account *a = find_account(L);
+    if (a == NULL || a->limit == 0)
         return true;
-    if (a->limit != 0 && (bytes > a->limit || a->used > a->limit - bytes)) {
+    if (bytes > a->limit)
+        return false;
+    /* What a finaliser has let go is freed by the next collection. */
+    for (int k = 0; k < 2 && a->used > a->limit - bytes; k++)
         lua_gc(L, LUA_GCCOLLECT);
-        if (a->used > a->limit - bytes || bytes > a->limit)
-            return false;
-    }
-    a->used += bytes;
-    return true;
-}
-
-void peri_refund(lua_State *L, size_t bytes)
-{
-    struct account *a = find_account(L);
-    if (a != NULL)
-        a->used -= bytes;
+    return a->used <= a->limit - bytes;
 }
 
 int peri_limit_memory(lua_State *L, size_t bytes)

@@ -6,10 +6,9 @@
 
 #include "bind/state.h"
 
-/* Takes bytes that are allocated outside of Lua into the account of the memory limit, or gives them
- * back. False where they would pass the limit; always true where there is none. */
-bool peri_charge(lua_State *L, size_t bytes);
-void peri_refund(lua_State *L, size_t bytes);
+/* Whether the memory limit leaves room for so many bytes; collects first where it does not seem so,
+ * since Lua's own last resort calls no finalisers. True where there is no limit. */
+bool peri_has_room(lua_State *L, size_t bytes);
 
 /* The state without touching Lua's stack, so from a signal handler too; NULL when neither
  * peri_listen nor peri_watch was called. */

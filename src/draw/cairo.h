@@ -15,7 +15,8 @@
 /* clang-format off */
 #define PERI_CAIRO_FUNCTIONS(f) \
     f(cairo_create) f(cairo_destroy) f(cairo_status) f(cairo_status_to_string) \
-    f(cairo_image_surface_create) f(cairo_image_surface_get_data) \
+    f(cairo_image_surface_create) f(cairo_image_surface_create_for_data) \
+    f(cairo_image_surface_get_data) \
     f(cairo_image_surface_get_stride) f(cairo_svg_surface_create_for_stream) \
     f(cairo_svg_surface_set_document_unit) f(cairo_pdf_surface_create_for_stream) \
     f(cairo_pdf_surface_set_metadata) f(cairo_surface_destroy) f(cairo_surface_finish) \

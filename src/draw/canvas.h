@@ -56,10 +56,12 @@ typedef struct peri_canvas peri_canvas;
 
 typedef enum { PERI_CANVAS_PIXELS = 0, PERI_CANVAS_SVG, PERI_CANVAS_PDF } peri_canvas_kind;
 
-/* A white canvas of width x height pixels. `dpi` sets the size of a PDF page (width / dpi inches)
- * and how fine its rasterised parts are. Black pen of width 1, butt caps, round joins. */
+/* A white canvas of width x height pixels, which are kept in `pixels` (4 width height bytes, for as
+ * long as the canvas is open; NULL: memory of its own; unused for documents). `dpi` sets the size
+ * of a PDF page (width / dpi inches) and how fine its rasterised parts are. Black pen of width 1,
+ * butt caps, round joins. */
 peri_canvas_status peri_canvas_open(peri_canvas_kind kind, size_t width, size_t height, double dpi,
-                                    const peri_font *font, peri_canvas **out,
+                                    const peri_font *font, void *pixels, peri_canvas **out,
                                     peri_canvas_fault *fault);
 void peri_canvas_close(peri_canvas *canvas);
 

@@ -62,7 +62,7 @@ static peri_canvas_status state_of(const peri_canvas *c, peri_canvas_fault *faul
 }
 
 peri_canvas_status peri_canvas_open(peri_canvas_kind kind, size_t width, size_t height, double dpi,
-                                    const peri_font *font, peri_canvas **out,
+                                    const peri_font *font, void *pixels, peri_canvas **out,
                                     peri_canvas_fault *fault)
 {
     *out = NULL;
@@ -81,8 +81,13 @@ peri_canvas_status peri_canvas_open(peri_canvas_kind kind, size_t width, size_t 
     const double points = 72 / dpi;
     if (kind == PERI_CANVAS_PIXELS) {
         c->fine = 1;
-        c->surface =
-            cairo->cairo_image_surface_create(CAIRO_FORMAT_ARGB32, (int)width, (int)height);
+        if (pixels == NULL)
+            c->surface =
+                cairo->cairo_image_surface_create(CAIRO_FORMAT_ARGB32, (int)width, (int)height);
+        else
+            c->surface = cairo->cairo_image_surface_create_for_data(
+                memset(pixels, 0, 4 * width * height), CAIRO_FORMAT_ARGB32, (int)width, (int)height,
+                (int)(4 * width));
     } else {
         c->fine = fmin(4, fmax(1, ceil(200 / dpi)));
         if (kind == PERI_CANVAS_SVG) {

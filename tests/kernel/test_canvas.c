@@ -35,7 +35,7 @@ static peri_canvas *canvas_of(peri_canvas_kind kind, size_t w, size_t h)
 {
     peri_canvas *c;
     peri_canvas_fault fault;
-    assert_int_equal(peri_canvas_open(kind, w, h, 100, font, &c, &fault), PERI_CANVAS_OK);
+    assert_int_equal(peri_canvas_open(kind, w, h, 100, font, NULL, &c, &fault), PERI_CANVAS_OK);
     return c;
 }
 
@@ -525,10 +525,10 @@ static void test_what_cannot_be_opened_is_said(void **state)
     assert_null(other);
     assert_int_equal(peri_font_open("/proc/self/status", &other, &fault), PERI_CANVAS_BAD_FONT);
     assert_null(other);
-    assert_int_equal(peri_canvas_open(PERI_CANVAS_PIXELS, 0, 5, 100, font, &c, &fault),
+    assert_int_equal(peri_canvas_open(PERI_CANVAS_PIXELS, 0, 5, 100, font, NULL, &c, &fault),
                      PERI_CANVAS_TOO_LARGE);
     assert_int_equal(
-        peri_canvas_open(PERI_CANVAS_PIXELS, PERI_CANVAS_MAX + 1, 5, 100, font, &c, &fault),
+        peri_canvas_open(PERI_CANVAS_PIXELS, PERI_CANVAS_MAX + 1, 5, 100, font, NULL, &c, &fault),
         PERI_CANVAS_TOO_LARGE);
     assert_null(c);
 }
