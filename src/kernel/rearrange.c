@@ -228,8 +228,11 @@ void peri_mask_select(const peri_view *a, const peri_view *mask, const peri_view
             const size_t n = l.n - i < MARKS ? l.n - i : MARKS;
             const size_t found =
                 marked(mask, w.at[1] + (ptrdiff_t)i * m.stride, m.stride, n, place);
+            /* marked() sets as many as it found, which the analyzer does not follow.
+             * NOLINTBEGIN(clang-analyzer-core.uninitialized.Assign) */
             for (size_t j = 0; j < found; j++)
                 index[j] = place[j];
+            /* NOLINTEND(clang-analyzer-core.uninitialized.Assign) */
             gather(width, peri_address(a, w.at[0] + (ptrdiff_t)i * l.stride), l.stride, index,
                    found, peri_address(dst, k * dst->stride[0]), dst->stride[0]);
             k += (ptrdiff_t)found;
