@@ -6,12 +6,22 @@
 
 enum { NAME(PIECE) = 1024 };
 
+/* Of all lanes in double, in pairs. */
 INLINE double NAME(wide_sum)(vec v)
 {
-    double sum = 0;
-    for (size_t k = 0; k < LANES; k++)
-        sum += (double)v[k];
-    return sum;
+    double sum[LANES];
+    UNROLL for (size_t k = 0; k < LANES; k++)
+    {
+        sum[k] = (double)v[k];
+    }
+    UNROLL for (size_t half = LANES / 2; half > 0; half /= 2)
+    {
+        UNROLL for (size_t k = 0; k < half; k++)
+        {
+            sum[k] += sum[k + half];
+        }
+    }
+    return sum[0];
 }
 
 /* out[0] += sum (x - shift), out[1] += sum (x - shift)^2 */
@@ -23,6 +33,13 @@ static KERNEL void NAME(moments)(const void *from, size_t n, double shift, doubl
         const size_t count = n - start < NAME(PIECE) ? n - start : NAME(PIECE);
         vec a[2] = {none, none}, b[2] = {none, none};
         size_t i = 0;
+        for (; count < LANES && i < count; i++) { /* adding up lanes would take longer */
+            const REAL d = x[i] - (REAL)shift;
+            out[0] += (double)d;
+            out[1] += (double)(d * d);
+        }
+        if (count < LANES)
+            return;
         for (; i + 2 * LANES <= count; i += 2 * LANES) {
             UNROLL for (size_t k = 0; k < 2; k++)
             {
@@ -31,14 +48,13 @@ static KERNEL void NAME(moments)(const void *from, size_t n, double shift, doubl
                 b[k] = NAME(fma)(d, d, b[k]);
             }
         }
-        double sum = 0, square = 0;
-        for (; i < count; i++) {
-            const REAL d = x[i] - (REAL)shift;
-            sum += (double)d;
-            square += (double)(d * d);
+        for (; i < count; i += LANES) {
+            const vec d = NAME(keep)(NAME(load_part)(x + i, count - i) - s, count - i, none);
+            a[0] += d;
+            b[0] = NAME(fma)(d, d, b[0]);
         }
-        out[0] += NAME(wide_sum)(a[0] + a[1]) + sum;
-        out[1] += NAME(wide_sum)(b[0] + b[1]) + square;
+        out[0] += NAME(wide_sum)(a[0] + a[1]);
+        out[1] += NAME(wide_sum)(b[0] + b[1]);
     }
 }
 
@@ -52,6 +68,12 @@ static KERNEL void NAME(products)(const void *gradient, const void *from, size_t
         const size_t count = n - start < NAME(PIECE) ? n - start : NAME(PIECE);
         vec a[2] = {none, none}, b[2] = {none, none};
         size_t i = 0;
+        for (; count < LANES && i < count; i++) {
+            out[0] += (double)g[i];
+            out[1] += (double)(g[i] * (x[i] - (REAL)shift));
+        }
+        if (count < LANES)
+            return;
         for (; i + 2 * LANES <= count; i += 2 * LANES) {
             UNROLL for (size_t k = 0; k < 2; k++)
             {
@@ -60,13 +82,14 @@ static KERNEL void NAME(products)(const void *gradient, const void *from, size_t
                 b[k] = NAME(fma)(d, NAME(load)(x + i + k * LANES) - s, b[k]);
             }
         }
-        double sum = 0, product = 0;
-        for (; i < count; i++) {
-            sum += (double)g[i];
-            product += (double)(g[i] * (x[i] - (REAL)shift));
+        for (; i < count; i += LANES) {
+            const vec d = NAME(load_part)(g + i, count - i); /* 0 behind */
+            a[0] += d;
+            b[0] = NAME(fma)(d, NAME(keep)(NAME(load_part)(x + i, count - i) - s, count - i, none),
+                             b[0]);
         }
-        out[0] += NAME(wide_sum)(a[0] + a[1]) + sum;
-        out[1] += NAME(wide_sum)(b[0] + b[1]) + product;
+        out[0] += NAME(wide_sum)(a[0] + a[1]);
+        out[1] += NAME(wide_sum)(b[0] + b[1]);
     }
 }
 
