@@ -16,7 +16,13 @@
 #include "kernel/conv_parts.h"
 #include "kernel/pool.h"
 
-enum { BLOCK_PIXELS = 192, WANTED_BLOCKS = 16, NARROW = 32 };
+enum {
+    BLOCK_PIXELS = 192,
+    WANTED_BLOCKS = 16,
+    NARROW = 32,
+    ENOUGH_PIXELS = 256,
+    FEW_BYTES = 512 << 10
+};
 
 /* Along one axis: output pixels first, first + stride, ... (count of them); number i meets staged
  * pixels i step + start and on, kernel elements tap, tap + next, ... (taps of them). */
@@ -75,6 +81,10 @@ bool peri_channels_fit(const peri_conv *s, int dtype, bool data)
     peri_facts facts;
     if (s->dilation[0] != 1 || s->dilation[1] != 1 || s->kh * s->kw == 1 ||
         peri_conv_output(s, &oh, &ow, &facts) != PERI_OK)
+        return false;
+    /* the forward pass of the other product packs no weights, which few pixels would not repay */
+    if (!data && s->n * oh * ow < ENOUGH_PIXELS &&
+        s->o * c * s->kh * s->kw * peri_dtype_size(dtype) > FEW_BYTES)
         return false;
     return peri_round_up(c, lanes) * 4 <= c * 5 && peri_round_up(o, lanes) * 4 <= o * 5 &&
            (data ? s->w / s->stride[1] : ow) < NARROW;
