@@ -19,9 +19,9 @@ end
 
 local function summary(m)
   local entries = math.type(m.entries) == "integer" and string.format("%d", m.entries)
-    or string.format("%.3g", m.entries)
+    or pg._format("%.3g", m.entries)
   if m.tables then return string.format("cpt model: %d pixels, dense tables with %s entries", m.d, entries) end
-  return string.format("cpt model: %d pixels, %d images of %d observations, alpha = %g; %d entries stored of %s",
+  return pg._format("cpt model: %d pixels, %d images of %d observations, alpha = %g; %d entries stored of %s",
     m.d, m.images, m.observations, m.alpha, m.stored, entries)
 end
 

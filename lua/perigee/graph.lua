@@ -179,22 +179,22 @@ local function check_separable(data)
   elseif math.min(low0, low1) == math.max(high0, high1) then
     why = "x_i.x_j is the same for all pairs, so a and b cannot be told apart"
   elseif low1 >= high0 then
-    why = string.format("the data are separable: every edge has x_i.x_j >= %g, every other pair <= %g, so the "
+    why = pg._format("the data are separable: every edge has x_i.x_j >= %g, every other pair <= %g, so the "
       .. "likelihood rises for ever with a", low1, high0)
   elseif high1 <= low0 then
-    why = string.format("the data are separable: every edge has x_i.x_j <= %g, every other pair >= %g, so the "
+    why = pg._format("the data are separable: every edge has x_i.x_j <= %g, every other pair >= %g, so the "
       .. "likelihood rises for ever as a falls", high1, low0)
   end
   return why
 end
 
 local function summary(m)
-  local text = string.format("graph model: p(edge) = sigmoid(a x_i.x_j + b), a = %.6g, b = %.6g", m.a, m.b)
+  local text = pg._format("graph model: p(edge) = sigmoid(a x_i.x_j + b), a = %.6g, b = %.6g", m.a, m.b)
   if m.stderr then
-    text = string.format("%s, standard errors %.3g, %.3g", text, m.stderr[1], m.stderr[2])
+    text = pg._format("%s, standard errors %.3g, %.3g", text, m.stderr[1], m.stderr[2])
   end
   if m.loglik then
-    text = string.format("%s; log-likelihood %.6f, %s after %d iterations", text, m.loglik,
+    text = pg._format("%s; log-likelihood %.6f, %s after %d iterations", text, m.loglik,
       m.converged and "converged" or "not converged", m.iterations)
   end
   return text
@@ -396,7 +396,7 @@ function gof_meta:__tostring()
   local lines = {string.format("%-12s %9s %11s %9s %9s %9s %7s", "statistic", "observed", "mean", "sd", "least",
     "greatest", "p")}
   for _, r in ipairs(self.rows) do
-    lines[#lines + 1] = string.format("%-12s %9d %11.2f %9.2f %9d %9d %7.3f", r[1], r[2], r[3], r[4], r[5], r[6], r[7])
+    lines[#lines + 1] = pg._format("%-12s %9d %11.2f %9.2f %9d %9d %7.3f", r[1], r[2], r[3], r[4], r[5], r[6], r[7])
   end
   return table.concat(lines, "\n")
 end

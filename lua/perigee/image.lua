@@ -53,7 +53,7 @@ local function check_labels(what, labels, count)
   end
   local out = {}
   for k, label in ipairs(labels) do
-    out[k] = type(label) == "number" and ("%.6g"):format(label) or tostring(label)
+    out[k] = type(label) == "number" and pg._format("%.6g", label) or tostring(label)
   end
   return out
 end

@@ -24,8 +24,8 @@ local function summary(model)
     model.n == 1 and "" or "s", model.constant and " and intercept" or "",
     p == 1 and "" or string.format(", %d outputs", p), model.rank)
   if not model.single then return head end
-  return head .. string.format(", sigma2 = %.6g, R2 = %s", model.sigma2,
-    model.r2 == model.r2 and string.format("%.6g", model.r2) or "nan")
+  return head .. pg._format(", sigma2 = %.6g, R2 = %s", model.sigma2,
+    model.r2 == model.r2 and pg._format("%.6g", model.r2) or "nan")
 end
 
 local class = pg._model.class("linear", {

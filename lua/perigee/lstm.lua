@@ -103,7 +103,7 @@ end
 local function check_elements(name, arg, what, a, bits, lengths)
   local i, j, k = core.find_bad(a, bits, lengths)
   if not i then return end
-  fail(name, arg, string.format("%s: element (%d, %d, %d) is %.14g, expected %s", what, i, j, k, a(i, j, k),
+  fail(name, arg, pg._format("%s: element (%d, %d, %d) is %.14g, expected %s", what, i, j, k, a(i, j, k),
     bits and "0 or 1" or "a finite number"))
 end
 
@@ -133,7 +133,7 @@ local function pack_lengths(name, lengths, n, steps)
   end
   local packed, at, value = core.lengths(lengths, steps)
   if not packed then
-    fail(name, 3, string.format("lengths: element %d is %g, expected an integer in 1..%d", at, value, steps))
+    fail(name, 3, pg._format("lengths: element %d is %g, expected an integer in 1..%d", at, value, steps))
   end
   return packed
 end
@@ -326,7 +326,7 @@ function methods:logprob(X)
   end
   local i, j, k = core.find_bad(core.ready(X.ndim == 2 and X:expand_dims(3) or X, self.dtype), true)
   if i then
-    fail("logprob", 1, string.format("X: element (%d, %d%s) is %.14g, expected 0 or 1", i, j,
+    fail("logprob", 1, pg._format("X: element (%d, %d%s) is %.14g, expected 0 or 1", i, j,
       X.ndim == 3 and ", " .. k or "", X.ndim == 3 and X(i, j, k) or X(i, j)))
   end
   local x, y = lstm.shift(X)

@@ -12,7 +12,7 @@ local optim = {clip_norm = core.clip_norm}
 local function raise(...) error(string.format(...), pg._user_level()) end
 
 local function rate_text(o)
-  return o.schedule and "a schedule" or string.format("%g", o.lr)
+  return o.schedule and "a schedule" or pg._format("%g", o.lr)
 end
 
 -- ---- what all have ----------------------------------------------------------------------------
@@ -159,7 +159,7 @@ local MOMENTS = {"m", "v"}
 
 local function adam_summary(name)
   return function(self)
-    return string.format("%s: lr %s, betas %g and %g, eps %g, weight_decay %g, %d steps made", name, rate_text(self),
+    return pg._format("%s: lr %s, betas %g and %g, eps %g, weight_decay %g, %d steps made", name, rate_text(self),
       self.beta1, self.beta2, self.eps, self.weight_decay, self.t)
   end
 end
@@ -211,7 +211,7 @@ end
 -- ---- SGD --------------------------------------------------------------------------------------
 
 local sgd, new_sgd = class("sgd", {"momentum", "dampening", "weight_decay", "nesterov"}, {"b"}, function(self)
-  return string.format("sgd: lr %s, momentum %g, dampening %g, weight_decay %g%s, %d steps made", rate_text(self),
+  return pg._format("sgd: lr %s, momentum %g, dampening %g, weight_decay %g%s, %d steps made", rate_text(self),
     self.momentum, self.dampening, self.weight_decay, self.nesterov and ", nesterov" or "", self.t)
 end)
 
@@ -251,7 +251,7 @@ end
 
 local rmsprop, new_rmsprop = class("rmsprop", {"alpha", "eps", "weight_decay", "momentum", "centered"}, {"v", "m", "b"},
   function(self)
-    return string.format("rmsprop: lr %s, alpha %g, eps %g, weight_decay %g, momentum %g%s, %d steps made",
+    return pg._format("rmsprop: lr %s, alpha %g, eps %g, weight_decay %g, momentum %g%s, %d steps made",
       rate_text(self), self.alpha, self.eps, self.weight_decay, self.momentum, self.centered and ", centered" or "",
       self.t)
   end)
@@ -547,7 +547,7 @@ end
 local ema_class = pg._model.class("ema", {
   title = "ema",
   fields = {"params", "decay", "t"},
-  summary = function(e) return string.format("ema: decay %g, %d elements, %d updates", e.decay, e.params.size, e.t) end,
+  summary = function(e) return pg._format("ema: decay %g, %d elements, %d updates", e.decay, e.params.size, e.t) end,
   file = {{"params", "any"}, {"decay", "number"}, {"t", "integer"}},
   example = function() return optim.ema(pg.zeros(2)) end,
 })

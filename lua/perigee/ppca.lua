@@ -17,7 +17,7 @@ local class = pg._model.class("ppca", {
   fields = {"W", "mu", "sigma2", "eigenvalues", "d", "n", "trace", "converged"},
   derived = {d = function(m) return m.W.shape[2] end},
   summary = function(m)
-    return string.format("ppca: %d features, %d latent dimensions, sigma2 = %.6g, %.1f %% of the variance explained",
+    return pg._format("ppca: %d features, %d latent dimensions, sigma2 = %.6g, %.1f %% of the variance explained",
       #m.mu, m.d, m.sigma2, 100 * m:explained():sum())
   end,
   file = {{"W", "m d"}, {"mu", "m"}, {"sigma2", "number"}, {"eigenvalues", "m"}, {"n", "integer"}},

@@ -103,7 +103,7 @@ PERI_NORETURN static void throw(lua_State * L)
         va_list list;                                                                              \
         luaL_checkstack(L, 12, "error");                                                           \
         va_start(list, format);                                                                    \
-        lua_pushvfstring(L, format, list);                                                         \
+        peri_push_vtext(L, format, list);                                                          \
         va_end(list);                                                                              \
     } while (0)
 
@@ -207,11 +207,10 @@ void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *fac
     case PERI_OK:
         return;
     case PERI_ERR_SHAPE:
-        message =
-            lua_pushfstring(L, "an extent of %s is %f, expected %s", name, facts->got, wanted);
+        message = peri_push_text(L, "an extent of %s is %f, expected %s", name, facts->got, wanted);
         break;
     case PERI_ERR_VALUE:
-        message = lua_pushfstring(L, "%s is %f, expected %s", place, facts->got, wanted);
+        message = peri_push_text(L, "%s is %f, expected %s", place, facts->got, wanted);
         break;
     case PERI_ERR_NONFINITE:
         message = lua_pushfstring(L, "%s is not finite", place);

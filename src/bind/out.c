@@ -55,6 +55,13 @@ int peri_arg_axes(lua_State *L, int arg, int ndim, bool reduced[PERI_MAX_NDIM], 
                   int *opts)
 {
     memset(reduced, 0, PERI_MAX_NDIM * sizeof *reduced);
+    if (lua_gettop(L) < arg) { /* the usual case, without a look at what is not there */
+        for (int axis = 0; axis < ndim; axis++)
+            reduced[axis] = true;
+        *all = true;
+        *opts = arg + 1;
+        return ndim;
+    }
     const bool table = lua_type(L, arg) == LUA_TTABLE;
     const lua_Unsigned listed = table ? lua_rawlen(L, arg) : 0;
     *opts = table && listed == 0 ? arg : arg + 1;

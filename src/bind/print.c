@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lualib.h>
+
 #include "bind/bind.h"
 #include "format/number.h"
 #include "kernel/copy.h"
@@ -310,11 +312,30 @@ static int tostring(lua_State *L)
     return 1;
 }
 
+/* _format(format, ...) -> what string.format gives where the decimal point is '.': for lua/perigee
+ */
+static int format(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    void *before = peri_number_enter();
+    const int status = lua_pcall(L, lua_gettop(L) - 1, 1, 0);
+    peri_number_leave(before);
+    return status == LUA_OK ? 1 : lua_error(L);
+}
+
 PERI_OPENER(print)
 {
     static const luaL_Reg functions[] = {{"tostring", tostring}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__tostring", array_tostring}, {NULL, NULL}};
     peri_functions(L, functions);
     peri_array_metamethods(L, metamethods);
+    lua_settop(L, 0);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, 2, LUA_STRLIBNAME) == LUA_TTABLE)
+        lua_getfield(L, 3, "format");
+    lua_pushcclosure(L, format, 1);
+    lua_setfield(L, 1, "_format");
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 
 #include "bind/array.h"
+#include "format/number.h"
 
 const char *peri_push_shape(lua_State *L, int ndim, const size_t *shape)
 {
@@ -36,11 +37,9 @@ const char *peri_push_got(lua_State *L, int idx)
         return text;
     }
     if (lua_type(L, idx) == LUA_TNUMBER) {
-        lua_pushvalue(L, idx);
-        const char *digits = lua_tostring(L, -1);
-        const char *text = lua_pushfstring(L, "number %s", digits);
-        lua_remove(L, -2);
-        return text;
+        return lua_isinteger(L, idx)
+                   ? lua_pushfstring(L, "number %I", (LUAI_UACINT)lua_tointeger(L, idx))
+                   : peri_push_text(L, "number %f", lua_tonumber(L, idx));
     }
     if (lua_type(L, idx) == LUA_TSTRING) {
         size_t length;
@@ -104,5 +103,61 @@ const char *peri_push_number(lua_State *L, double x)
     lua_Integer integer;
     if (lua_numbertointeger(x, &integer) && (double)integer == x)
         return lua_pushfstring(L, "%I", (LUAI_UACINT)integer);
-    return lua_pushfstring(L, "%f", x);
+    return peri_push_text(L, "%f", x);
+}
+
+/* Adds x as Lua writes it where the decimal point is '.': 3.0 for what is whole. */
+static void add_float(luaL_Buffer *b, double x)
+{
+    char digits[64];
+    snprintf(digits, sizeof digits, LUA_NUMBER_FMT, x);
+    peri_number_point(digits);
+    luaL_addstring(b, digits);
+    if (digits[strspn(digits, "-0123456789")] == '\0')
+        luaL_addstring(b, ".0");
+}
+
+const char *peri_push_vtext(lua_State *L, const char *format, va_list list)
+{
+    luaL_checkstack(L, 6, "text");
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (const char *at; (at = strchr(format, '%')) != NULL; format = at + 2) {
+        luaL_addlstring(&b, format, (size_t)(at - format));
+        switch (at[1]) {
+        case 's': {
+            const char *word = va_arg(list, const char *);
+            luaL_addstring(&b, word != NULL ? word : "(null)");
+            break;
+        }
+        case 'd':
+            lua_pushinteger(L, va_arg(list, int));
+            luaL_addvalue(&b);
+            break;
+        case 'I':
+            lua_pushinteger(L, (lua_Integer)va_arg(list, LUAI_UACINT));
+            luaL_addvalue(&b);
+            break;
+        case 'f':
+            add_float(&b, va_arg(list, double));
+            break;
+        case 'c':
+            luaL_addchar(&b, (char)va_arg(list, int));
+            break;
+        default:
+            luaL_addchar(&b, at[1]);
+        }
+    }
+    luaL_addstring(&b, format);
+    luaL_pushresult(&b);
+    return lua_tostring(L, -1);
+}
+
+const char *peri_push_text(lua_State *L, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    const char *text = peri_push_vtext(L, format, list);
+    va_end(list);
+    return text;
 }

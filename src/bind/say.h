@@ -4,6 +4,7 @@
 #ifndef PERIGEE_BIND_SAY_H
 #define PERIGEE_BIND_SAY_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include <lua.h>
@@ -20,5 +21,10 @@ const char *peri_nearest(const char *word, const char *const names[]);
 
 /* Pushes the number as users write it: 3, not 3.0. */
 const char *peri_push_number(lua_State *L, double x);
+
+/* As lua_pushvfstring and lua_pushfstring (%s %d %I %f %c %%), but that numbers are the same in
+ * every locale. */
+const char *peri_push_vtext(lua_State *L, const char *format, va_list list);
+const char *peri_push_text(lua_State *L, const char *format, ...);
 
 #endif

@@ -22,6 +22,18 @@ static void make_locale(void)
     c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
+void *peri_number_enter(void)
+{
+    pthread_once(&once, make_locale);
+    return c_locale == (locale_t)0 ? NULL : uselocale(c_locale);
+}
+
+void peri_number_leave(void *before)
+{
+    if (before != NULL)
+        uselocale(before);
+}
+
 static bool is_word(const char *text, size_t length, const char *word)
 {
     return length == strlen(word) && strncasecmp(text, word, length) == 0;

@@ -19,6 +19,11 @@ bool peri_number_parse(const char *text, size_t length, double *out);
 /* A whole text of an optional sign and digits that fits. */
 bool peri_integer_parse(const char *text, size_t length, int64_t *out);
 
+/* From peri_number_enter to peri_number_leave, which takes what it gave, this thread writes and
+ * reads numbers as in the "C" locale, whoever does it. */
+void *peri_number_enter(void);
+void peri_number_leave(void *before);
+
 /* Makes what printf wrote of one number the same in every locale: its decimal point is '.'. Returns
  * the new length. */
 size_t peri_number_point(char *text);

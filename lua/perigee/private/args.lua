@@ -14,7 +14,7 @@ local args = {}
 
 -- What a message says it got.
 local function got(v)
-  if type(v) == "number" then return "number " .. tostring(v) end
+  if type(v) == "number" then return "number " .. pg._format("%s", v) end
   if type(v) == "string" then
     if #v <= 40 then return string.format("%q", v) end
     return "string"
@@ -104,8 +104,7 @@ end
 function args.number(name, arg, what, v, lo, hi)
   if type(v) ~= "number" then fail(name, arg, string.format("%s: expected a number, got %s", what, got(v))) end
   if v ~= v or (lo and v < lo) or (hi and v > hi) then
-    fail(name, arg, string.format("%s: expected a number in [%s, %s], got %s", what,
-      tostring(lo or "-inf"), tostring(hi or "inf"), tostring(v)))
+    fail(name, arg, pg._format("%s: expected a number in [%s, %s], got %s", what, lo or "-inf", hi or "inf", v))
   end
   return v
 end

@@ -90,12 +90,12 @@ return function(lines, spec)
     local path, dots = {}, {}
     for i, x in ipairs(line.x) do
       if finite(x) and finite(line.y[i]) then
-        path[#path + 1] = ("%s%.1f %.1f"):format(#path == 0 and "M" or "L", px(x), py(line.y[i]))
+        path[#path + 1] = pg._format("%s%.1f %.1f", #path == 0 and "M" or "L", px(x), py(line.y[i]))
       end
     end
     for _, p in ipairs(line.points or {}) do
       if finite(p[1]) and finite(p[2]) then
-        dots[#dots + 1] = ('<circle cx="%.1f" cy="%.1f" r="2.5"/>'):format(px(p[1]), py(p[2]))
+        dots[#dots + 1] = pg._format('<circle cx="%.1f" cy="%.1f" r="2.5"/>', px(p[1]), py(p[2]))
       end
     end
     add('<g class="c%d"><title>%s</title><path d="%s"/>%s</g>', (k - 1) % 6 + 1, html.escape(line.label or spec.ylabel),

@@ -15,7 +15,7 @@ local escape = html.escape
 -- A number as a reader wants it; words stand for what is not finite.
 function html.value(value)
   if math.type(value) == "integer" then return ("%d"):format(value) end
-  if type(value) == "number" then return (("%.6g"):format(value)) end
+  if type(value) == "number" then return (pg._format("%.6g", value)) end
   return tostring(value)
 end
 

@@ -286,7 +286,7 @@ end
 -- @error ctx.train without ctx.rng
 function layers.dropout(p)
   p = args.number("dropout", 1, "p", p, 0, 1)
-  return M.layer {kind = "dropout", title = ("dropout(%g)"):format(p), forward = function(_, x, ctx)
+  return M.layer {kind = "dropout", title = pg._format("dropout(%g)", p), forward = function(_, x, ctx)
     if type(ctx) ~= "table" or not ctx.train or p == 0 then return x end
     if not ctx.rng then
       error("dropout: ctx has no rng; net(x, {train = true, rng = rng})", pg._user_level())

@@ -107,7 +107,7 @@ local function picked(name, z, classes, o)
   local wrong = (flat:lt(1) | flat:gt(V) | flat:ne(flat:floor()))
   if wrong:any() then
     local at = wrong:argmax()
-    args.fail(name, 2, ("classes: element %d is %g, no class of 1..%d%s"):format(at, flat[at], V,
+    args.fail(name, 2, pg._format("classes: element %d is %g, no class of 1..%d%s", at, flat[at], V,
       flat[at] == 0 and ": classes count from 1" or ""))
   end
   return z:reshape(-1):take(pg.range(0, #flat - 1) * V + flat), counts

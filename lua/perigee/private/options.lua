@@ -206,8 +206,8 @@ function options.text(value)
     return table.concat(parts, ",")
   end
   if math.type(value) == "float" then
-    local short = ("%.14g"):format(value)
-    return tonumber(short) == value and short or ("%.17g"):format(value)
+    local short = pg._format("%.14g", value)
+    return tonumber(short) == value and short or pg._format("%.17g", value)
   end
   return tostring(value)
 end

@@ -7,6 +7,8 @@
 
 local ipairs, math, tostring, type = ipairs, math, tostring, type
 
+local pg = ...
+
 local ticks = {}
 
 local superscript = {["-"] = "⁻", ["0"] = "⁰", ["1"] = "¹", ["2"] = "²", ["3"] = "³", ["4"] = "⁴", ["5"] = "⁵",
@@ -42,10 +44,10 @@ end
 
 -- A number in few letters: 10⁹, 1.5·10⁹, or all its digits.
 local function short(v)
-  local digits, exponent = ("%.14e"):format(v):match("^(.-)e(.*)$")
+  local digits, exponent = pg._format("%.14e", v):match("^(.-)e(.*)$")
   digits = digits:gsub("%.?0+$", "")
   local k = math.tointeger(exponent)
-  if #digits > 5 or k < 5 then return ("%.15g"):format(v) end
+  if #digits > 5 or k < 5 then return pg._format("%.15g", v) end
   return (digits == "1" and "" or digits .. "·") .. ticks.power(k)
 end
 
@@ -82,7 +84,7 @@ function ticks.linear(lo, hi, most, whole)
   local decimals = math.min(15, math.max(0, power - k))
   for i = first, last do
     out.values[#out.values + 1] = times(i, m, k)
-    out.labels[#out.labels + 1] = minus(("%." .. decimals .. "f"):format(times(i * m - offset, 1, k - power)))
+    out.labels[#out.labels + 1] = minus(pg._format("%." .. decimals .. "f", times(i * m - offset, 1, k - power)))
   end
   if power ~= 0 then out.note = "×" .. ticks.power(power) end
   if offset ~= 0 then
@@ -124,7 +126,8 @@ local function within_decade(lo, hi, most)
       if v >= lo * (1 - 1e-9) and v <= hi * (1 + 1e-9) then
         if m == 1 or m == 2 or m == 5 then
           out.values[#out.values + 1] = v
-          out.labels[#out.labels + 1] = (k < -4 or k > 4) and ("%d·%s"):format(m, ticks.power(k)) or ("%.10g"):format(v)
+          out.labels[#out.labels + 1] = (k < -4 or k > 4) and ("%d·%s"):format(m, ticks.power(k))
+            or pg._format("%.10g", v)
         else
           out.minor[#out.minor + 1] = v
         end
@@ -176,7 +179,7 @@ function ticks.given(spec, lo, hi)
   for i, v in ipairs(values) do
     if v >= lo and v <= hi then
       out.values[#out.values + 1] = v
-      out.labels[#out.labels + 1] = labels and tostring(labels[i] or "") or minus(("%.10g"):format(v))
+      out.labels[#out.labels + 1] = labels and tostring(labels[i] or "") or minus(pg._format("%.10g", v))
     end
   end
   return out
