@@ -221,7 +221,7 @@ INLINE vec NAME(splat)(REAL x)
 #elif LANES_BYTES == 32
     return _mm256_set1_pd(x);
 #else
-    vec v;
+    vec v = {0};
     for (size_t i = 0; i < LANES; i++)
         v[i] = x;
     return v;
