@@ -71,7 +71,7 @@ static void push_mask(lua_State *L, call *c)
             peri_argerror(L, OPTIONS,
                           "mask: element %I is %f, expected 1 for a key that is seen or 0 for one "
                           "that is hidden; nothing is added to the scores",
-                          (LUAI_UACINT)(i + 1), (LUAI_UACNUMBER)seen);
+                          (LUAI_UACINT)i + 1, (LUAI_UACNUMBER)seen);
         peri_write(c->dtype, to + i * peri_dtype_size(c->dtype), seen == 1 ? 0 : -INFINITY);
     }
     const int lead = m->ndim - 2;
