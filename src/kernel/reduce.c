@@ -565,6 +565,9 @@ static void reduce_strip(const plan *p, kind k, const char *base, size_t w, cons
 static void reduce_some(const plan *p, kind k, const char *base, size_t w, const double *c,
                         double *result, strip_work *work)
 {
+    static const double nothing = 0; /* to point at, where there is no element */
+    if (base == NULL)
+        base = (const char *)&nothing;
     if (p->strip && work != NULL)
         reduce_strip(p, k, base, w, c, result, work);
     else if (p->n <= BLOCK && k != SUMEXP && is_direct(p))
