@@ -277,6 +277,9 @@ local function strip_prompts(text)
   return entries[1]
 end
 
+-- What a notebook shares with the prompt.
+repl.compile, repl.command, repl.shorten, repl.declared = compile, command, shorten, declared
+
 local function read_entry()
   if #copied > 0 then return table.remove(copied, 1) end
   return core.read(prompt("_PROMPT", "> "))
