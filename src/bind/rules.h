@@ -15,9 +15,11 @@ enum {
     PERI_CONSTANT =
         32, /* arrays after the operands are indices or masks, which have derivative 0 */
     PERI_COMPOSED =
-        256,         /* where an operand is tracked the rule is called in the function's place */
-    PERI_BIAS = 128, /* option `bias` of the argument after the operands is one operand more */
-    PERI_PLACE = 64  /* argument 2 stands among the operands but is a region */
+        256,            /* where an operand is tracked the rule is called in the function's place */
+    PERI_BIAS = 128,    /* option `bias` of the argument after the operands is one operand more */
+    PERI_PRODUCT = 512, /* the cotangent times the other operand; both are kept, and no more */
+    PERI_SPREADS = 1024, /* of one argument, the cotangent spread over it */
+    PERI_PLACE = 64      /* argument 2 stands among the operands but is a region */
 };
 
 enum { PERI_KEEP_RESULT = 1 };

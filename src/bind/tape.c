@@ -38,7 +38,7 @@ static const peri_rule part_row = {"part", 1, 0, 0, 0};
 static const peri_rule attached_row = {"attached", 0, 0, 0, PERI_SEVERAL};
 
 /* What the walk calls, by its place in the table at help_key. */
-enum { H_RULES = 1, H_ADD, H_SUM, H_RESHAPE, H_ASTYPE, H_COPY, H_BROADCAST, H_LOOK, H_LINES };
+enum { H_RULES = 1, H_ADD, H_MUL, H_SUM, H_RESHAPE, H_ASTYPE, H_COPY, H_BROADCAST, H_LOOK };
 
 enum { NODES_UV = 1, WORDS_UV };
 
@@ -577,6 +577,28 @@ static void call_with_shape(lua_State *L, const struct walk *w, int which, int n
     lua_call(L, 2, 1);
 }
 
+/* Puts a view of those extents in the place of the array on top, which broadcasts to them. */
+static void spread_to(lua_State *L, int ndim, const size_t *shape)
+{
+    const peri_array *g = peri_peek_array(L, -1);
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    for (int axis = 0; axis < ndim; axis++) {
+        const int own = axis - ndim + g->ndim;
+        stride[axis] = own >= 0 && g->shape[own] == shape[axis] ? g->stride[own] : 0;
+    }
+    peri_push_view(L, -1, g->data, ndim, shape, stride);
+    lua_remove(L, -2);
+}
+
+static bool broadcasts(const peri_array *g, int ndim, const size_t *shape)
+{
+    bool can = g->ndim <= ndim;
+    for (int axis = ndim - g->ndim; axis < ndim && can; axis++)
+        can =
+            g->shape[axis - ndim + g->ndim] == shape[axis] || g->shape[axis - ndim + g->ndim] == 1;
+    return can;
+}
+
 /* Sums the array on top over the axes that a node of that shape has not, or has with extent 1. */
 static void sum_to(lua_State *L, const struct walk *w, int ndim, const size_t *shape)
 {
@@ -638,7 +660,10 @@ static peri_array *fit(lua_State *L, const struct walk *w, uint32_t at)
         luaL_checkstack(L, PERI_MAX_NDIM + 8, "gradient");
         memcpy(shape, w->t->words + n.extent, n.ndim * sizeof *shape);
         sum_to(L, w, n.ndim, shape);
-        if (!has_shape(given_array(L), n.ndim, shape))
+        g = given_array(L);
+        if (!w->nested && broadcasts(g, n.ndim, shape))
+            spread_to(L, n.ndim, shape);
+        else if (!has_shape(g, n.ndim, shape))
             call_with_shape(L, w, H_BROADCAST, n.ndim, shape);
         g = given_array(L);
     }
@@ -763,6 +788,32 @@ static bool add_region(lua_State *L, const struct walk *w, const struct node *n,
     return true;
 }
 
+/* The rule of a product, where the pass is not recorded. A square's two halves are one product. */
+static void step_product(lua_State *L, const struct walk *w, const struct node *n, int g)
+{
+    const uint32_t to[2] = {(uint32_t)w->t->words[n->word], (uint32_t)w->t->words[n->word + 1]};
+    for (int j = 0; j < 2; j++) {
+        if (to[j] < w->low)
+            continue;
+        push_help(L, w, H_MUL);
+        lua_pushvalue(L, g);
+        lua_rawgeti(L, w->kept, (lua_Integer)n->slot + 2 - j);
+        lua_call(L, 2, 1);
+        given_array(L);
+        const bool square = j == 0 && to[0] == to[1];
+        if (square) {
+            push_help(L, w, H_ADD);
+            lua_insert(L, -2);
+            lua_pushvalue(L, -1);
+            lua_pushvalue(L, -1);
+            lua_call(L, 3, 1);
+        }
+        contribute(L, w, to[j], true);
+        if (square)
+            return;
+    }
+}
+
 /* Sends the cotangent on top, which it pops, from a node to the node's operands. */
 static void step(lua_State *L, const struct walk *w, uint32_t at)
 {
@@ -789,6 +840,16 @@ static void step(lua_State *L, const struct walk *w, uint32_t at)
             lua_pushvalue(L, g);
             lua_rawseti(L, -2, (lua_Integer)w->t->words[n.word + 1]);
         }
+        lua_settop(L, g - 1);
+        return;
+    }
+    if ((n.rule->flags & PERI_PRODUCT) != 0 && !w->nested) {
+        step_product(L, w, &n, g);
+        lua_settop(L, g - 1);
+        return;
+    }
+    if ((n.rule->flags & PERI_SPREADS) != 0 && n.nargs == 1) {
+        contribute(L, w, (uint32_t)w->t->words[n.word], false);
         lua_settop(L, g - 1);
         return;
     }
@@ -1355,6 +1416,7 @@ PERI_OPENER(tape)
     peri_getstate(L)->tape = t;
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kept_key);
-    luaL_newlib(L, functions);
+    lua_newtable(L);
+    peri_set_functions(L, functions, PERI_FUNCTION);
     return 1;
 }

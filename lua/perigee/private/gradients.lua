@@ -59,7 +59,7 @@ do
   for _, name in ipairs(args.sorted_keys(rows)) do
     by_index[rows[name]] = rules[name] or false
   end
-  tape.tools{by_index, pg.add, pg.sum, pg.reshape, pg.astype, pg.copy, pg.broadcast_to,
+  tape.tools{by_index, pg.add, pg.mul, pg.sum, pg.reshape, pg.astype, pg.copy, pg.broadcast_to,
     function(...) return find_nan(...) end}
 end
 
