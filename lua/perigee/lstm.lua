@@ -197,11 +197,33 @@ local function tracked(tape, ...)
   return false
 end
 
--- The second derivative has no kernel: the first may not be differentiated.
-local function refuse_second(tape, name, ...)
-  if tracked(tape, ...) then
-    error("lstm:" .. name .. " has no second derivative here; a:detach() takes the value alone", 0)
+-- The net of its equations, of pg's functions alone: what is differentiated where a gradient is itself. h and c are
+-- num_layers x batch x hidden_size.
+local function composed(net, params, x, h, c)
+  local parts, H, T = parts_of(net), net.hidden_size, x.shape[2]
+  local function part(k)
+    local p = parts[k]
+    local v = params:slice({p[2], p[3]})
+    return p[5] and v:reshape(p[4], p[5]) or v
   end
+  local steps, last_h, last_c = {}, {}, {}
+  for t = 1, T do steps[t] = x[{{}, t}] end
+  for layer = 1, net.num_layers do
+    local at = 4 * (layer - 1)
+    local W, U, b = part(at + 1).T, part(at + 2).T, part(at + 3) + part(at + 4)
+    local one, cell = h[layer], c[layer]
+    for t = 1, T do
+      local z = steps[t]:dot(W) + one:dot(U) + b
+      local function gate(k) return z[{{}, {(k - 1) * H + 1, k * H}}] end
+      cell = pg.sigmoid(gate(2)) * cell + pg.sigmoid(gate(1)) * pg.tanh(gate(3))
+      one = pg.sigmoid(gate(4)) * pg.tanh(cell)
+      steps[t] = one
+    end
+    last_h[layer], last_c[layer] = one, cell
+  end
+  local W, b = part(#parts - 1).T, part(#parts)
+  for t = 1, T do steps[t] = steps[t]:dot(W) + b end
+  return pg.stack(steps, 2), pg.stack(last_h), pg.stack(last_c)
 end
 
 local function recorded_forward(tape, net, x, h, c)
@@ -210,7 +232,16 @@ local function recorded_forward(tape, net, x, h, c)
   local params, handle, wanted = net.params:detach(), net._core, tape.node(x) > 0
   local logits, hn, cn, history = core.forward(handle, params, x0, h and h:detach(), c and c:detach(), true)
   local function rule(g, _, _, saved)
-    refuse_second(tape, "forward", net.params, x, h, c, g[1], g[2], g[3])
+    if tracked(tape, net.params, x, h, c, g[1], g[2], g[3]) then
+      local none = pg.zeros({net.num_layers, x.shape[1], net.hidden_size}, net.dtype)
+      local function total(p, input, h0, c0)
+        local made = {composed(net, p, input, h0, c0)}
+        local sum = 0
+        for k = 1, 3 do sum = g[k] and sum + (made[k] * g[k]):sum() or sum end
+        return sum
+      end
+      return pg.grad(total, {argnums = {1, 2, 3, 4}, unused = "zero"})(net.params, x, h or none, c or none)
+    end
     local dparams = pg.zeros_like(saved[1])
     return dparams, core.backward(handle, saved[1], history, dparams, g[1], g[2], g[3], wanted)
   end
@@ -219,13 +250,25 @@ local function recorded_forward(tape, net, x, h, c)
   return logits, {h = hn, c = cn}
 end
 
--- The loss by the net's parameters, with its gradient from the same run.
-local function recorded_loss(tape, net, x, y, lengths)
+-- The mean cross-entropy of logits, of the steps that count.
+local function composed_loss(net, params, x, y, lengths)
+  local none = pg.zeros({net.num_layers, x.shape[1], net.hidden_size}, net.dtype)
+  local z = composed(net, params, x, none, none)
+  local each = pg.softplus(z) - z * y
+  if not lengths then return each:mean() end
+  local counts = pg.le(pg.range(1, x.shape[2]), pg.array(lengths):reshape(-1, 1))
+  return (each * counts:astype(net.dtype):expand_dims(3)):sum() / (counts:sum() * net.output_size)
+end
+
+-- The loss by the net's parameters, with its gradient from the same run; lengths as they were given, and packed.
+local function recorded_loss(tape, net, x, y, lengths, packed)
   local params = net.params:detach()
   local grads = pg.zeros_like(params)
-  local loss = core.loss(net._core, params, grads, x, y, lengths)
+  local loss = core.loss(net._core, params, grads, x, y, packed)
   local function rule(g)
-    refuse_second(tape, "loss", net.params, g[1])
+    if tracked(tape, net.params, g[1]) then
+      return pg.grad(function(p) return composed_loss(net, p, x, y, lengths) end)(net.params) * g[1]
+    end
     return grads * g[1]
   end
   return (tape.attach(rule, {params, grads}, {net.params}, loss))
@@ -287,7 +330,9 @@ function methods:loss(x, y, opts)
     return (pg.softplus(z) - z * y):mean()
   end
   local xs, ys, lengths = check_data("loss", self, x, y, o.lengths)
-  if tape.recording() and tracked(tape, self.params) then return recorded_loss(tape, self, xs, ys, lengths) end
+  if tape.recording() and tracked(tape, self.params) then
+    return recorded_loss(tape, self, xs, ys, o.lengths, lengths)
+  end
   return (core.loss(self._core, self.params, nil, xs, ys, lengths))
 end
 

@@ -119,6 +119,30 @@ static int max_adjoint(lua_State *L)
     return 1;
 }
 
+/* places(x, k, opts) -> where in x, row-major from 1, each window's largest element stands */
+static int max_places(lua_State *L)
+{
+    peri_pooling s;
+    size_t oh, ow;
+    const peri_array *x = images(L, 1, "x");
+    read_window(L, 2, false, x->shape[2], x->shape[3], x->shape[0] * x->shape[1], &s, &oh, &ow);
+    const size_t slots = (size_t)peri_threads(0), shape[] = {x->shape[0], x->shape[1], oh, ow};
+    const peri_array *out = peri_push_array(L, PERI_F64, 4, shape);
+    void *y = peri_push_scratch(L, peri_mul_size(L, out->size, peri_dtype_size(x->dtype)));
+    uint16_t *which = peri_push_scratch(L, out->size * sizeof *which);
+    void *work = peri_push_scratch(L, peri_pool_work(&s, x->dtype, slots));
+    peri_max_pool(&s, x->dtype, x->data, y, which, work, slots);
+    double *to = out->data;
+    for (size_t i = 0; i < out->size; i++) {
+        const size_t plane = i / (oh * ow), row = i / ow % oh, col = i % ow;
+        const size_t at_row = row * s.stride[0] + which[i] / s.kw - s.padding[0];
+        const size_t at_col = col * s.stride[1] + which[i] % s.kw - s.padding[1];
+        to[i] = (double)((plane * s.h + at_row) * s.w + at_col + 1);
+    }
+    lua_pop(L, 3);
+    return 1;
+}
+
 static int avg_adjoint(lua_State *L)
 {
     peri_pooling s;
@@ -212,6 +236,7 @@ PERI_OPENER(plane)
 {
     static const peri_primitive rows[] = {
         {"max", max_adjoint, "max_pool2d", PERI_FUNCTION},
+        {"places", max_places, "max_pool2d", PERI_FUNCTION},
         {"avg", avg_adjoint, "avg_pool2d", PERI_FUNCTION},
         {"upsample", upsample_adjoint, "upsample2d", PERI_FUNCTION},
         {NULL, NULL, NULL, 0}};

@@ -133,6 +133,8 @@ static const peri_rule rules[] = {
     {"outer", 2, A | B, 0, 0},
     {"pad", 1, 0, 0, 0},
     {"plane.avg", 1, 0, 0, 0},
+    {"plane.max", 2, A, 0, 0},
+    {"plane.places", 0, 0, 0, PERI_READS},
     {"plane.upsample", 1, 0, 0, 0},
     {"polygamma", 1, A, 0, 0},
     {"pow", 2, A | B | Y, 3, PERI_DIRECT},

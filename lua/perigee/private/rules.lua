@@ -535,6 +535,7 @@ rules.conv_transpose2d = {
 rules.max_pool2d = {function(g, _, x, k, o) return pg._plane.max(x, g, k, o) end}
 rules.avg_pool2d = {function(g, _, x, k, o) return pg._plane.avg(g, x.shape[3], x.shape[4], k, o) end}
 rules.upsample2d = {function(g, _, x, _, o) return pg._plane.upsample(g, x.shape[3], x.shape[4], o) end}
+rules["plane.max"] = {false, function(c, _, x, _, k, o) return c:reshape(-1):take(pg._plane.places(x, k, o)) end}
 rules["plane.avg"] = {function(c, _, _, _, _, k, o) return c:avg_pool2d(k, o) end}
 rules["plane.upsample"] = {function(c, _, g, _, _, o) return c:upsample2d({g.shape[3], g.shape[4]}, o) end}
 
@@ -564,13 +565,24 @@ rules.group_norm = function(g, _, x, groups, w, _, o)
     x:reshape(shape[1], groups, -1), eps)
   return dx:reshape(shape), nil, (g * xhat:reshape(shape)):sum(axes), g:sum(axes)
 end
+-- Which of S keys each of T queries meets, 0 or 1 to each; nil where all.
+local function seen_keys(o, T, S)
+  local seen = o and o.mask
+  if seen and not is_array(seen) then seen = pg.array(seen) end
+  if o and o.causal then
+    local order = pg.ge(pg.range(1, T):expand_dims(2) + (S - T), pg.range(1, S))
+    seen = seen and seen * order or order
+  end
+  return seen
+end
+
 rules.attention = function(g, y, q, k, v, o)
   if not recording() then return pg._heads.gradient(q, k, v, o, y, g) end
-  if o and (o.mask or o.causal) then
-    error("attention with a mask has no second derivative here; a:detach() takes the value alone", 0)
-  end
   local scale = o and o.scale or 1 / math.sqrt(q.shape[q.ndim])
-  local p = (q:dot(mT(k)) * scale):softmax(-1)
+  local scores = q:dot(mT(k)) * scale
+  local seen = seen_keys(o, q.shape[q.ndim - 1], k.shape[k.ndim - 1])
+  -- a query that meets no key gets 0 from each
+  local p = seen and pg.where(seen, scores, -1e30):softmax(-1) * seen or scores:softmax(-1)
   local dp = g:dot(mT(v))
   local ds = p * (dp - (dp * p):sum(-1, {keepdims = true})) * scale
   return ds:dot(k), mT(ds):dot(q), mT(p):dot(g)
