@@ -129,10 +129,13 @@ static int no_function(lua_State *L)
     const char *module = lua_tostring(L, lua_upvalueindex(1));
     if (lua_type(L, 1) != LUA_TTABLE || lua_type(L, 2) != LUA_TSTRING)
         return 0;
+    const char *name = lua_tostring(L, 2), *cure = peri_push_cure(L, module, name);
+    if (cure != NULL)
+        return peri_raise(L, "pg.%s has no '%s'; %s", module, name, cure);
     enum { MOST = 64 };
     const char *names[MOST + 1];
     add_keys(L, names, 0, MOST);
-    const char *name = lua_tostring(L, 2), *near = peri_nearest(name, names);
+    const char *near = peri_nearest(name, names);
     if (near != NULL)
         return peri_raise(L, "pg.%s has no '%s'; did you mean '%s'?", module, name, near);
     return peri_raise(L, "pg.%s has no '%s'", module, name);
@@ -210,6 +213,9 @@ static int open_field(lua_State *L)
     const char *name = lua_tostring(L, 2);
     if (open_module(L, 1, name))
         return 1;
+    const char *cure = *name != '_' ? peri_push_cure(L, "pg", name) : NULL;
+    if (cure != NULL)
+        return peri_raise(L, "pg has no '%s'; %s", name, cure);
     enum { MOST = 512 };
     const char *names[MOST + 1];
     int count = 0;

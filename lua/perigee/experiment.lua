@@ -291,9 +291,7 @@ function experiment.__index(self, key)
     return rng
   end
   local known = {"data", "dir", "figure", "metric", "name", "note", "options", "quick", "rng", "seed", "skip", "table"}
-  local near = type(key) == "string" and args.nearest(key, known)
-  error(("an experiment has no field '%s'%s"):format(tostring(key),
-    near and "; did you mean '" .. near .. "'?" or ""), 2)
+  args.missing("an experiment has no field", "experiment", tostring(key), known)
 end
 
 function experiment.__tostring(self)

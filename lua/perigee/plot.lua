@@ -40,11 +40,14 @@ local function integer(default, lo, hi)
   return {default = default, check = function(r, name, v) return args.integer(r.name, r.arg, name, v, lo, hi) end}
 end
 
-local figure_options = {title = read.text(), xlabel = read.text(), ylabel = read.text(), zlabel = read.text(),
+-- What is an option of a new figure and a method of one that is there.
+local settings = {title = read.text(), xlabel = read.text(), ylabel = read.text(), zlabel = read.text(),
   xscale = read.word("linear", "linear", "log"), yscale = read.word("linear", "linear", "log"),
   xlim = read.pair(), ylim = read.pair(), zlim = read.pair(), xticks = {check = check_ticks},
-  yticks = {check = check_ticks}, width = integer(640, 64, 16384), height = integer(480, 64, 16384),
-  dpi = read.number(nil, 10, 2400), axes = read.flag(), aspect = read.word("auto", "auto", "equal")}
+  yticks = {check = check_ticks}, aspect = read.word("auto", "auto", "equal")}
+
+local figure_options = read.join(settings, {width = integer(640, 64, 16384), height = integer(480, 64, 16384),
+  dpi = read.number(nil, 10, 2400), axes = read.flag()})
 
 --- pg.plot.figure([opts]) -> figure
 -- An empty figure; its methods add to it and return it, so calls can be chained.
@@ -70,7 +73,9 @@ local figure_options = {title = read.text(), xlabel = read.text(), ylabel = read
 function plot.figure(opts)
   local r = read.new(nil, "figure")
   local self = r:options(1, opts, figure_options)
-  self.given_limits = {x = self.xlim, y = self.ylim, z = self.zlim}
+  self.settings = {}
+  for name in pairs(settings) do self.settings[name], self[name] = self[name], nil end
+  self.given_limits = {x = self.settings.xlim, y = self.settings.ylim, z = self.settings.zlim}
   self.layers, self.used, self.reversed, self.legend_place = {}, 0, {}, "auto"
   self.dpi = self.dpi or math.max(100, self.width / 8)
   setmetatable(self, figure_meta)
@@ -88,24 +93,22 @@ figure_meta.__index = function(_, name)
     if type(figure[k]) == "function" and k:sub(1, 1) ~= "_" then names[#names + 1] = k end
   end
   table.sort(names)
-  local near = args.nearest(name, names)
-  error(("a figure has no '%s'; %s"):format(name, near and ("did you mean '%s'?"):format(near)
-    or "it has " .. table.concat(names, ", ")), 2)
+  args.missing("a figure has no", "figure", name, names)
 end
 
 figure.fields = {}
-for name in pairs(figure_options) do figure.fields[name] = true end
+for name in pairs(figure_options) do figure.fields[name] = not settings[name] end
 figure.fields.solid, figure.fields.bare = true, true
 
 figure_meta.__tostring = function(fig)
   return ("figure %dx%d, %d layer%s%s"):format(fig.width, fig.height, #fig.layers, #fig.layers == 1 and "" or "s",
-    fig.title and (": " .. fig.title) or "")
+    fig.settings.title and (": " .. fig.settings.title) or "")
 end
 
 function figure:_check_limits()
   for _, name in ipairs({"x", "y"}) do
     local given = self.given_limits[name]
-    if given and self[name .. "scale"] == "log" and (given[1] <= 0 or given[2] <= 0) then
+    if given and self.settings[name .. "scale"] == "log" and (given[1] <= 0 or given[2] <= 0) then
       raise(("%slim: a log axis is above 0, got {%s, %s}"):format(name, tostring(given[1]), tostring(given[2])))
     end
   end
@@ -120,7 +123,7 @@ end
 
 -- A figure is a plane or a space.
 local function check_space(fig, mark)
-  if mark.solid and (fig.xscale == "log" or fig.yscale == "log") then
+  if mark.solid and (fig.settings.xscale == "log" or fig.settings.yscale == "log") then
     raise(mark.name .. ": axes in space are linear")
   end
   if #fig.layers == 0 or (fig.solid or false) == (mark.solid or false) then return end
@@ -171,6 +174,72 @@ function figure:limits(limits)
   for name, pair in pairs(o) do self.given_limits[name] = pair end
   self:_check_limits()
   return self
+end
+
+--- figure:title(text) -> figure
+-- Sets the title, as the option of pg.plot.figure does; so do the methods below, each for its option.
+-- @param text  string; nil takes it away
+-- @example pg.plot.figure{}:line({1, 2}):title("loss"):xlabel("step") --> figure 640x480, 1 layer: loss
+
+--- figure:xlabel(text) -> figure
+-- Sets the text below the axes.
+-- @param text  string; nil takes it away
+
+--- figure:ylabel(text) -> figure
+-- Sets the text beside the axes.
+-- @param text  string; nil takes it away
+
+--- figure:zlabel(text) -> figure
+-- Sets the text beside the upright axis of a figure in space.
+-- @param text  string; nil takes it away
+
+--- figure:xscale(scale) -> figure
+-- Makes the x axis linear or logarithmic.
+-- @param scale  string: "linear" or "log"
+
+--- figure:yscale(scale) -> figure
+-- Makes the y axis linear or logarithmic.
+-- @param scale  string: "linear" or "log"
+
+--- figure:xlim(lo, hi) -> figure
+-- Sets the ends of the x axis; see figure:limits.
+-- @param lo  number, or {lo, hi}
+-- @param hi  number; below lo turns the axis around
+
+--- figure:ylim(lo, hi) -> figure
+-- Sets the ends of the y axis; see figure:limits.
+-- @param lo  number, or {lo, hi}
+-- @param hi  number; below lo turns the axis around
+
+--- figure:zlim(lo, hi) -> figure
+-- Sets the ends of the upright axis of a figure in space; see figure:limits.
+-- @param lo  number, or {lo, hi}
+-- @param hi  number; below lo turns the axis around
+
+--- figure:xticks(ticks) -> figure
+-- Sets where the x axis has marks, and their texts.
+-- @param ticks  {v1, v2, ...} or {{v1, ...}, {text1, ...}}
+
+--- figure:yticks(ticks) -> figure
+-- Sets where the y axis has marks, and their texts.
+-- @param ticks  {v1, v2, ...} or {{v1, ...}, {text1, ...}}
+
+--- figure:aspect(aspect) -> figure
+-- Makes one unit of x as long as one of y, or not.
+-- @param aspect  string: "auto" or "equal"
+for name, setting in pairs(settings) do
+  figure[name] = function(self, value, hi)
+    local r = read.new(self, name)
+    r.arg = 1
+    local limit = name:match("^(.)lim$")
+    if limit and hi ~= nil then value = {value, hi} end
+    if value == nil then value = setting.default end
+    if value ~= nil then value = setting.check(r, limit and "limits" or name, value) end
+    self.settings[name] = value
+    if limit then self.given_limits[limit] = value end
+    self:_check_limits()
+    return self
+  end
 end
 
 -- ---- drawing --------------------------------------------------------------------------------

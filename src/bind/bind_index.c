@@ -489,6 +489,9 @@ enum { METHODS = PERI_UPVALUES + 1 };
 
 static int no_field(lua_State *L, const char *key)
 {
+    const char *cure = peri_push_cure(L, "array", key);
+    if (cure != NULL)
+        return peri_raise(L, "array has no field or method '%s'; %s", key, cure);
     enum { MOST = 512 };
     const char *names[MOST + 1];
     int count = 0;

@@ -695,26 +695,14 @@ static const luaL_Reg of_new[] = {{"spawn", spawn}, {NULL, NULL}};
 static const luaL_Reg of_legacy[] = {
     {"rand", random_uniform}, {"randn", standard_normal}, {"randint", randint}, {NULL, NULL}};
 
-/* What NumPy calls otherwise, or has not on this generator. */
-static const char *const cures[][2] = {
-    {"rand", "write rng:random(...)"},
-    {"randn", "write rng:standard_normal(...)"},
-    {"randint", "write rng:integers(lo, hi, ...); both ends are included"},
-    {"random_sample", "write rng:random(...)"},
-    {"gauss", "write rng:standard_normal()"},
-    {"seed", "make a generator with pg.random.new(seed)"},
-    {"binomial", "write rng:bernoulli(p, ...)"},
-    {"spawn", "a legacy generator has no SeedSequence; use pg.random.new(seed)"},
-};
-
 static int missing(lua_State *L)
 {
     if (lua_type(L, 2) != LUA_TSTRING)
         return luaL_error(L, "rng has no field %s", peri_push_got(L, 2));
     const char *name = lua_tostring(L, 2);
-    for (size_t i = 0; i < sizeof cures / sizeof *cures; i++)
-        if (strcmp(name, cures[i][0]) == 0)
-            return luaL_error(L, "rng has no method '%s'; %s", name, cures[i][1]);
+    const char *cure = peri_push_cure(L, "rng", name);
+    if (cure != NULL)
+        return luaL_error(L, "rng has no method '%s'; %s", name, cure);
     const char *names[24];
     size_t n = 0;
     for (const luaL_Reg *f = common; f->name != NULL; f++)

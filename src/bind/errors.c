@@ -142,6 +142,20 @@ int peri_raise(lua_State *L, const char *format, ...)
     throw(L);
 }
 
+const char *peri_push_cure(lua_State *L, const char *place, const char *name)
+{
+    luaL_checkstack(L, 12, "error");
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key) != LUA_TTABLE)
+        return NULL;
+    lua_getfield(L, -1, "_habits");
+    if (lua_istable(L, -1) && lua_getfield(L, -1, "cure") == LUA_TFUNCTION) {
+        lua_pushstring(L, place);
+        lua_pushstring(L, name);
+        lua_call(L, 2, 1);
+    }
+    return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+}
+
 /* "element (2, 3) of A" with indices counted from 1, "element 2 of A", or "A". */
 static const char *push_place(lua_State *L, const peri_facts *facts)
 {

@@ -29,6 +29,10 @@ PERI_NORETURN void peri_raise_stop(lua_State *L);
  * status is PERI_OK. */
 void peri_check(lua_State *L, int arg, peri_status status, const peri_facts *facts);
 
+/* What to write instead of a name that another library has, in the place "pg", "array", "rng" or a
+ * module's name; NULL where the table of habits has none. Leaves values on the stack. */
+const char *peri_push_cure(lua_State *L, const char *place, const char *name);
+
 /* Pushes the name of the running C function as users know it. */
 const char *peri_push_name(lua_State *L);
 

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
 
 #include "bind/stop.h"
+#include "perigee.h"
 
 /* The state that Ctrl-C goes to. A signal handler has no other way to know it; set only while
  * peri_call runs. */
@@ -33,6 +35,29 @@ static void on_interrupt(int number)
 }
 /* NOLINTEND(bugprone-signal-handler,cert-sig30-c) */
 
+/* hints[function](message on top, text) in its place, where that can be had. */
+static void rewrite(lua_State *L, const char *function, const char *text)
+{
+    const int top = lua_gettop(L);
+    if (!lua_checkstack(L, 20))
+        return;
+    lua_pushcfunction(L, luaopen_perigee);
+    if (lua_pcall(L, 0, 1, 0) == LUA_OK && lua_getfield(L, -1, "_hints") == LUA_TTABLE &&
+        lua_getfield(L, -1, function) == LUA_TFUNCTION) {
+        lua_pushvalue(L, top);
+        lua_pushstring(L, text);
+        if (lua_pcall(L, 2, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
+            lua_replace(L, top);
+    }
+    lua_settop(L, top);
+}
+
+void peri_explain_refused(lua_State *L, const char *text)
+{
+    if (strstr(lua_tostring(L, -1), " near ") != NULL)
+        rewrite(L, "refused", text);
+}
+
 static int handle_message(lua_State *L)
 {
     const char *message = lua_tostring(L, 1);
@@ -41,7 +66,14 @@ static int handle_message(lua_State *L)
             return 1;
         message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
     }
-    luaL_traceback(L, L, message, 1);
+    luaL_traceback(L, L, NULL, 1);
+    const char *trace = lua_tostring(L, -1);
+    lua_pushstring(L, message);
+    const bool ours = strstr(trace, "\tperigee/") != NULL;
+    if (ours || strstr(message, "attempt to ") != NULL)
+        rewrite(L, "report", trace);
+    if (strcmp(lua_tostring(L, -1), message) == 0)
+        lua_pushfstring(L, "%s\n%s", message, trace);
     return 1;
 }
 

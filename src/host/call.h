@@ -14,4 +14,8 @@
  * prompt, which keeps variables, it is raised until the call has ended. */
 int peri_call(lua_State *L, int nargs, int nresults, bool prompt);
 
+/* Adds a hint to the message on top of the stack, of source text that does not compile, where a
+ * habit of another language is the cause. */
+void peri_explain_refused(lua_State *L, const char *text);
+
 #endif

@@ -365,8 +365,8 @@ describe("a figure refuses", function()
   end)
 
   it("methods it does not have", function()
-    refuses("a figure has no 'lines'; did you mean 'line'%?", function() f:lines({1}) end)
-    refuses("a figure has no 'contour'; it has band, bar, errorbar", function() f:contour() end)
+    refuses("a figure has no 'lin'; did you mean 'line'%?", function() f:lin({1}) end)
+    refuses("a figure has no 'plot'; write fig:line%(x, y%)", function() f:plot({1}) end)
   end)
 
   it("space and plane in one", function()

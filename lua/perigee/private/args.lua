@@ -39,6 +39,12 @@ local fail = args.fail
 -- The word of list nearest to word, or nil when none is near enough to be a misspelling of it.
 args.nearest = pg._nearest
 
+-- Raises that the subject ("a figure has no", say) lacks the name: with what to write instead, by the table of habits
+-- for that place, or with the near one of the names it has.
+function args.missing(subject, place, name, names)
+  error(pg._habits.missing(subject, place, name, names), pg._user_level())
+end
+
 -- Stands for a default of nil and any type.
 args.any = setmetatable({}, {__name = "any"})
 

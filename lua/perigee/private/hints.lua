@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- pg._hints(text) -> sentence or nil: what to write instead, for text that Lua refuses and another language would take.
+-- pg._hints: what to write instead, for text that Lua refuses and another language would take, and for errors while
+-- running. Names and their cures are in habits.lua. host/call.c and host/command/script.c ask for reports.
 local pg = ...
-local lexer = pg._lexer
+local habits, lexer = pg._habits, pg._lexer
 
 -- Lua patterns, tried in order on the text without its strings and comments. `sure` ones begin nothing that Lua takes,
 -- so the prompt need not wait for more lines.
@@ -41,18 +42,6 @@ local HINTS = {
   {"!%s*[%w_(]", "not is written not x"},
 }
 
--- Names that another language has and Lua has not.
-local NAMES = {
-  None = "None is nil here", null = "null is nil here", True = "True is true here", False = "False is false here",
-  len = "the length of x is #x", np = "pg has what np has: pg.zeros, pg.linspace, ...",
-  numpy = "pg has what numpy has: pg.zeros, pg.linspace, ...",
-  torch = "pg has arrays and models: pg.zeros, pg.lstm, ...",
-  range = "a counting loop is `for i = 1, n do`; an array is pg.range(1, n)", str = "the text of x is tostring(x)",
-  int = "the whole part of x is x // 1", float = "the number in a text is tonumber(x)",
-  disp = "to show x, write x", exit = "to leave, press Ctrl-D", quit = "to leave, press Ctrl-D",
-  help = "help is ?name, such as ?pg.svd",
-}
-
 local hints = {}
 
 -- For text that does not compile, or (only_sure) that is not complete.
@@ -78,10 +67,61 @@ function hints.syntax(text, only_sure)
   end
 end
 
--- For an error while running: a global that another language has.
+-- Whether pg.NAME is there, without making anything but what is asked for.
+local function pg_has(name)
+  local ok, value = pcall(function() return pg[name] end)
+  return ok and value ~= nil
+end
+
+-- What is written for a global that is not there, or nil.
+function hints.global(name)
+  local cure = habits.rows.global[name]
+  if cure then return cure end
+  if name:sub(1, 1) ~= "_" and name ~= "pg" and pg_has(name) then return ("write pg.%s"):format(name) end
+  if name == "pg" then return "write local pg = require \"perigee\" before it" end
+  return habits.cure("global", name)
+end
+
+-- For the message of an error while running.
 function hints.runtime(message)
   local name = message:match("global '([%w_]+)'")
-  return name and NAMES[name]
+  if name and message:find("nil value", 1, true) then return hints.global(name) end
+  name = message:match("attempt to call a %a+ value %(method '([%w_]+)'%)")
+    or message:match("attempt to call a %a+ value %(field '([%w_]+)'%)")
+  return name and habits.rows.call[name]
+end
+
+-- A traceback as a script's author can use it: without the frames of Perigee's own Lua files, and what they called.
+local function user_frames(trace)
+  local lines = {}
+  for line in trace:gmatch("[^\n]+") do
+    if line:find("^%s*perigee/[%w_/]+%.lua:") then
+      while lines[#lines]:find("^%s*%[C%]: in ") do lines[#lines] = nil end
+    else
+      lines[#lines + 1] = line
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
+-- The text that is shown for an error nobody caught: message, hint, traceback ("stack traceback:" and its lines).
+function hints.report(message, trace)
+  local hint = hints.runtime(message)
+  return message .. (hint and "\nhint: " .. hint or "") .. "\n" .. user_frames(trace)
+end
+
+-- The same for text that does not compile; `text` is the whole source. What Lua stumbles over may stand a line before.
+function hints.refused(message, text)
+  local number, at, last = tonumber(message:match(":(%d+): ")), 0, ""
+  for line in (text .. "\n"):gmatch("(.-)\r?\n") do
+    at = at + 1
+    if at == number then
+      local hint = hints.syntax(line) or hints.syntax(last, true)
+      return hint and message .. "\nhint: " .. hint or message
+    end
+    if line:find("%S") then last = line end
+  end
+  return message
 end
 
 return hints

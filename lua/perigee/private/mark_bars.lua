@@ -93,7 +93,7 @@ function bar.read(r, x, heights, opts)
   if names then
     local list = {}
     for i, v in ipairs(names) do list[i] = tostring(v) end
-    r.figure.xticks = {at, list}
+    r.figure.settings.xticks = {at, list}
   end
   layer.sticky = {y0 = 0, y1 = 0}
   return layer

@@ -70,7 +70,7 @@ function graph.read(r, E, pos, opts)
   end
   color_nodes(r, layer, n, o.color)
   layer.labels = label_nodes(r, n, o.labels)
-  r.figure.aspect = "equal"
+  r.figure.settings.aspect = "equal"
   return layer
 end
 

@@ -97,7 +97,7 @@ function image.read(r, a, opts)
   local h, w = a:dims()
   if a.size == 0 then return end
   if not o.y then r.figure.reversed.y = true end
-  if not o.x and not o.y then r.figure.aspect = "equal" end
+  if not o.x and not o.y then r.figure.settings.aspect = "equal" end
   local xs, ys = o.x or {0.5, w + 0.5}, o.y or {0.5, h + 0.5}
   return {pixels = a, xs = xs, ys = ys, lower = not o.y, bare = not o.x and not o.y,
     sticky = {x0 = xs[1], x1 = xs[2], y0 = ys[1], y1 = ys[2]}}

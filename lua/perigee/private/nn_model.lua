@@ -93,16 +93,6 @@ end
 local methods = {}
 local part_meta = {__name = "net"}
 
--- What is written instead of what nets have elsewhere.
-local ELSEWHERE = {forward = "net(x) calls it", parameters = "its parameters are net.params, one flat array",
-  state_dict = "net:named() has its parameters by name, net:save(path) writes all",
-  load_state_dict = "net:load(path) or net:load(table) fills it",
-  eval = "net(x) only computes", train = "net(x, {train = true, rng = rng}) is a call in training",
-  zero_grad = "each call of pg.value_and_grad sets net.grads anew",
-  to = "nn.model(..., {dtype = ...}) sets the dtype",
-  backward = "pg.value_and_grad(loss)(net, ...) gives loss and gradient",
-  fit = "pg.nn.fit(net, loss, data, opts) trains it"}
-
 part_meta.__index = function(part, key)
   local method = methods[key]
   if method ~= nil then return method end
@@ -112,10 +102,7 @@ part_meta.__index = function(part, key)
     if k:sub(1, 1) ~= "_" then names[#names + 1] = k end
   end
   for _, k in ipairs(args.sorted_keys(methods)) do names[#names + 1] = k end
-  local near = not ELSEWHERE[key] and args.nearest(key, names)
-  error(("a net of %s has no '%s'%s"):format(rawget(part, "_layer").title, key,
-    near and ("; did you mean '%s'?"):format(near) or "; " .. (ELSEWHERE[key] or "it has "
-      .. table.concat(names, ", "))), pg._user_level())
+  args.missing(("a net of %s has no"):format(rawget(part, "_layer").title), "net", key, names)
 end
 
 part_meta.__call = function(part, ...)

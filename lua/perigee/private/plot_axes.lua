@@ -56,10 +56,10 @@ local function widened(lo, hi, log, sticky_lo, sticky_hi)
 end
 
 local function new_axis(fig, name)
-  local log = fig[name .. "scale"] == "log"
+  local log = fig.settings[name .. "scale"] == "log"
   local lo, hi, sticky_lo, sticky_hi
   for _, layer in ipairs(fig.layers) do
-    local a, b, c, d = layer:bounds(fig.xscale == "log", fig.yscale == "log")
+    local a, b, c, d = layer:bounds(fig.settings.xscale == "log", fig.settings.yscale == "log")
     if name == "y" then a, b = c, d end
     if a then
       if not lo or a < lo then lo = a end
@@ -88,7 +88,7 @@ local function new_axis(fig, name)
   local whole = #fig.layers > 0
   for _, layer in ipairs(fig.layers) do whole = whole and layer.whole and layer.whole[name] end
   return setmetatable({lo = lo, hi = hi, log = log, reversed = reversed, whole = whole,
-    spec = fig[name .. "ticks"]}, axis)
+    spec = fig.settings[name .. "ticks"]}, axis)
 end
 
 -- ---- layout ---------------------------------------------------------------------------------
@@ -160,11 +160,11 @@ local function texts(view)
     if not text or text == "" then return {}, size end
     return pen:lines(text, size, room, 2)
   end
-  view.title, s.title = lines(fig.title, s.title, width - 2 * view.pad)
-  view.xlabel, s.xlabel = lines(not fig.bare and fig.xlabel, s.label, width - 2 * view.pad)
+  view.title, s.title = lines(fig.settings.title, s.title, width - 2 * view.pad)
+  view.xlabel, s.xlabel = lines(not fig.bare and fig.settings.xlabel, s.label, width - 2 * view.pad)
   local room = height - 2 * view.pad - title_height(view.title, s.title) - title_height(view.xlabel, s.xlabel)
     - (view.below and view.below.height or 0) - 8 * pen.unit
-  view.ylabel, s.ylabel = lines(not fig.bare and fig.ylabel, s.label, room)
+  view.ylabel, s.ylabel = lines(not fig.bare and fig.settings.ylabel, s.label, room)
 end
 
 -- The colour bar's axis, ticks and label for the area's height, and the pixels it takes at its right.
@@ -417,7 +417,7 @@ local function arrange(view)
     view.x, view.y = new_axis(fig, "x"), new_axis(fig, "y")
     view.upright = nil
     layout(view)
-    if fig.aspect == "equal" then
+    if fig.settings.aspect == "equal" then
       equalize(view)
       if fig.bare then
         view.x:span(view.area.left, view.area.right)

@@ -113,7 +113,7 @@ local function dress(self, edge)
     edge.items[i] = {x = x, y = y, label = label, at_x = x + ox * off, at_y = y + oy * off}
     reach = math.max(reach, 6.5 * u + 2 * half)
   end
-  local name = self.fig[names[k] .. "label"] or ""
+  local name = self.fig.settings[names[k] .. "label"] or ""
   if edge.ticks.note ~= "" then name = (name == "" and "" or name .. " ") .. "(" .. edge.ticks.note .. ")" end
   edge.name = nil
   if name ~= "" then
@@ -337,7 +337,8 @@ function space.draw(fig, pen, rect, sizes)
   end
   local pad = 6 * u
   local title, size = {}, sizes.title
-  if fig.title then title, size = pen:lines(fig.title, sizes.title, rect.right - rect.left - 2 * pad, 2) end
+  local text = fig.settings.title
+  if text then title, size = pen:lines(text, sizes.title, rect.right - rect.left - 2 * pad, 2) end
   local area = {left = rect.left + pad, right = rect.right - pad, bottom = rect.bottom - pad,
     top = rect.top + pad + #title * 1.22 * size + (#title > 0 and 4 * u or 0)}
   local entries = {}

@@ -101,8 +101,6 @@ local function run(f, interactive, quiet)
   if not results[1] then
     local message = tostring(results[2])
     complain((interactive and "" or "perigee: ") .. shorten(message))
-    local hint = interactive and hints.runtime(message)
-    if hint then complain("hint: " .. hint) end
     return false
   end
   if results.n > 1 then

@@ -178,7 +178,7 @@ static int run_script(lua_State *L, char **argv)
     const char *file = argv[0];
     if (strcmp(file, "-") == 0 && strcmp(argv[-1], "--") != 0)
         file = NULL; /* standard input */
-    int status = luaL_loadfilex(L, file, peri_chunk_mode(L));
+    int status = peri_load_file(L, file);
     if (status == LUA_OK) {
         lua_getglobal(L, "arg");
         if (!lua_istable(L, -1))
