@@ -555,6 +555,7 @@ struct walk {
     bool last;                  /* nobody will walk here again: values are let go */
     uint8_t *owned, *needed;    /* by node, from low on */
     int cots, help, kept;
+    int slopes; /* the table of arrays that leaves' cotangents may be written into, or 0 */
 };
 
 static void push_help(lua_State *L, const struct walk *w, int which)
@@ -814,6 +815,55 @@ static void step_product(lua_State *L, const struct walk *w, const struct node *
     }
 }
 
+/* Pushes the array that the cotangent of that leaf may be written into as it is made, or returns
+ * false: nothing may be there yet, and the gradient must not need what the array holds. */
+static bool push_slope(lua_State *L, const struct walk *w, uint32_t leaf)
+{
+    const lua_Integer key = leaf - w->low + 1;
+    const bool open = lua_rawgeti(L, w->cots, key) == LUA_TNIL;
+    lua_pop(L, 1);
+    if (!open)
+        return false;
+    lua_rawgeti(L, w->slopes, key);
+    const struct node *n = &w->t->nodes[leaf - 1];
+    const peri_array *to = peri_peek_array(L, -1);
+    if (to != NULL && to->dtype == n->dtype && has_shape(to, n->ndim, w->t->words + n->extent) &&
+        peri_is_contiguous(to) && to->home->frozen >> 1 != w->s->epoch)
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+/* Calls what the rule on the stack has to make operand j's cotangent in place, a leaf's that is not
+ * the first (which is all of a net); returns whether that was done. */
+static bool step_into(lua_State *L, const struct walk *w, const struct node *n, int rule, int g,
+                      uint32_t j, uint32_t leaf)
+{
+    if (w->slopes == 0 || leaf == w->low || leaf - w->low >= w->leaves)
+        return false;
+    lua_pushliteral(L, "into");
+    bool done = lua_rawget(L, rule) == LUA_TTABLE;
+    if (done) {
+        done = lua_rawgeti(L, -1, (lua_Integer)j) == LUA_TFUNCTION && push_slope(L, w, leaf);
+        if (done) {
+            const int to = lua_gettop(L);
+            lua_pushvalue(L, to - 1);
+            lua_pushvalue(L, to);
+            lua_pushvalue(L, g);
+            const int args = push_kept(L, w, n, 0);
+            lua_call(L, args + 2, 1);
+            done = lua_toboolean(L, -1);
+            if (done) {
+                lua_pushvalue(L, to);
+                lua_rawseti(L, w->cots, leaf - w->low + 1);
+                w->owned[leaf - w->low] = true;
+            }
+        }
+    }
+    lua_settop(L, rule);
+    return done;
+}
+
 /* Sends the cotangent on top, which it pops, from a node to the node's operands. */
 static void step(lua_State *L, const struct walk *w, uint32_t at)
 {
@@ -884,6 +934,8 @@ static void step(lua_State *L, const struct walk *w, uint32_t at)
                 continue;
             }
             const bool list = (n.rule->flags & PERI_LIST) != 0;
+            if (step_into(L, w, &n, rule, g, j, to))
+                continue;
             lua_rawgeti(L, rule, list ? 1 : (lua_Integer)j);
             if (lua_type(L, -1) == LUA_TBOOLEAN) {
                 lua_pushvalue(L, lua_toboolean(L, -1) ? g : lua_gettop(L));
@@ -929,15 +981,17 @@ static uint8_t *push_needed(lua_State *L, const struct walk *w)
 }
 
 /* Walks from y to the leaves low .. low + leaves - 1 and leaves the table of cotangents on top, by
- * leaf from 1. The seed is at that index, 0: ones. last: nobody will walk here again. */
+ * leaf from 1. The seed is at that index, 0: ones; slopes likewise, 0: none. last: nobody will walk
+ * here again. */
 static void walk_back(lua_State *L, const peri_array *y, uint32_t low, uint32_t leaves, int seed,
-                      bool last)
+                      bool last, int slopes)
 {
     enum { FEW = 256 };
     uint8_t few[FEW] = {0};
     struct walk w = {.s = peri_getstate(L), .t = get_tape(L), .low = low, .leaves = leaves};
     w.last = last;
     w.nested = w.s->base != w.s->last;
+    w.slopes = w.nested ? 0 : slopes;
     w.high = (uint32_t)(y->node - w.t->origin);
     luaL_checkstack(L, 20, "gradient");
     lua_createtable(L, (int)(w.high >= w.low ? w.high - w.low + 1 : 0), 0);
@@ -989,11 +1043,12 @@ static void walk_back(lua_State *L, const peri_array *y, uint32_t low, uint32_t 
     lua_settop(L, w.cots);
 }
 
-/* backward(y, first, count, seed or nil, last) -> table of the cotangents of the leaves
- * first .. first + count - 1, by number from 1 */
+/* backward(y, first, count, seed or nil, last [, slopes]) -> table of the cotangents of the leaves
+ * first .. first + count - 1, by number from 1; some may be written into the arrays of the list
+ * `slopes`, and are these then */
 static int tape_backward(lua_State *L)
 {
-    lua_settop(L, 5);
+    lua_settop(L, 6);
     const peri_array *y = peri_peek_array(L, 1);
     const struct tape *t = get_open(L);
     const lua_Integer low = luaL_checkinteger(L, 2), leaves = luaL_checkinteger(L, 3);
@@ -1003,7 +1058,8 @@ static int tape_backward(lua_State *L)
     const peri_array *seed = peri_peek_array(L, 4);
     if (!lua_isnil(L, 4) && (seed == NULL || !has_shape(seed, y->ndim, y->shape)))
         peri_error(L, "the seed is %s, expected %s", peri_push_got(L, 4), peri_push_got(L, 1));
-    walk_back(L, y, (uint32_t)low, (uint32_t)leaves, lua_isnil(L, 4) ? 0 : 4, lua_toboolean(L, 5));
+    walk_back(L, y, (uint32_t)low, (uint32_t)leaves, lua_isnil(L, 4) ? 0 : 4, lua_toboolean(L, 5),
+              lua_istable(L, 6) ? 6 : 0);
     return 1;
 }
 
@@ -1022,7 +1078,7 @@ static int tape_gradient(lua_State *L)
     const bool outermost = t->depth == 1;
     if (outermost)
         s->base = s->last;
-    walk_back(L, loss, (uint32_t)at, 1, 0, outermost);
+    walk_back(L, loss, (uint32_t)at, 1, 0, outermost, 0);
     lua_rawgeti(L, -1, 1);
     lua_pushboolean(L, outermost);
     return 2;
@@ -1215,7 +1271,7 @@ static int tape_deliver(lua_State *L)
         lua_rawgeti(L, 2, k);
         const peri_array *g = peri_peek_array(L, -2), *to = peri_peek_array(L, -1);
         all = g != NULL && to != NULL && has_shape(g, to->ndim, to->shape);
-        if (all) {
+        if (all && g != to) {
             const peri_view from = peri_view_of(g), there = peri_view_of(to);
             peri_check_write(L, to);
             peri_copy(&there, &from);

@@ -343,6 +343,28 @@ net: 19 parameters, f32
     refuses("keep: the best is chosen by validation data", nn.fit, net, loss, {X, y}, {keep = "best", rng = rng})
   end)
 
+  it("gets a gradient in place, beside one of all parameters too, and refuses to lose what is needed", function()
+    local N = pg.random.new(3)
+    local m = nn.model(nn.sequential{nn.linear(3, 2), nn.tanh, nn.linear(2, 2)}, N, {dtype = "f64"})
+    local x, y = N:standard_normal(4, 3), N:standard_normal(4, 2)
+    local function loss(n) return nn.mse(n(x), y) end
+    local function gradient(f) return pg.grad(f)(m):copy() end
+    local plain = gradient(loss)
+    assert.is_true(pg.allclose(gradient(function(n) return loss(n) + pg.square(n.params):sum() end),
+      plain + 2 * m.params, {rtol = 1e-14}))
+    -- twice the same weight, and what net.grads holds
+    assert.is_true(pg.allclose(gradient(function(n) return loss(n) + loss(n) end), 2 * plain, {rtol = 1e-14}))
+    m.grads:assign(pg.range(1, m.nparams))
+    local kept = m.grads:copy()
+    assert.is_true(pg.allclose(gradient(function(n) return loss(n) + (n.params * kept):sum() end), plain + kept,
+      {rtol = 1e-14}))
+    assert.has_error(function() gradient(function(n) return loss(n) + (n.params * n.grads):sum() end) end)
+    -- written by hand
+    local w = m:named("params")["2.weight"]
+    local by_hand = pg.grad(function() return pg.square(pg.tanh(m[1](x)):dot(w.T)):sum() end, {unused = "zero"})(m)
+    assert.is_true(pg.gradcheck(function(v) return pg.square(pg.tanh(m[1](x)):dot(v.T)):sum() end,
+      by_hand:slice({9, 12}):reshape(2, 2), w:copy()).ok)
+  end)
   it("has a gradient of its gradient", function()
     -- a penalty on the gradient by the input, as WGAN-GP takes it, against differences
     local net = start(nn.sequential{nn.conv2d(1, 2, 3, {padding = 1}), nn.batch_norm(2), pg.tanh, nn.flatten(),

@@ -183,14 +183,19 @@ local function net_gradient(call, node)
     end
     return g
   end
-  local grads = net.grads
-  if whole then grads:assign(whole) end
+  local grads, parts = net.grads, {}
   for k, e in ipairs(entry) do
     local c = cotangent(call, node[k])
+    -- what was written into net.grads already would be lost under the gradient of the whole
+    parts[k] = c and whole and rawequal(c, e.slope) and c:copy() or c
+  end
+  if whole then grads:assign(whole) end
+  for k, e in ipairs(entry) do
+    local c = parts[k]
     if c and whole then
       pg.add(e.slope, c, e.slope)
     elseif c then
-      e.slope:assign(c)
+      if not rawequal(c, e.slope) then e.slope:assign(c) end
     elseif not whole then
       e.slope:assign(0)
       if call.unused ~= "zero" then
@@ -301,7 +306,7 @@ local function finish_net(spec, net, entry, at, loss, ...)
     if spec.unused ~= "zero" then depends_not(spec.name, loss) end
   end
   tape.settle()
-  local cots = place >= at and tape.backward(loss, at, #entry.leaves, nil, true) or {}
+  local cots = place >= at and tape.backward(loss, at, #entry.leaves, nil, true, entry.slopes) or {}
   local g = net.grads
   if not tape.deliver(cots, entry.slopes) then
     local call = {name = spec.name, unused = spec.unused, unmet = {}, low = at, cots = cots, outermost = true}

@@ -9,6 +9,8 @@
 --                               operand are given where the row keeps them; else they are nil, but
 --                               for the operand in question, which then is an array of its shape
 --                               without values. true stands for g, false for no derivative.
+--   {..., into = {f1, f2}}      one may be f(out, g, y, a, b, ...), which writes an operand's cotangent into out,
+--                               an array of the operand's shape, and says whether it did
 --   {f} of a joining function   f(g, j, y, ends, axis, ...): of the j-th element of the list
 --   {f, into} of a region       into(c, g, y, a, ...) adds g to c at the region
 --   f                           of several results or of all operands at once: f(g, y, ...) -> a
@@ -477,6 +479,12 @@ rules.dot = {
     return mT(a):dot(g)
   end,
 }
+rules.dot.into = {nil, function(out, g, _, a, b)
+  if a.ndim < 2 or b.ndim ~= 2 or a.dtype ~= out.dtype or g.dtype ~= out.dtype then return false end
+  local k, m = b:dims()
+  pg.dot(a:reshape(-1, k).T, g:reshape(-1, m), out)
+  return true
+end}
 rules.matmul = rules.dot
 rules.outer = {
   function(g, _, a, b) return g:dot(b:reshape(-1)):reshape(a.shape) end,

@@ -99,6 +99,11 @@ rules["layer.linear"] = {
     if g.ndim == 1 then return g end
     return g:reshape(-1, g.shape[g.ndim]):sum(1)
   end,
+  into = {nil, function(out, g, _, x)
+    if x.dtype ~= out.dtype or g.dtype ~= out.dtype then return false end
+    pg.dot(g:reshape(-1, g.shape[g.ndim]).T, x:reshape(-1, x.shape[x.ndim]), out)
+    return true
+  end},
 }
 
 rules["layer.cross_entropy"] = {function(g, _, z, classes, opts)
