@@ -93,6 +93,10 @@ local function sorted(t)
   return keys
 end
 
+local file = assert(io.open(arg[0]))
+local script = file:read("a")
+file:close()
+
 -- What a checkpoint must agree with, as text: the script, its options, and the numbers among the parts.
 local function settings_of(ex, epochs, parts)
   local lines = {"epochs " .. epochs, "seed " .. ex.seed}
@@ -103,10 +107,7 @@ local function settings_of(ex, epochs, parts)
   for _, key in ipairs(sorted(parts)) do
     if type(parts[key]) == "number" then lines[#lines + 1] = string.format("%s %a", key, parts[key]) end
   end
-  local file = assert(io.open(arg[0]))
-  lines[#lines + 1] = file:read("a")
-  file:close()
-  return table.concat(lines, "\n")
+  return table.concat(lines, "\n") .. "\n" .. script
 end
 
 -- Calls epoch(k) for k = 1 .. epochs. It trains, and returns numbers by name, which become curves of the experiment;
