@@ -31,7 +31,8 @@ local function varied(faces, side)
   return pg.stack(views, 2) -- n x 26 x side x side
 end
 
--- Faces of side x side pixels in 0..1: train and test, n x side x side f32 each, and a sentence on what they are.
+-- Faces of side x side pixels in 0..1: train and test, n x side x side f32 each, a sentence on what they are, and the
+-- numbers of the images in the file that train and test are of.
 -- A tenth is kept for the test, drawn by the seed; of the faces that come as views, all views of a person together.
 -- They are those of --faces, else the 100 that vendor/datasets.sh brings, in 26 views each; no more than opts.most.
 function course.faces(ex, side, opts)
@@ -65,7 +66,8 @@ function course.faces(ex, side, opts)
     about = string.format("%d faces of Labeled Faces in the Wild, each in 26 views (four sizes, corners, mirrored)", n)
   end
   local held = math.max(1, n // 10)
-  return shaped(read(order:slice{held + 1, n})), shaped(read(order:slice{1, held})), about
+  local train, test = order:slice{held + 1, n}, order:slice{1, held}
+  return shaped(read(train)), shaped(read(test)), about, train, test
 end
 
 -- Images n x h x w (or n x 1 x h x w) in 0..1 as one picture of `cols` a row.
