@@ -3,6 +3,7 @@
 #
 #   make            build/perigee, build/libperigee.a, build/libperigee.so, build/perigee.so
 #   make run        what this machine lacks, then all experiments -> out/index.html
+#   make course     the course's homeworks 2 to 4 in full -> out/course/index.html
 #   make test       what this machine lacks, then the tests
 #   make help       the other targets
 
@@ -49,7 +50,7 @@ ifneq ($(V),1)
 endif
 say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-4s %s\n')
 
-.PHONY: all run test check bench clean help install uninstall fuzz coverage valgrind threats lua-suite \
+.PHONY: all run course test check bench clean help install uninstall fuzz coverage valgrind threats lua-suite \
         docs compdb
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -207,6 +208,11 @@ run:
 	@vendor/install.sh run
 	@$(MAKE) --no-print-directory $(ALONG) all
 	@B=$B experiments/run.sh
+
+course:
+	@vendor/install.sh run
+	@$(MAKE) --no-print-directory $(ALONG) all
+	@B=$B experiments/run.sh course
 
 # ---- installing ------------------------------------------------------------------------------
 

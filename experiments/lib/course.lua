@@ -34,12 +34,15 @@ end
 -- Faces of side x side pixels in 0..1: train and test, n x side x side f32 each, a sentence on what they are, and the
 -- numbers of the images in the file that train and test are of.
 -- A tenth is kept for the test, drawn by the seed; of the faces that come as views, all views of a person together.
--- They are those of --faces, else the 100 that vendor/datasets.sh brings, in 26 views each; no more than opts.most.
+-- They are those of --faces, else of the course's file where it stands in build/data, else the 100 that
+-- vendor/datasets.sh brings, in 26 views each; no more than opts.most.
 function course.faces(ex, side, opts)
-  local path = ex.options.faces or ex:data("lfw_subset.npy", {optional = true})
+  local own = side == 48 and "faces23k_48x48.npy.gz" or "faces_vae.npy"
+  local given = ex.options.faces or ex:data(own, {optional = true})
+  local path = given or ex:data("lfw_subset.npy", {optional = true})
   if not path then ex:skip("no faces; run vendor/datasets.sh, or give --faces FILE") end
   local faces = pg.load(path)
-  if not ex.options.faces then faces = faces:slice{1, 100} end -- the other 100 of this set are not faces
+  if not given then faces = faces:slice{1, 100} end -- the other 100 of this set are not faces
   if faces.ndim == 4 then faces = faces:reshape(faces.shape[1], faces.shape[2], faces.shape[3]) end
   if faces.ndim == 2 then
     local h = math.floor(math.sqrt(faces.shape[2]) + 0.5)
@@ -52,13 +55,13 @@ function course.faces(ex, side, opts)
   local bytes = faces.dtype == "u8" or faces:max() > 1
   local function read(rows) return faces:take(rows):astype("f32") / (bytes and 255 or 1) end
   local function shaped(images)
-    if not ex.options.faces then return varied(images, side):reshape(-1, side, side):astype("f32") end
+    if not given then return varied(images, side):reshape(-1, side, side):astype("f32") end
     local _, h, w = images:dims()
     if h == side and w == side then return images end
     return pg.image.resize(images, side, side):astype("f32")
   end
   local about
-  if ex.options.faces then
+  if given then
     n = math.min(n, most or n)
     about = string.format("%d images of %s", n, path:match("[^/]*$"))
   else
@@ -68,6 +71,11 @@ function course.faces(ex, side, opts)
   local held = math.max(1, n // 10)
   local train, test = order:slice{held + 1, n}, order:slice{1, held}
   return shaped(read(train)), shaped(read(test)), about, train, test
+end
+
+-- Says in the report what --quick leaves out.
+function course.left_out(ex, what)
+  if ex.quick then ex:note("*With `--quick`: " .. what .. ". `make course` runs it in full.*") end
 end
 
 -- Images n x h x w (or n x 1 x h x w) in 0..1 as one picture of `cols` a row.

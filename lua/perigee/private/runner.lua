@@ -27,6 +27,8 @@ local DECLARED = {
     help = "BLAS threads of each job, as far as the cores go"},
   {name = "seed", type = "integer", placeholder = "N", help = "passed to every job"},
   {name = "quick", type = "flag", default = false, help = "passed to every job"},
+  {name = "quick_for", type = "string", many = true, placeholder = "SCRIPT",
+    help = "--quick for the jobs of this script; once for each"},
   {name = "set", type = "string", many = true, placeholder = "K=V[,V]",
     help = "a setting; several values are a sweep: lr=0.1,0.01 or seed=1..8"},
   {name = "resume", type = "flag", default = false, help = "run only what did not pass or has changed"},
@@ -81,11 +83,24 @@ local function scripts_of(words)
   return paths, absolute
 end
 
+-- Of the scripts at absolute paths, those that --quick-for names.
+local function quick_ones(words, absolute)
+  local scripts, quick = {}, {}
+  for _, path in ipairs(absolute) do scripts[path] = true end
+  for _, word in ipairs(words) do
+    local path = system.absolute(word)
+    if not scripts[path] then error(("--quick-for %s: it is not among the scripts"):format(word), 0) end
+    quick[path] = true
+  end
+  return quick
+end
+
 local function jobs_of(opts, words)
   local paths, absolute = scripts_of(words)
   local names = sweep.names(absolute)
   local all = sweep.product(sweep.read(opts.set or {}))
   local jobs, met = {}, {}
+  local quick = quick_ones(opts.quick_for or {}, absolute)
   for i, path in ipairs(paths) do
     local hash = system.hash(path)
     for _, settings in ipairs(all) do
@@ -98,7 +113,7 @@ local function jobs_of(opts, words)
         seeded = seeded or setting[1] == "seed"
       end
       if opts.seed and not seeded then table.insert(arguments, 1, "--seed=" .. opts.seed) end
-      if opts.quick then table.insert(arguments, "--quick") end
+      if opts.quick or quick[absolute[i]] then table.insert(arguments, "--quick") end
       job.arguments = arguments
       if met[job.name] then error(("two jobs would share the folder %s"):format(job.name), 0) end
       met[job.name] = true
