@@ -1,30 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * A slot holds a list of blocks of one size, and a size has one slot, so that another size that
- * falls on it empties it. All lists together hold MOST_BYTES, or a single block of up to twice
- * that; beyond, lists give way in turn.
+ * Small blocks stand in a list for each size, up to PERI_SMALL_BYTES in all. Of the others a slot
+ * holds a list of blocks of one size, and a size has one slot, so that another size that falls on
+ * it empties it. All lists together hold MOST_BYTES, or a single block of up to twice that; beyond,
+ * lists give way in turn.
  */
 #include "bind/blocks.h"
 
 #include <stdint.h>
 
-enum { LEAST_SIZE = 128, LARGE = 64 << 10, MOST_BYTES = 128 << 20 };
-
-#if defined(__SANITIZE_ADDRESS__)
-enum { KEEPS = 0 }; /* the sanitizer shall see every block come and go */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-enum { KEEPS = 0 };
-#else
-enum { KEEPS = 1 };
-#endif
-#else
-enum { KEEPS = 1 };
-#endif
-
-struct peri_block {
-    struct peri_block *next;
-};
+enum { LARGE = 64 << 10, MOST_BYTES = 128 << 20 };
 
 /* Multiplied by an odd number near 2^64 / golden ratio, sizes that lie close fall far apart. */
 static size_t slot_of(size_t size)
@@ -65,11 +50,14 @@ static void shrink(peri_blocks *b, size_t most)
 void peri_blocks_clear(peri_blocks *b)
 {
     shrink(b, 0);
+    for (size_t size = 0; size < PERI_SMALL_BLOCK; size++)
+        while (b->small[size] != NULL)
+            b->inner(b->inner_ud, peri_blocks_take(b, size), size, 0);
 }
 
-bool peri_blocks_keep(peri_blocks *b, void *block, size_t size)
+bool peri_blocks_keep_large(peri_blocks *b, void *block, size_t size)
 {
-    if (!KEEPS || size < LEAST_SIZE || size > 2 * (size_t)MOST_BYTES)
+    if (size > 2 * (size_t)MOST_BYTES)
         return false;
     if (b->bytes + size > MOST_BYTES)
         shrink(b, size < MOST_BYTES ? MOST_BYTES - size : 0);
@@ -84,10 +72,8 @@ bool peri_blocks_keep(peri_blocks *b, void *block, size_t size)
     return true;
 }
 
-void *peri_blocks_take(peri_blocks *b, size_t size)
+void *peri_blocks_take_large(peri_blocks *b, size_t size)
 {
-    if (size < LEAST_SIZE)
-        return NULL;
     const size_t slot = slot_of(size);
     if (b->slot[slot].first != NULL && b->slot[slot].size == size)
         return pop(b, slot);

@@ -27,31 +27,42 @@ static void *inner(struct account *a, void *block, size_t old_size, size_t new_s
     return a->blocks.inner(a->blocks.inner_ud, block, old_size, new_size);
 }
 
-static void *allocate(void *ud, void *block, size_t old_size, size_t new_size)
+static bool has_room(const struct account *a, size_t more)
 {
-    struct account *a = ud;
-    const size_t old = block != NULL ? old_size : 0; /* else it is a type tag */
-    if (new_size > old && a->limit != 0 &&
-        (new_size - old > a->limit || a->used > a->limit - (new_size - old)))
-        return NULL;
-    void *moved = NULL;
-    if (new_size != 0 || old == 0 || !peri_blocks_keep(&a->blocks, block, old)) {
-        if (block == NULL)
-            moved = peri_blocks_take(&a->blocks, new_size);
-        if (moved == NULL)
-            moved = inner(a, block, old_size, new_size);
-        if (moved == NULL && new_size != 0) {
-            peri_blocks_clear(&a->blocks);
-            moved = inner(a, block, old_size, new_size);
-        }
-        if (moved == NULL && new_size != 0)
-            return NULL;
-    }
-    a->used = a->used - old + new_size;
+    return a->limit == 0 || (more <= a->limit && a->used <= a->limit - more);
+}
+
+static void give_back(struct account *a, void *block, size_t size)
+{
+    a->used -= size;
+    if (!peri_blocks_keep(&a->blocks, block, size))
+        inner(a, block, size, 0);
     if (a->used == 0) {
         peri_blocks_clear(&a->blocks);
         free(a);
     }
+}
+
+static void *allocate(void *ud, void *block, size_t old_size, size_t new_size)
+{
+    struct account *a = ud;
+    const size_t old = block != NULL ? old_size : 0; /* else it is a type tag */
+    if (new_size == 0) {
+        if (block != NULL)
+            give_back(a, block, old);
+        return NULL;
+    }
+    if (new_size > old && !has_room(a, new_size - old))
+        return NULL;
+    void *moved = block == NULL ? peri_blocks_take(&a->blocks, new_size) : NULL;
+    if (moved == NULL)
+        moved = inner(a, block, old_size, new_size);
+    if (moved == NULL) {
+        peri_blocks_clear(&a->blocks);
+        moved = inner(a, block, old_size, new_size);
+    }
+    if (moved != NULL)
+        a->used = a->used - old + new_size;
     return moved;
 }
 
