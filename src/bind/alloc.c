@@ -56,9 +56,11 @@ void *peri_push_scratch(lua_State *L, size_t bytes)
 
 /* Lua's own "not enough memory" does not say what was asked for; so a large block is refused here
  * with shape and size, before Lua is asked, when it passes the limit or the address space. */
-static void refuse(lua_State *L, int dtype, int ndim, const size_t *shape, double bytes,
-                   const char *reason)
+static void refuse(lua_State *L, int dtype, int ndim, const size_t *shape, const char *reason)
 {
+    double bytes = (double)peri_dtype_size(dtype);
+    for (int axis = 0; axis < ndim; axis++)
+        bytes *= (double)shape[axis];
     peri_error(L, "array %s %s needs %s bytes: %s", peri_push_shape(L, ndim, shape),
                peri_dtype_name(dtype), peri_push_number(L, bytes), reason);
 }
@@ -68,7 +70,10 @@ static size_t header_bytes(int ndim)
     return sizeof(peri_array) + (size_t)ndim * (sizeof(size_t) + sizeof(ptrdiff_t));
 }
 
-static peri_array *lay_out(void *block, int dtype, int ndim, const size_t *shape, size_t size)
+/* A header at the start of the block, of an owner whose elements follow one another. With strides
+ * it is one whose elements lie as they say. */
+static peri_array *lay_out(void *block, int dtype, int ndim, const size_t *shape,
+                           const ptrdiff_t *stride)
 {
     peri_array *a = block;
     a->mark = peri_array_mark(a);
@@ -78,15 +83,20 @@ static peri_array *lay_out(void *block, int dtype, int ndim, const size_t *shape
     a->node = 0;
     a->frozen = 0;
     a->home = a;
-    a->size = size;
     a->shape = (size_t *)(a + 1);
     a->stride = (ptrdiff_t *)(a->shape + ndim);
-    ptrdiff_t step = 1;
+    size_t size = 1, step = 1; /* that of an extent of 0 counts as 1 */
+    bool dense = true;
     for (int axis = ndim - 1; axis >= 0; axis--) {
-        a->shape[axis] = shape[axis];
-        a->stride[axis] = step;
-        step *= (ptrdiff_t)(shape[axis] != 0 ? shape[axis] : 1);
+        const size_t extent = shape[axis];
+        a->shape[axis] = extent;
+        a->stride[axis] = stride != NULL ? stride[axis] : (ptrdiff_t)step;
+        dense = dense && (extent == 1 || a->stride[axis] == (ptrdiff_t)step);
+        step *= extent != 0 ? extent : 1;
+        size *= extent;
     }
+    a->size = size;
+    a->dense = dense || size == 0;
     return a;
 }
 
@@ -100,23 +110,21 @@ static int allocate(lua_State *L)
 
 peri_array *peri_push_array(lua_State *L, int dtype, int ndim, const size_t *shape)
 {
-    size_t size = 1, extent_product = 1;
-    bool overflow = false;
-    double wanted = (double)peri_dtype_size(dtype);
+    size_t product = 1;
+    bool overflow = false, empty = false;
     for (int axis = 0; axis < ndim; axis++) {
-        const size_t extent = shape[axis] != 0 ? shape[axis] : 1;
-        overflow |= __builtin_mul_overflow(extent_product, extent, &extent_product);
-        size = shape[axis] != 0 ? size * shape[axis] : 0;
-        wanted *= (double)shape[axis];
+        empty = empty || shape[axis] == 0;
+        overflow |= __builtin_mul_overflow(product, shape[axis] + (shape[axis] == 0), &product);
     }
     /* Extents of an empty array still make strides, so their product must fit as well. */
-    if (overflow || extent_product > PTRDIFF_MAX / sizeof(double) - 4096)
-        refuse(L, dtype, ndim, shape, wanted, "no memory holds that many");
-    const size_t bytes = size * peri_dtype_size(dtype);
+    if (overflow || product > PTRDIFF_MAX / sizeof(double) - 4096)
+        refuse(L, dtype, ndim, shape, "no memory holds that many");
+    const size_t bytes = empty ? 0 : product * peri_dtype_size(dtype);
     const size_t header = header_bytes(ndim);
     const size_t block_bytes = header + bytes + ALIGNMENT;
-    luaL_checkstack(L, 6, "array");
-    peri_count_bytes(L, block_bytes);
+    peri_checkstack(L, 6, "array");
+    const bool known = peri_has_upvalues(L);
+    peri_count_bytes_of(L, known ? peri_upvalue_state(L) : peri_getstate(L), block_bytes);
     void *block;
     if (bytes < HUGE_BLOCK) {
         block = lua_newuserdatauv(L, block_bytes, 0);
@@ -124,13 +132,16 @@ peri_array *peri_push_array(lua_State *L, int dtype, int ndim, const size_t *sha
         lua_pushcfunction(L, allocate);
         lua_pushinteger(L, (lua_Integer)block_bytes);
         if (lua_pcall(L, 1, 1, 0) != LUA_OK)
-            refuse(L, dtype, ndim, shape, wanted, "there is not enough memory");
+            refuse(L, dtype, ndim, shape, "there is not enough memory");
         block = lua_touserdata(L, -1);
     }
-    peri_array *a = lay_out(block, dtype, ndim, shape, size);
+    peri_array *a = lay_out(block, dtype, ndim, shape, NULL);
     a->data = align(block, header);
     advise(a->data, bytes);
-    peri_push_array_meta(L);
+    if (known)
+        lua_pushvalue(L, lua_upvalueindex(PERI_UPVALUE_META));
+    else
+        peri_push_array_meta(L);
     lua_setmetatable(L, -2);
     return a;
 }
@@ -154,14 +165,9 @@ peri_array *peri_push_copy(lua_State *L, const peri_array *a, int dtype)
 static peri_array *push_header(lua_State *L, void *data, int dtype, int ndim, const size_t *shape,
                                const ptrdiff_t *stride)
 {
-    size_t size = 1;
-    for (int axis = 0; axis < ndim; axis++)
-        size *= shape[axis];
-    peri_array *a = lay_out(lua_newuserdatauv(L, header_bytes(ndim), 1), dtype, ndim, shape, size);
+    peri_array *a =
+        lay_out(lua_newuserdatauv(L, header_bytes(ndim), 1), dtype, ndim, shape, stride);
     a->data = data;
-    if (stride != NULL)
-        for (int axis = 0; axis < ndim; axis++)
-            a->stride[axis] = stride[axis];
     return a;
 }
 

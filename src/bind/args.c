@@ -14,7 +14,10 @@
 
 peri_array *peri_arg_array(lua_State *L, int arg, const char *name)
 {
-    peri_array *a = peri_test_array(L, arg);
+    peri_array *a = peri_plain_array(L, arg);
+    if (a != NULL)
+        return a;
+    a = peri_test_array(L, arg);
     if (a != NULL)
         return a;
     if (lua_isnone(L, arg) && arg == 1)
@@ -26,10 +29,11 @@ peri_array *peri_arg_array(lua_State *L, int arg, const char *name)
 
 peri_array *peri_arg_target_array(lua_State *L, int arg, const char *name)
 {
-    const peri_array *a = peri_peek_array(L, arg);
+    peri_array *plain = peri_plain_array(L, arg);
+    const peri_array *a = plain != NULL ? plain : peri_peek_array(L, arg);
     if (a != NULL)
         peri_check_write(L, a);
-    return peri_arg_array(L, arg, name);
+    return plain != NULL ? plain : peri_arg_array(L, arg, name);
 }
 
 peri_array *peri_arg_contiguous(lua_State *L, int arg, const char *name, int dtype, int ndim)
@@ -55,6 +59,9 @@ peri_array *peri_arg_contiguous(lua_State *L, int arg, const char *name, int dty
 
 peri_array *peri_arg_any(lua_State *L, int arg, const char *name)
 {
+    peri_array *plain = peri_plain_array(L, arg);
+    if (plain != NULL)
+        return plain;
     if (lua_type(L, arg) == LUA_TNUMBER) {
         peri_array *a = peri_push_array(L, PERI_F64, 0, NULL);
         *(double *)a->data = lua_tonumber(L, arg);

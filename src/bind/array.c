@@ -41,8 +41,8 @@ bool peri_overlaps(const peri_array *a, const peri_array *b)
     const char *low[2], *high[2];
     const peri_array *both[2] = {a, b};
     for (int k = 0; k < 2; k++) {
-        ptrdiff_t first = 0, last = 0;
-        for (int axis = 0; axis < both[k]->ndim; axis++) {
+        ptrdiff_t first = 0, last = both[k]->dense ? (ptrdiff_t)both[k]->size - 1 : 0;
+        for (int axis = 0; axis < both[k]->ndim && !both[k]->dense; axis++) {
             const ptrdiff_t reach = (ptrdiff_t)(both[k]->shape[axis] - 1) * both[k]->stride[axis];
             *(reach < 0 ? &first : &last) += reach;
         }

@@ -18,6 +18,7 @@
 typedef struct peri_array {
     uintptr_t mark;
     uint8_t dtype, ndim;
+    bool dense;              /* the elements follow one another in row-major order */
     const bool *gone;        /* set once the host took wrapped memory back; else NULL */
     size_t size;             /* product of the extents */
     void *data;              /* first element */
@@ -55,8 +56,7 @@ static inline peri_view peri_view_of(const peri_array *a)
 
 static inline bool peri_is_contiguous(const peri_array *a)
 {
-    const peri_view v = peri_view_of(a);
-    return peri_view_is_contiguous(&v);
+    return a->dense;
 }
 
 /* Whether any byte belongs to both. Compares address ranges, so it may say true for interleaved
@@ -68,6 +68,18 @@ bool peri_overlaps(const peri_array *a, const peri_array *b);
 static inline uintptr_t peri_array_mark(const peri_array *a)
 {
     return (uintptr_t)a ^ (uintptr_t)0x61526551;
+}
+
+/* The array at idx where nothing else is to be asked: its memory is there and no gradient has seen
+ * it. NULL: another array or none; peri_test_array tells. */
+static inline peri_array *peri_plain_array(lua_State *L, int idx)
+{
+    peri_array *a = (peri_array *)lua_touserdata(L, idx);
+    /* The length of what is no full userdata is 0. */
+    return a != NULL && lua_rawlen(L, idx) >= sizeof *a && a->mark == peri_array_mark(a) &&
+                   a->gone == NULL && a->node == 0
+               ? a
+               : NULL;
 }
 
 /* Its address is the registry's key of the array metatable. */

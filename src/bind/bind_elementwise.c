@@ -55,6 +55,9 @@ static void set_number(struct input *in, double x)
 /* Reads a number, an array or a nested table of numbers. */
 static void read_input(lua_State *L, int arg, const peri_op *op, int k, struct input *in)
 {
+    in->array = peri_plain_array(L, arg);
+    if (in->array != NULL)
+        return;
     switch (lua_type(L, arg)) {
     case LUA_TNUMBER:
         set_number(in, lua_tonumber(L, arg));
@@ -189,10 +192,83 @@ static int finish(lua_State *L, const peri_op *op, uint64_t nodes)
     return peri_recorded(L, nodes, given < op->arity ? given : op->arity);
 }
 
+/* The array at out_arg where a kernel may write it while it reads the inputs, all as they are. */
+static peri_array *ready_out(lua_State *L, int out_arg, const struct input in[], int count,
+                             int dtype, const peri_array *first)
+{
+    peri_array *out = peri_plain_array(L, out_arg);
+    if (out == NULL || !out->dense || out->dtype != dtype ||
+        !same_shape(out, first->ndim, first->shape))
+        return NULL;
+    for (int k = 0; k < count; k++)
+        if (in[k].array != NULL && !in_step(in[k].array, out))
+            return NULL;
+    peri_check_write(L, out);
+    return out;
+}
+
+/* compute() in the usual case, without the steps that it does not need: arrays of one shape and of
+ * one dtype that has loops, whose elements follow one another, perhaps a number beside one, and no
+ * gradient. False: it is not that, and nothing was done. */
+static bool compute_dense(lua_State *L, const peri_op *op, struct input in[], int out_arg)
+{
+    const int count = arity(op), first_value = op->id == PERI_EW_WHERE;
+    const peri_array *first = NULL;
+    const void *data[MOST_INPUTS] = {NULL};
+    bool each[MOST_INPUTS] = {true, true, true}, numbers = false;
+    for (int k = 0; k < count; k++) {
+        const peri_array *a = in[k].array;
+        if (a == NULL) {
+            numbers = true;
+            continue;
+        }
+        if (!a->dense || a->node != 0)
+            return false;
+        if (first == NULL || k == first_value)
+            first = a;
+        else if (a->dtype != first->dtype)
+            return false;
+        if (k > 0 && in[0].array != NULL && !same_shape(a, in[0].array->ndim, in[0].array->shape))
+            return false;
+        data[k] = a->data;
+    }
+    if (first == NULL || first->size == 0 || (numbers && count != 2))
+        return false;
+    const int dtype = first->dtype;
+    if (!peri_is_real(dtype) && (numbers || op->loops != PERI_LOOPS_ALL))
+        return false;
+    for (int k = 0; numbers && k < count; k++)
+        if (in[k].array == NULL) {
+            data[k] = number_as(&in[k], dtype);
+            each[k] = false;
+        }
+    const int result = peri_op_dtype(op, dtype);
+    const peri_array *out;
+    if (lua_gettop(L) >= out_arg && !lua_isnil(L, out_arg)) {
+        out = ready_out(L, out_arg, in, count, result, first);
+        if (out == NULL)
+            return false;
+        lua_pushvalue(L, out_arg);
+    } else {
+        out = peri_push_array(L, result, first->ndim, first->shape);
+    }
+    const peri_stop *stop = out->size >= LONG ? &peri_getstate(L)->stop : NULL;
+    const peri_status status =
+        op->id == PERI_EW_WHERE
+            ? peri_elementwise_where(in[0].array->dtype, dtype, out->size, data, out->data, stop)
+            : peri_elementwise_dense((peri_ew)op->id, dtype, out->size, data, each, out->data,
+                                     stop);
+    if (status != PERI_OK)
+        peri_check(L, 0, status, NULL);
+    return true;
+}
+
 /* Computes op on the inputs, of which one at least is an array, into the array at out_arg or a new
  * one, which is left on top of the stack: the one place where a result is finished. */
 static int compute(lua_State *L, const peri_op *op, struct input in[], int out_arg)
 {
+    if (compute_dense(L, op, in, out_arg))
+        return 1;
     const int count = arity(op), first_value = op->id == PERI_EW_WHERE;
     size_t room[PERI_MAX_NDIM];
     const size_t *shape;

@@ -64,20 +64,22 @@ static int matmul(lua_State *L)
     peri_facts facts;
     if (peri_matmul_shape(&va, &vb, &dtype, &ndim, shape, &facts) != PERI_OK)
         mismatch(L, a, b, &facts);
-    const peri_array *out = peri_arg_out(L, 3, dtype, ndim, shape), *to = out;
+    double number = 0;
+    const bool scalar = ndim == 0 && lua_isnil(L, 3);
+    const peri_array *out = scalar ? NULL : peri_arg_out(L, 3, dtype, ndim, shape), *to = out;
     if (!lua_isnil(L, 3) && (peri_overlaps(out, a) || peri_overlaps(out, b)))
         to = peri_push_array(L, dtype, ndim, shape);
-    const peri_view vc = peri_view_of(to);
+    const peri_view vc = scalar ? (peri_view){&number, dtype, 0, NULL, NULL} : peri_view_of(to);
     const size_t bytes = peri_matmul_work(&va, &vb, &vc);
     void *work = bytes > 0 ? peri_push_scratch(L, bytes) : NULL;
     peri_check(L, 2, peri_matmul(&va, &vb, &vc, work, &peri_getstate(L)->stop, &facts), &facts);
+    if (scalar) {
+        lua_pushnumber(L, peri_read(dtype, &number));
+        return peri_recorded(L, a->node | b->node, 2);
+    }
     if (to != out) {
         const peri_view vo = peri_view_of(out);
         peri_copy(&vo, &vc);
-    }
-    if (ndim == 0 && lua_isnil(L, 3)) {
-        lua_pushnumber(L, peri_read(dtype, out->data));
-        return peri_recorded(L, a->node | b->node, 2);
     }
     lua_settop(L, 4);
     return peri_recorded(L, a->node | b->node, 2);

@@ -132,11 +132,30 @@ static const char *const *option_names(const peri_op *op)
     return op->id == PERI_VAR || op->id == PERI_STD ? ddof_names : plain_names;
 }
 
+/* The usual case, all elements of an array without holes, and no gradient. */
+static int reduce_dense(lua_State *L, const peri_op *op, const peri_array *a)
+{
+    double number = 0;
+    const peri_stop *stop = a->size >= LONG ? &peri_getstate(L)->stop : NULL;
+    const peri_status status =
+        peri_reduce_dense((peri_reduction)op->id, a->dtype, a->size, a->data, 0, &number, stop);
+    if (stop != NULL || status != PERI_OK)
+        peri_check(L, 0, status, NULL);
+    if (op->result == PERI_RESULT_MASK)
+        lua_pushboolean(L, number != 0);
+    else
+        lua_pushnumber(L, number);
+    return 1;
+}
+
 /* Any reduction: an array, or the number, or the truth. */
 static int reduce(lua_State *L)
 {
     const peri_op *op = peri_row(L);
     const int given = lua_gettop(L);
+    const peri_array *plain = given == 1 ? peri_plain_array(L, 1) : NULL;
+    if (plain != NULL && plain->dense && plain->size > 0)
+        return reduce_dense(L, op, plain);
     struct request r;
     peri_view to;
     size_t shape[PERI_MAX_NDIM];

@@ -85,8 +85,12 @@ static void collect(lua_State *L, peri_state *state)
 
 void peri_count_bytes(lua_State *L, size_t bytes)
 {
+    peri_count_bytes_of(L, peri_getstate(L), bytes);
+}
+
+void peri_count_bytes_of(lua_State *L, peri_state *state, size_t bytes)
+{
     enum { STEP = 64 << 10 };
-    peri_state *state = peri_getstate(L);
     if (state->fresh + bytes > state->young.budget && lua_gc(L, LUA_GCISRUNNING))
         collect(L, state);
     state->fresh += bytes;

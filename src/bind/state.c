@@ -10,7 +10,7 @@ const char peri_upvalues;
 peri_state *peri_getstate(lua_State *L)
 {
     if (peri_has_upvalues(L))
-        return lua_touserdata(L, lua_upvalueindex(PERI_UPVALUE_STATE));
+        return peri_upvalue_state(L);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
     peri_state *state = lua_touserdata(L, -1);
     lua_pop(L, 1);

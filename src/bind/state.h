@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <lauxlib.h>
 #include <lua.h>
 
 #include "kernel/stop.h"
@@ -77,6 +78,19 @@ static inline bool peri_has_upvalues(lua_State *L)
     /* Before 5.4.4 Lua must not be asked outside a C function, where hosts call as well. */
     return LUA_VERSION_RELEASE_NUM >= 50404 &&
            lua_touserdata(L, lua_upvalueindex(PERI_UPVALUE_KEY)) == (const void *)&peri_upvalues;
+}
+
+/* The state, where it is known that the running function has them. */
+static inline peri_state *peri_upvalue_state(lua_State *L)
+{
+    return (peri_state *)lua_touserdata(L, lua_upvalueindex(PERI_UPVALUE_STATE));
+}
+
+/* luaL_checkstack, without asking Lua for what a C function has from the start. */
+static inline void peri_checkstack(lua_State *L, int slots, const char *what)
+{
+    if (lua_gettop(L) + slots > LUA_MINSTACK)
+        luaL_checkstack(L, slots, what);
 }
 
 #endif

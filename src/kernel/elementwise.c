@@ -490,6 +490,56 @@ static void run_piece(void *context, size_t i)
         atomic_store(&w->refused, true);
 }
 
+peri_status peri_elementwise_dense(peri_ew op, int dtype, size_t n, const void *const in[],
+                                   const bool each[], void *out, const peri_stop *stop)
+{
+    const int arity = peri_ew_ops[op].arity;
+    if (n <= POLL)
+        return run(op, dtype, n, in, each, out) ? PERI_OK : PERI_ERR_DTYPE;
+    pieces w = {.op = op,
+                .dtype = dtype,
+                .arity = arity,
+                .n = n,
+                .width = peri_dtype_size(peri_op_dtype(&peri_ew_ops[op], dtype)),
+                .out = out,
+                .stop = stop};
+    for (int k = 0; k < arity; k++) {
+        w.in[k] = in[k];
+        w.each[k] = each[k];
+        w.step[k] = each[k] ? peri_dtype_size(input_dtype(op, k, dtype)) : 0;
+    }
+    const size_t count = n / PIECE + (n % PIECE != 0);
+    if (n >= SHARED)
+        peri_pool_run(count, run_piece, &w);
+    else
+        for (size_t i = 0; i < count; i++)
+            run_piece(&w, i);
+    if (atomic_load(&w.refused))
+        return PERI_ERR_DTYPE;
+    return peri_stop_requested(stop) ? PERI_ERR_INTERRUPTED : PERI_OK;
+}
+
+peri_status peri_elementwise_where(int condition, int dtype, size_t n, const void *const in[],
+                                   void *out, const peri_stop *stop)
+{
+    unsigned char mask[BLOCK];
+    const bool each[3] = {true, true, true};
+    if (condition == input_dtype(PERI_EW_WHERE, 0, dtype))
+        return peri_elementwise_dense(PERI_EW_WHERE, dtype, n, in, each, out, stop);
+    const size_t width = peri_dtype_size(dtype), own = peri_dtype_size(condition);
+    for (size_t i = 0; i < n; i += BLOCK) {
+        const size_t count = n - i < BLOCK ? n - i : BLOCK;
+        peri_convert(count, PERI_BOOL, mask, 1, condition, (const char *)in[0] + i * own, 1);
+        const void *from[3] = {mask, (const char *)in[1] + i * width,
+                               (const char *)in[2] + i * width};
+        if (!run(PERI_EW_WHERE, dtype, count, from, each, (char *)out + i * width))
+            return PERI_ERR_DTYPE;
+        if (i % POLL == 0 && peri_stop_requested(stop))
+            return PERI_ERR_INTERRUPTED;
+    }
+    return PERI_OK;
+}
+
 peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *out,
                              const peri_stop *stop)
 {
@@ -511,40 +561,12 @@ peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *
             each[k] = false;
             plain = single && arity == 2;
         }
-        plain = plain && in[k].dtype == input_dtype(op, k, dtype);
+        plain = plain && (in[k].dtype == input_dtype(op, k, dtype) || k < first);
     }
-    if (plain && n >= SHARED) {
-        pieces w = {.op = op,
-                    .dtype = dtype,
-                    .arity = arity,
-                    .n = n,
-                    .width = peri_dtype_size(result),
-                    .out = out->data,
-                    .stop = stop};
-        for (int k = 0; k < arity; k++) {
-            w.in[k] = data[k];
-            w.each[k] = each[k];
-            w.step[k] = each[k] ? peri_dtype_size(in[k].dtype) : 0;
-        }
-        peri_pool_run(n / PIECE + (n % PIECE != 0), run_piece, &w);
-        if (atomic_load(&w.refused))
-            return PERI_ERR_DTYPE;
-        return peri_stop_requested(stop) ? PERI_ERR_INTERRUPTED : PERI_OK;
-    }
-    if (plain) {
-        const size_t width = peri_dtype_size(result);
-        for (size_t i = 0; i < n; i += POLL) {
-            const size_t count = n - i < POLL ? n - i : POLL;
-            if (!run(op, dtype, count, data, each, (char *)out->data + i * width))
-                return PERI_ERR_DTYPE;
-            for (int k = 0; k < arity && n > POLL; k++)
-                if (each[k])
-                    data[k] = (const char *)data[k] + count * peri_dtype_size(in[k].dtype);
-            if (n > POLL && peri_stop_requested(stop))
-                return PERI_ERR_INTERRUPTED;
-        }
-        return PERI_OK;
-    }
+    if (plain && op == PERI_EW_WHERE)
+        return peri_elementwise_where(in[0].dtype, dtype, n, data, out->data, stop);
+    if (plain)
+        return peri_elementwise_dense(op, dtype, n, data, each, out->data, stop);
     walk w;
     w.op = op;
     w.dtype = dtype;

@@ -29,6 +29,16 @@ int peri_ew_dtype(peri_ew op, int common);
 peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *out,
                              const peri_stop *stop);
 
+/* The same where all elements lie one after another, n of them in each input and in the output (or
+ * one for all, where each[k] is false, in functions of two), of the dtype that peri_ew_dtype gives
+ * (where's condition: bool) and the result's. */
+peri_status peri_elementwise_dense(peri_ew op, int dtype, size_t n, const void *const in[],
+                                   const bool each[], void *out, const peri_stop *stop);
+
+/* For where, by a condition of any dtype. */
+peri_status peri_elementwise_where(int condition, int dtype, size_t n, const void *const in[],
+                                   void *out, const peri_stop *stop);
+
 /* The same on numbers: x[k] is input k. */
 double peri_elementwise_number(peri_ew op, const double x[]);
 

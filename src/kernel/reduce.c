@@ -865,6 +865,25 @@ peri_status peri_reduce(peri_reduction op, const peri_view *a, const bool reduce
     return for_each(&p, a->data, out, compute_reduction, &how, stop);
 }
 
+peri_status peri_reduce_dense(peri_reduction op, int dtype, size_t n, const void *x, double ddof,
+                              double *result, const peri_stop *stop)
+{
+    plan p;
+    p.stored = dtype;
+    p.dtype = peri_promote1(dtype);
+    p.table = LANES_CHOOSE(loops, p.dtype);
+    p.doubles = LANES_CHOOSE(loops, PERI_F64);
+    p.width = peri_dtype_size(dtype);
+    p.kept = 0;
+    p.axes = 1;
+    p.shape[0] = p.n = n;
+    p.stride[0] = 1;
+    p.strip = false;
+    p.apart = 0;
+    reduce_results(&p, op, x, 1, ddof, result, NULL);
+    return n >= POLL && peri_stop_requested(stop) ? PERI_ERR_INTERRUPTED : PERI_OK;
+}
+
 /* ---- positions --------------------------------------------------------------------------- */
 
 /* So many elements are still in the cache when they are read again. */

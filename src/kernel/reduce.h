@@ -25,6 +25,10 @@
 peri_status peri_reduce(peri_reduction op, const peri_view *a, const bool reduced[], double ddof,
                         const peri_view *out, const peri_stop *stop);
 
+/* The one result of n elements of a dtype, one after another. */
+peri_status peri_reduce_dense(peri_reduction op, int dtype, size_t n, const void *x, double ddof,
+                              double *result, const peri_stop *stop);
+
 /* Position, from 0 in row-major order over the reduced axes, of the first smallest (or largest)
  * element, or of the first NaN. There must be one. out as above. */
 peri_status peri_reduce_position(bool largest, const peri_view *a, const bool reduced[],
