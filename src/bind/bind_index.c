@@ -10,6 +10,7 @@
 #include "bind/nested.h"
 #include "bind/tape.h"
 #include "kernel/copy.h"
+#include "kernel/region.h"
 
 static void push_at(lua_State *L, const peri_array *a, ptrdiff_t offset)
 {
@@ -35,17 +36,9 @@ static void *address(const peri_array *a, ptrdiff_t offset)
     return (char *)a->data + offset * (ptrdiff_t)peri_dtype_size(a->dtype);
 }
 
-/* 0-based position of index i on an axis, or -1. */
-static ptrdiff_t position(lua_Integer i, size_t extent)
-{
-    if (i < 0)
-        i += (lua_Integer)extent + 1;
-    return i < 1 || (size_t)i > extent ? -1 : (ptrdiff_t)i - 1;
-}
-
 static ptrdiff_t check_position(lua_State *L, const peri_array *a, int axis, lua_Integer i)
 {
-    const ptrdiff_t at = position(i, a->shape[axis]);
+    const ptrdiff_t at = peri_index_place(i, a->shape[axis]);
     if (at < 0 && i == 0)
         peri_raise(L, "index 0 is out of range on axis %d of shape %s: indices count from 1",
                    axis + 1, peri_push_shape(L, a->ndim, a->shape));
@@ -109,111 +102,80 @@ static int set(lua_State *L)
 
 /* ---- slices ------------------------------------------------------------------------------ */
 
-struct region {
-    ptrdiff_t offset;
-    int ndim;
-    size_t shape[PERI_MAX_NDIM];
-    ptrdiff_t stride[PERI_MAX_NDIM];
-};
-
-static bool range_field(lua_State *L, int idx, int k, int axis, lua_Integer *value)
+/* Field k of the range at idx, which stays on the stack; whether it is there. */
+static bool range_field(lua_State *L, int idx, int k, int axis, int64_t *value)
 {
     const int type = lua_rawgeti(L, idx, k);
-    int exact = type == LUA_TNIL;
+    if (type == LUA_TNIL)
+        return false;
+    int exact = 0;
     if (type == LUA_TNUMBER)
         *value = lua_tointegerx(L, -1, &exact);
     if (!exact)
         peri_raise(L, "slice of axis %d: expected an integer, got %s", axis + 1,
                    peri_push_got(L, -1));
-    lua_pop(L, 1);
-    return type != LUA_TNIL;
+    return true;
 }
 
 /* One axis of a slice: a number, {}, {k}, {j, k} or {j, k, step} at idx. */
-static void slice_axis(lua_State *L, const peri_array *a, int axis, int idx, struct region *r)
+static void slice_axis(lua_State *L, const peri_array *a, int axis, int idx, peri_region *r)
 {
-    const lua_Integer extent = (lua_Integer)a->shape[axis];
     const ptrdiff_t stride = a->stride[axis];
-    if (lua_type(L, idx) == LUA_TNUMBER) {
+    const int type = lua_type(L, idx);
+    if (type == LUA_TNUMBER) {
         int exact;
         const lua_Integer i = lua_tointegerx(L, idx, &exact);
         if (!exact)
             peri_raise(L, "slice of axis %d: expected an integer, got %s", axis + 1,
                        peri_push_got(L, idx));
-        r->offset += check_position(L, a, axis, i) * stride;
+        peri_region_place(r, check_position(L, a, axis, i), stride);
         return;
     }
-    if (lua_type(L, idx) != LUA_TTABLE)
+    if (type != LUA_TTABLE)
         peri_raise(L, "slice of axis %d: expected a number, {}, {k} or {j, k [, step]}, got %s",
                    axis + 1, peri_push_got(L, idx));
     if (lua_rawlen(L, idx) > 3)
         peri_raise(L, "slice of axis %d: expected {}, {k} or {j, k [, step]}, got a table of %I",
                    axis + 1, (LUAI_UACINT)lua_rawlen(L, idx));
-    idx = lua_absindex(L, idx);
-    lua_Integer from = 0, to = 0, step = 1;
-    const bool has_from = range_field(L, idx, 1, axis, &from);
-    const bool has_to = range_field(L, idx, 2, axis, &to);
-    const bool has_step = range_field(L, idx, 3, axis, &step);
-    if (step == 0)
+    peri_range range = {0};
+    const int top = lua_gettop(L);
+    range.has_from = range_field(L, idx, 1, axis, &range.from);
+    range.has_to = range_field(L, idx, 2, axis, &range.to);
+    range.has_step = range_field(L, idx, 3, axis, &range.step);
+    lua_settop(L, top);
+    if (range.has_step && range.step == 0)
         peri_raise(L, "slice of axis %d: the step is 0", axis + 1);
-    if (has_from && !has_to && !has_step) {
-        const ptrdiff_t at = check_position(L, a, axis, from);
-        r->offset += at * stride;
-        r->shape[r->ndim] = 1;
-        r->stride[r->ndim++] = stride;
-        return;
-    }
-    if (!has_from)
-        from = step > 0 ? 1 : extent;
-    else if (from < 0)
-        from += extent + 1;
-    if (!has_to)
-        to = step > 0 ? extent : 1;
-    else if (to < 0)
-        to += extent + 1;
-    if (step > 0) {
-        from = from < 1 ? 1 : from;
-        to = to > extent ? extent : to;
+    if (range.has_from && !range.has_to && !range.has_step) {
+        peri_region_place(r, check_position(L, a, axis, range.from), stride);
+        peri_region_whole(r, 1, stride);
     } else {
-        from = from > extent ? extent : from;
-        to = to < 1 ? 1 : to;
+        peri_region_range(r, &range, a->shape[axis], stride);
     }
-    const bool empty = step > 0 ? from > to : from < to;
-    /* Steps longer than the axis would overflow below and reach one element anyway. */
-    if (step > extent)
-        step = extent + 1;
-    if (step < -extent)
-        step = -(extent + 1);
-    const size_t count = empty ? 0 : (size_t)((to - from) / step) + 1;
-    if (count > 0)
-        r->offset += (ptrdiff_t)(from - 1) * stride;
-    r->shape[r->ndim] = count;
-    r->stride[r->ndim++] = stride * (ptrdiff_t)step;
 }
 
 /* The region named by `given` items; item k is at stack index first + k, or field k + 1 of the
  * table at `table`. */
-static struct region resolve(lua_State *L, const peri_array *a, int table, int first, int given)
+static void resolve(lua_State *L, const peri_array *a, int table, int first, int given,
+                    peri_region *r)
 {
-    struct region r = {0};
+    r->offset = 0;
+    r->ndim = 0;
     if (given > a->ndim)
         peri_raise(L, "%d indices for shape %s", given, peri_push_shape(L, a->ndim, a->shape));
     for (int axis = 0; axis < a->ndim; axis++) {
         if (axis >= given) {
-            r.shape[r.ndim] = a->shape[axis];
-            r.stride[r.ndim++] = a->stride[axis];
+            peri_region_whole(r, a->shape[axis], a->stride[axis]);
         } else if (table != 0) {
             lua_rawgeti(L, table, axis + 1);
-            slice_axis(L, a, axis, lua_gettop(L), &r);
+            slice_axis(L, a, axis, lua_gettop(L), r);
             lua_pop(L, 1);
         } else {
-            slice_axis(L, a, axis, first + axis, &r);
+            slice_axis(L, a, axis, first + axis, r);
         }
     }
-    return r;
 }
 
-static int push_region(lua_State *L, int idx, const peri_array *a, const struct region *r)
+static int push_region(lua_State *L, int idx, const peri_array *a, const peri_region *r)
 {
     if (r->ndim == 0)
         push_at(L, a, r->offset);
@@ -232,7 +194,8 @@ static int slice(lua_State *L)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
     const int top = lua_gettop(L);
-    const struct region r = resolve(L, a, 0, 2, top - 1);
+    peri_region r;
+    resolve(L, a, 0, 2, top - 1, &r);
     push_region(L, 1, a, &r);
     return peri_recorded(L, a->node, top);
 }
@@ -320,8 +283,11 @@ static int with(lua_State *L)
         peri_argerror(L, 3, "v: expected a number, an array or a table, got %s",
                       peri_push_got(L, 3));
     const peri_array *copy = peri_push_copy(L, a, -1);
-    const struct region r = type == LUA_TTABLE ? resolve(L, copy, 2, 0, (int)lua_rawlen(L, 2))
-                                               : resolve(L, copy, 0, 2, 1);
+    peri_region r;
+    if (type == LUA_TTABLE)
+        resolve(L, copy, 2, 0, (int)lua_rawlen(L, 2), &r);
+    else
+        resolve(L, copy, 0, 2, 1, &r);
     const peri_view out = {address(copy, r.offset), copy->dtype, r.ndim, r.shape, r.stride};
     assign_value(L, copy, &out, 3);
     return 1;
@@ -445,10 +411,8 @@ static int push_transposed(lua_State *L, int idx, const peri_array *a)
 {
     size_t shape[PERI_MAX_NDIM];
     ptrdiff_t stride[PERI_MAX_NDIM];
-    for (int axis = 0; axis < a->ndim; axis++) {
-        shape[axis] = a->shape[a->ndim - 1 - axis];
-        stride[axis] = a->stride[a->ndim - 1 - axis];
-    }
+    const peri_view v = peri_view_of(a);
+    peri_permuted(&v, NULL, shape, stride);
     peri_push_view(L, idx, a->data, a->ndim, shape, stride);
     return 1;
 }
@@ -543,7 +507,8 @@ static int index_array(lua_State *L)
         return peri_recorded(L, a->node, 2);
     }
     if (lua_type(L, 2) == LUA_TTABLE) {
-        const struct region r = resolve(L, a, 2, 0, (int)lua_rawlen(L, 2));
+        peri_region r;
+        resolve(L, a, 2, 0, (int)lua_rawlen(L, 2), &r);
         push_region(L, 1, a, &r);
         return peri_recorded(L, a->node, 2);
     }
@@ -556,8 +521,12 @@ static int index_array(lua_State *L)
 
 static int newindex_array(lua_State *L)
 {
-    const peri_array *a = peri_arg_target_array(L, 1, "a");
-    struct region r;
+    const peri_array *a = peri_plain_array(L, 1);
+    if (a != NULL)
+        peri_check_write(L, a);
+    else
+        a = peri_arg_target_array(L, 1, "a");
+    peri_region r;
     if (lua_type(L, 2) == LUA_TNUMBER) {
         int exact;
         const lua_Integer i = lua_tointegerx(L, 2, &exact);
@@ -568,9 +537,9 @@ static int newindex_array(lua_State *L)
             put_at(L, a, at * a->stride[0], lua_tonumber(L, 3));
             return 0;
         }
-        r = resolve(L, a, 0, 2, 1);
+        resolve(L, a, 0, 2, 1, &r);
     } else if (lua_type(L, 2) == LUA_TTABLE) {
-        r = resolve(L, a, 2, 0, (int)lua_rawlen(L, 2));
+        resolve(L, a, 2, 0, (int)lua_rawlen(L, 2), &r);
     } else if (peri_test_array(L, 2) != NULL) {
         return peri_raise(L, "an array cannot be an index: pg.where(mask, v, a) chooses by a mask");
     } else {
@@ -605,51 +574,6 @@ static int dims(lua_State *L)
 }
 
 /* ---- shape ------------------------------------------------------------------------------- */
-
-/* Strides that give `a` the new shape without a copy; false where there are none. Both shapes are
- * walked in groups of axes of equal product; within a group the old axes must lie in memory as
- * one. */
-static bool reshaped_strides(const peri_array *a, int ndim, const size_t *shape, ptrdiff_t *stride)
-{
-    if (a->size == 0) {
-        ptrdiff_t step = 1;
-        for (int axis = ndim - 1; axis >= 0; axis--) {
-            stride[axis] = step;
-            step *= (ptrdiff_t)(shape[axis] != 0 ? shape[axis] : 1);
-        }
-        return true;
-    }
-    size_t old_shape[PERI_MAX_NDIM] = {0};
-    ptrdiff_t old_stride[PERI_MAX_NDIM] = {0};
-    int old_ndim = 0;
-    for (int axis = 0; axis < a->ndim; axis++)
-        if (a->shape[axis] != 1) {
-            old_shape[old_ndim] = a->shape[axis];
-            old_stride[old_ndim++] = a->stride[axis];
-        }
-    int i = 0, j = 0;
-    while (i < old_ndim && j < ndim) {
-        size_t have = old_shape[i], want = shape[j];
-        const int i0 = i++, j0 = j++;
-        while (have != want) {
-            if (have < want)
-                have *= old_shape[i++];
-            else
-                want *= shape[j++];
-        }
-        for (int k = i0; k + 1 < i; k++)
-            if (old_stride[k] != old_stride[k + 1] * (ptrdiff_t)old_shape[k + 1])
-                return false;
-        ptrdiff_t step = old_stride[i - 1];
-        for (int k = j - 1; k >= j0; k--) {
-            stride[k] = step;
-            step *= (ptrdiff_t)shape[k];
-        }
-    }
-    for (; j < ndim; j++)
-        stride[j] = 1;
-    return true;
-}
 
 /*** pg.reshape(a, n, m, ...) -> array
  * The same elements in row-major order under another shape; a view where memory allows it.
@@ -698,10 +622,12 @@ static int reshape(lua_State *L)
                       unknown >= 0 ? " (the -1 worked out)" : "");
     ptrdiff_t stride[PERI_MAX_NDIM] = {0};
     int owner = 1;
-    if (!reshaped_strides(a, (int)ndim, shape, stride)) {
+    peri_view v = peri_view_of(a);
+    if (!peri_reshaped_strides(&v, (int)ndim, shape, stride)) {
         a = peri_push_copy(L, a, -1);
         owner = lua_gettop(L);
-        reshaped_strides(a, (int)ndim, shape, stride);
+        v = peri_view_of(a);
+        peri_reshaped_strides(&v, (int)ndim, shape, stride);
     }
     peri_push_view(L, owner, a->data, (int)ndim, shape, stride);
     return 1;
@@ -724,6 +650,7 @@ static int transpose(lua_State *L)
         peri_argerror(L, 2, "axes: expected %d of them, got %I", a->ndim, (LUAI_UACINT)given);
     size_t shape[PERI_MAX_NDIM];
     ptrdiff_t stride[PERI_MAX_NDIM];
+    int order[PERI_MAX_NDIM];
     bool seen[PERI_MAX_NDIM] = {false};
     if (table) {
         luaL_checkstack(L, a->ndim, "axes");
@@ -736,9 +663,10 @@ static int transpose(lua_State *L)
         if (seen[axis])
             peri_argerror(L, k + 2, "axes: axis %d is there twice", axis + 1);
         seen[axis] = true;
-        shape[k] = a->shape[axis];
-        stride[k] = a->stride[axis];
+        order[k] = axis;
     }
+    const peri_view v = peri_view_of(a);
+    peri_permuted(&v, order, shape, stride);
     peri_push_view(L, 1, a->data, a->ndim, shape, stride);
     return 1;
 }
