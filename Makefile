@@ -235,13 +235,16 @@ install: all
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' src/perigee.pc.in \
 	    > $(dest)/lib/pkgconfig/perigee.pc
 	install -m 644 src/perigee.1 $(dest)/share/man/man1/perigee.1
+	$B/perigee jupyter install --prefix $(dest) --program $(PREFIX)/bin/perigee
 
 # Each file that install puts, and the folders that are ours alone; the others stay.
 installed := bin/perigee lib/libperigee.a lib/libperigee.so.$(VERSION) lib/libperigee.so.0 \
              lib/libperigee.so include/perigee/perigee.h include/perigee/kernel/dtype.h \
              include/perigee/kernel/view.h lib/lua/5.4/perigee.so share/perigee/library/perigee.d.lua \
-             lib/pkgconfig/perigee.pc share/man/man1/perigee.1
-folders   := include/perigee/kernel include/perigee share/perigee/library share/perigee
+             lib/pkgconfig/perigee.pc share/man/man1/perigee.1 \
+             $(addprefix share/jupyter/kernels/perigee/,kernel.json logo-32x32.png logo-64x64.png)
+folders   := include/perigee/kernel include/perigee share/perigee/library share/perigee \
+             share/jupyter/kernels/perigee
 
 uninstall:
 	rm -f $(addprefix $(dest)/,$(installed))

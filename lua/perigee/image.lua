@@ -261,6 +261,8 @@ function image.show(a, opts)
   if a.ndim < 2 or a.ndim > 3 or (a.ndim == 3 and a.shape[3] ~= 3 and a.shape[3] ~= 4) or a.size == 0 then
     args.fail("show", 1, "a: expected h x w or h x w x 3, got shape " .. tostring(a.shape))
   end
+  local outlet = rawget(pg, "_outlet") -- a notebook's
+  if mode == "auto" and outlet then return outlet.picture(a) end
   if mode == "auto" then mode = ability() end
   if mode == "file" then
     local path = opts.path

@@ -306,7 +306,8 @@ local function save(self, path)
 end
 
 local function show(self)
-  pg.image.show(pixels(self))
+  local outlet = rawget(pg, "_outlet") -- a notebook's
+  if outlet then outlet.show(self) else pg.image.show(pixels(self)) end
   return self
 end
 

@@ -150,10 +150,11 @@ local function progress(n, label, opts)
     args.fail("progress", 2, "label: expected a string, got " .. args.got(label))
   end
   opts = opts or {} -- for tests: what is outside
-  local columns = opts.columns or pg._system.columns(2)
+  local outlet = rawget(pg, "_outlet") -- a notebook's
+  local columns = opts.columns or outlet and 72 or pg._system.columns(2)
   local self = {total = n, label = label, done = 0, names = {}, metrics = {}, columns = columns, tenth = 0,
     clock = opts.clock or pg.clock, drawn = -math.huge}
-  self.write = opts.write or function(...) io.stderr:write(...) end
+  self.write = opts.write or outlet and outlet.line() or function(...) io.stderr:write(...) end
   self.start = self.clock()
   local face = setmetatable({_ = self}, meta)
   return face, nil, nil, face

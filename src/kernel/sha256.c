@@ -167,3 +167,42 @@ void peri_sha256_finish(peri_sha256 *s, char hex[65])
         hex[i] = "0123456789abcdef"[s->h[i / 8] >> (28 - 4 * (i % 8)) & 15];
     hex[64] = '\0';
 }
+
+/* The digest's 32 bytes from what peri_sha256_finish left in the state. */
+static void bytes_of(const peri_sha256 *s, unsigned char bytes[32])
+{
+    for (int i = 0; i < 32; i++)
+        bytes[i] = (unsigned char)(s->h[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void peri_hmac_start(peri_sha256 *s, unsigned char pad[64], const void *key, size_t n)
+{
+    unsigned char inner[64];
+    char hex[65];
+    memset(pad, 0, 64);
+    if (n > 64) {
+        peri_sha256_start(s);
+        peri_sha256_add(s, key, n);
+        peri_sha256_finish(s, hex);
+        bytes_of(s, pad);
+    } else if (n > 0) {
+        memcpy(pad, key, n);
+    }
+    for (int i = 0; i < 64; i++) {
+        inner[i] = pad[i] ^ 0x36;
+        pad[i] ^= 0x5c;
+    }
+    peri_sha256_start(s);
+    peri_sha256_add(s, inner, sizeof inner);
+}
+
+void peri_hmac_finish(peri_sha256 *s, const unsigned char pad[64], char hex[65])
+{
+    unsigned char digest[32];
+    peri_sha256_finish(s, hex);
+    bytes_of(s, digest);
+    peri_sha256_start(s);
+    peri_sha256_add(s, pad, 64);
+    peri_sha256_add(s, digest, sizeof digest);
+    peri_sha256_finish(s, hex);
+}

@@ -70,12 +70,50 @@ static void pieces(void **state)
     expect(text, 119, "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb");
 }
 
+static void expect_hmac(const void *key, size_t nkey, const void *text, size_t n, const char *want)
+{
+    peri_sha256 s;
+    unsigned char pad[64];
+    char got[65];
+    peri_hmac_start(&s, pad, key, nkey);
+    peri_sha256_add(&s, text, n / 2);
+    peri_sha256_add(&s, (const char *)text + n / 2, n - n / 2);
+    peri_hmac_finish(&s, pad, got);
+    assert_string_equal(got, want);
+}
+
+/* RFC 4231, cases 1, 2, 3, 6 and 7; and no key, as Python's hmac has it. */
+static void authenticated(void **state)
+{
+    (void)state;
+    char key[131], data[50];
+    memset(key, 0x0b, 20);
+    expect_hmac(key, 20, "Hi There", 8,
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    expect_hmac("Jefe", 4, "what do ya want for nothing?", 28,
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    memset(key, 0xaa, sizeof key);
+    memset(data, 0xdd, sizeof data);
+    expect_hmac(key, 20, data, sizeof data,
+                "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe");
+    const char first[] = "Test Using Larger Than Block-Size Key - Hash Key First";
+    expect_hmac(key, sizeof key, first, sizeof first - 1,
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    const char both[] = "This is a test using a larger than block-size key and a larger than "
+                        "block-size data. The key needs to be hashed before being used by the HMAC "
+                        "algorithm.";
+    expect_hmac(key, sizeof key, both, sizeof both - 1,
+                "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
+    expect_hmac("", 0, "", 0, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published),
         cmocka_unit_test(million),
         cmocka_unit_test(pieces),
+        cmocka_unit_test(authenticated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

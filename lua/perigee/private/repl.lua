@@ -276,7 +276,7 @@ local function strip_prompts(text)
 end
 
 -- What a notebook shares with the prompt.
-repl.compile, repl.command, repl.shorten, repl.declared = compile, command, shorten, declared
+repl.compile, repl.command, repl.shorten, repl.help_name = compile, command, shorten, help_name
 
 local function read_entry()
   if #copied > 0 then return table.remove(copied, 1) end

@@ -20,6 +20,7 @@
 #include "host/call.h"
 #include "host/command/keeper.h"
 #include "host/command/limits.h"
+#include "host/command/notebook.h"
 #include "host/command/recorder.h"
 #include "host/command/script.h"
 #include "perigee.h"
@@ -28,6 +29,7 @@ static const char usage[] =
     "usage: perigee [options] [script [args]]\n"
     "       perigee run [options] script...   run scripts as a batch (perigee run --help)\n"
     "       perigee help [name]               the manual entry of pg.<name>\n"
+    "       perigee jupyter install           the kernel for Jupyter's notebooks\n"
     "limits, for scripts one did not write:\n"
     "  --memory MB    of Lua and arrays together\n"
     "  --timeout S    of wall time; the exit status is then 124\n"
@@ -50,6 +52,7 @@ static const struct {
 } commands[] = {
     {"run", "_runner"},
     {"help", "_help"},
+    {"jupyter", "_jupyter"},
 };
 
 struct options {
@@ -196,6 +199,7 @@ static int run_script(lua_State *L, char **argv)
 /* perigee run ..., perigee help ...: pg.<module>.main(words...). */
 static int run_command(lua_State *L, const char *module, int argc, char **argv)
 {
+    peri_register(L, "perigee.notebook", peri_open_notebook);
     luaopen_perigee(L);
     lua_getfield(L, -1, module);
     lua_getfield(L, -1, "main");
