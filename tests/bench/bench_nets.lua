@@ -13,14 +13,14 @@ local function train(name, net, loss, opt)
     opt = opt or pg.optim.adam {lr = 1e-3}})
 end
 
-do
+if bench.wants("MLP") then
   local net = nn.model(nn.sequential{nn.linear(784, 512), nn.relu, nn.linear(512, 512), nn.relu,
     nn.linear(512, 10)}, rng)
   local X, y = uniform(64, 784), rng:integers(1, 10, 64)
   train("MLP 784-512-512-10, batch 64", net, function(m) return nn.cross_entropy(m(X), y) end)
 end
 
-do
+if bench.wants("VAE 784") then
   local net = nn.model({encoder = nn.sequential{nn.linear(784, 400), nn.relu}, mu = nn.linear(400, 20),
     logvar = nn.linear(400, 20), decoder = nn.sequential{nn.linear(20, 400), nn.relu, nn.linear(400, 784)}}, rng)
   local X = uniform(128, 784)
@@ -32,7 +32,7 @@ do
   end)
 end
 
-do
+if bench.wants("GPT") then
   local T, d, heads, V = 64, 128, 4, 65
   local function block()
     return nn.module({n1 = nn.layer_norm(d), qkv = nn.linear(d, 3 * d), out = nn.linear(d, d), n2 = nn.layer_norm(d),
@@ -56,7 +56,7 @@ end
 
 local function leaky(x) return pg.leaky_relu(x, 0.2) end
 
-do
+if bench.wants("DCGAN") then
   local G = nn.model(nn.sequential{nn.linear(64, 6272), nn.batch_norm(6272), nn.relu, nn.reshape(128, 7, 7),
     nn.conv_transpose2d(128, 64, 4, {stride = 2, padding = 1}), nn.batch_norm(64), nn.relu,
     nn.conv_transpose2d(64, 1, 4, {stride = 2, padding = 1}), pg.tanh}, rng)
@@ -77,7 +77,7 @@ do
     od = pg.optim.adam {lr = 2e-4}, og = pg.optim.adam {lr = 2e-4}})
 end
 
-do
+if bench.wants("face VAE") then
   local function down(i, o, k, p) return nn.conv2d(i, o, k, {stride = 2, padding = p}) end
   local function up(i, o) return nn.conv_transpose2d(i, o, 3, {stride = 2, padding = 1, output_padding = 1}) end
   local net = nn.model({encoder = nn.sequential{down(1, 32, 5, 2), nn.relu, nn.batch_norm(32), down(32, 64, 3, 1),
@@ -112,7 +112,7 @@ local function diffuse(name, net, batch, size)
   end)
 end
 
-do
+if bench.wants("U-Net 28x28") then
   local c = 32
   local function block(i, o)
     return nn.module({n1 = nn.group_norm(8, i), c1 = nn.conv2d(i, o, 3, {padding = 1}), t = nn.linear(64, o),
@@ -139,7 +139,7 @@ do
     t = pg.full({16}, 500, "f32")})
 end
 
-do
+if bench.wants("U-Net 48x48") then
   local E = 64
   local function double(i, o)
     return nn.sequential{nn.conv2d(i, o, 3, {padding = 1}), nn.relu, nn.conv2d(o, o, 3, {padding = 1}), nn.relu}

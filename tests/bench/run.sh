@@ -9,16 +9,17 @@ PERIGEE=${PERIGEE:-$PWD/$B/perigee}
 PYTHON=${PYTHON:-/usr/bin/python3}
 ROUNDS=${ROUNDS:-5}
 CORE=${CORE:-$(($(getconf _NPROCESSORS_ONLN) - 1))}
-export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+THREADS=${THREADS:-1}
+export OPENBLAS_NUM_THREADS="$THREADS" OMP_NUM_THREADS="$THREADS" MKL_NUM_THREADS="$THREADS"
 case ${ISA:-} in
 "" | avx512) ;;
 base)
     export NPY_DISABLE_CPU_FEATURES="SSE41 POPCNT SSE42 AVX F16C FMA3 AVX2 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
-    export OPENBLAS_CORETYPE=Prescott ATEN_CPU_CAPABILITY=default
+    export OPENBLAS_CORETYPE=Prescott ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2
     ;;
 avx2)
     export NPY_DISABLE_CPU_FEATURES="AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
-    export OPENBLAS_CORETYPE=Haswell ATEN_CPU_CAPABILITY=avx2
+    export OPENBLAS_CORETYPE=Haswell ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
     ;;
 *) echo "run.sh: ISA=$ISA: expected base, avx2 or avx512" && exit 2 ;;
 esac
@@ -29,7 +30,7 @@ trap 'rm -rf "$out"' EXIT
 : >"$out/below"
 
 pin() {
-    if command -v taskset >/dev/null; then taskset -c "$CORE" "$@"; else "$@"; fi
+    if [ "$THREADS" = 1 ] && command -v taskset >/dev/null; then taskset -c "$CORE" "$@"; else "$@"; fi
 }
 
 for name; do
