@@ -10,20 +10,8 @@ local nn = {init = pg._nn_init, fit = pg._nn_fit}
 for _, module in ipairs({pg._nn_layers, pg._nn_losses}) do
   for name, f in pairs(module) do nn[name] = f end
 end
-for _, name in ipairs({"relu", "leaky_relu", "elu", "silu", "tanh", "sigmoid", "softplus", "softmax",
+for _, name in ipairs({"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softplus", "softmax",
   "log_softmax"}) do nn[name] = pg[name] end
-
---- pg.nn.gelu(x [, opts]) -> array
--- x (1 + erf(x / sqrt 2)) / 2, or the form with tanh that some nets were trained with (Hendrycks & Gimpel 2016).
--- @param x  array
--- @param opts.approximate  string: "none" (default) or "tanh"
-function nn.gelu(x, opts)
-  local o = args.options("gelu", 2, opts, {approximate = "none"})
-  args.choice("gelu", 2, "approximate", o.approximate, {"none", "tanh"})
-  if o.approximate == "none" then return pg.gelu(x) end
-  -- (1 + tanh(u)) / 2 = sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3)
-  return x * pg.sigmoid((x + pg.square(x) * x * 0.044715) * 1.5957691216057308)
-end
 
 --- pg.nn.model(definition, rng [, opts]) -> net
 -- Makes a net: its parameters in one flat array net.params, with views by name, and its gradient in another,

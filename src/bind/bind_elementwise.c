@@ -8,6 +8,7 @@
 
 #include "bind/bind.h"
 #include "bind/tape.h"
+#include "kernel/activation.h"
 #include "kernel/copy.h"
 #include "kernel/elementwise.h"
 
@@ -358,6 +359,33 @@ static int unary(lua_State *L)
     return in[0].array != NULL ? compute(L, op, in, 2) : compute_number(L, op, in);
 }
 
+/* gelu(a [, out]) or gelu(a, {approximate = "tanh"}) */
+static int gelu(lua_State *L)
+{
+    static const char *const names[] = {"approximate", NULL}, *const forms[] = {"none", "tanh",
+                                                                                NULL};
+    if (lua_type(L, 2) != LUA_TTABLE)
+        return unary(L);
+    peri_options(L, 2, names);
+    if (peri_option_choice(L, 2, "approximate", forms, 0) == 0) {
+        lua_settop(L, 1);
+        return unary(L);
+    }
+    if (lua_type(L, 1) == LUA_TNUMBER) {
+        double x = lua_tonumber(L, 1);
+        peri_activate(PERI_ACT_GELU_TANH, 1, PERI_F64, 0, &x, &x);
+        lua_pushnumber(L, x);
+        return 1;
+    }
+    lua_pushvalue(L, 1); /* what is recorded keeps the array itself */
+    const peri_array *given = peri_arg_array(L, 1, "a");
+    const peri_array *x =
+        peri_arg_contiguous(L, lua_gettop(L), "a", peri_promote1(given->dtype), -1);
+    const peri_array *y = peri_push_array(L, x->dtype, x->ndim, x->shape);
+    peri_activate(PERI_ACT_GELU_TANH, x->size, x->dtype, 0, x->data, y->data);
+    return peri_recorded(L, given->node, 2);
+}
+
 /* Lua passes the operand of -a and ~a twice. */
 static int unary_operator(lua_State *L)
 {
@@ -535,10 +563,11 @@ PERI_OPENER(elementwise)
     for (int k = 0; k < PERI_EW_COUNT; k++) {
         const peri_op *op = &peri_ew_ops[k];
         const bool some = strchr(op->arguments, '[') != NULL || op->id == PERI_EW_CLIP;
-        lua_CFunction f = some             ? lenient
-                          : op->arity == 1 ? unary
-                          : op->arity == 2 ? binary
-                                           : ternary;
+        lua_CFunction f = some                     ? lenient
+                          : op->id == PERI_EW_GELU ? gelu
+                          : op->arity == 1         ? unary
+                          : op->arity == 2         ? binary
+                                                   : ternary;
         peri_array_operation(L, op->name, f, op->metamethod, op->arity == 1 ? unary_operator : f,
                              op);
     }

@@ -478,7 +478,8 @@ static void refuse_tracked_options(lua_State *L, const peri_state *s, const peri
 /* before: how many values lie on the stack before the result. */
 static void refuse_out(lua_State *L, const peri_rule *rule, int nargs, int before)
 {
-    bool given = rule->out != 0 && rule->out <= before && !lua_isnil(L, rule->out);
+    bool given = rule->out != 0 && rule->out <= before && !lua_isnil(L, rule->out) &&
+                 lua_type(L, rule->out) != LUA_TTABLE;
     if (nargs > 1 && lua_type(L, nargs) == LUA_TTABLE) {
         lua_pushliteral(L, "out");
         given = lua_rawget(L, nargs) != LUA_TNIL || given;

@@ -78,7 +78,7 @@
 /* Functions of one input around one of vmath.c. */
 #define PERI_EACH_COMPOSED(X) \
     X(SILU, "silu", "", "a", REAL, REAL, SMOOTH, "a sigmoid(a), also called swish.", "") \
-    X(GELU, "gelu", "", "a", REAL, REAL, SMOOTH, "a (1 + erf(a / sqrt 2)) / 2.", "")
+    X(GELU, "gelu", "", "a", REAL, REAL, SMOOTH, "a (1 + erf(a / sqrt 2)) / 2; with {approximate = \"tanh\"} in out's place the form with tanh.", "")
 
 /* Functions of two inputs. */
 #define PERI_EACH_BINARY(X) \

@@ -89,6 +89,16 @@ describe("the derivative of", function()
     check_second("elu", pg.elu, x)
     assert.same({0, 1, 0}, pg.grad(function(v) return pg.relu(v):sum() end)(pg.array{0, 2, -1}):totable())
   end)
+  it("gelu with tanh", function()
+    local function f(v) return v:gelu{approximate = "tanh"} end
+    local x = values({3, 4}, -2, 2)
+    for _, k in ipairs(kinds(x)) do check("gelu", f, k) end
+    check_second("gelu", f, x)
+    local inner = math.sqrt(2 / math.pi) * (0.7 + 0.044715 * 0.343)
+    assert.is_true(math.abs(pg.gelu(0.7, {approximate = "tanh"}) - 0.35 * (1 + pg.tanh(inner))) < 1e-15)
+    assert.is_true(pg.array_equal(pg.gelu(x, {approximate = "none"}), pg.gelu(x)))
+    assert.has_error(function() pg.gelu(x, {approximate = "tan"}) end)
+  end)
   it("polygamma", function() check("polygamma", function(x) return pg.polygamma(x, 2) end, values({3, 2}, 1, 3)) end)
 
   local pairs_of_shapes = {{{}, {}}, {{5}, {5}}, {{3, 4}, {3, 4}}, {{1, 4}, {3, 1}}, {{4}, {2, 3, 4}}, {{2, 3, 4},

@@ -174,7 +174,13 @@ rules.silu = {function(g, _, a)
   local s = pg.sigmoid(a)
   return g * (s * (1 + a * (1 - s)))
 end}
-rules.gelu = {function(g, _, a) -- Phi(a) + a phi(a)
+rules.gelu = {function(g, _, a, opts)
+  if type(opts) == "table" then -- a s, s = sigmoid(2 u)
+    local square = pg.square(a)
+    local s = pg.sigmoid(a * (1 + square * 0.044715) * 1.5957691216057308)
+    return g * (s + s * (1 - s) * a * (1 + square * 0.134145) * 1.5957691216057308)
+  end
+  -- Phi(a) + a phi(a)
   return g * ((pg.erf(a * 0.7071067811865476) + 1) * 0.5 + a * pg.exp(pg.square(a) * -0.5) * 0.3989422804014327)
 end}
 rules.leaky_relu = {

@@ -79,6 +79,7 @@ local function fuse(all)
   local function fused(name, composed)
     return function(g, y, a, slope)
       if pg._tape.recording() or a ~= nil and a.shape ~= g.shape then return composed(g, y, a, slope) end
+      if type(slope) == "table" then return pg._layer.activate_gradient(a, g, "gelu_tanh") end
       return pg._layer.activate_gradient(a == nil and y or a, g, name, slope)
     end
   end
