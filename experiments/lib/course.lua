@@ -4,7 +4,7 @@
 --   local course = dofile((arg[0]:match("^.*/") or "") .. "lib/course.lua")
 local pg = require "perigee"
 
-local course = {}
+local course = {every = 5} -- seconds between two checkpoints
 
 -- The options of an experiment with faces, and more.
 function course.options(more)
@@ -168,7 +168,7 @@ function course.train(ex, name, epochs, parts, epoch)
         history[key] = history[key] or {}
         history[key][k] = value
       end
-      if k == epochs or pg.clock() - clock > 5 then
+      if k == epochs or pg.clock() - clock > course.every then
         save(k)
         clock = pg.clock()
       end
