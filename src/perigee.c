@@ -9,6 +9,7 @@
  */
 #include "perigee.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,7 +130,15 @@ static int no_function(lua_State *L)
     const char *module = lua_tostring(L, lua_upvalueindex(1));
     if (lua_type(L, 1) != LUA_TTABLE || lua_type(L, 2) != LUA_TSTRING)
         return 0;
-    const char *name = lua_tostring(L, 2), *cure = peri_push_cure(L, module, name);
+    const char *name = lua_tostring(L, 2);
+    peri_push_lua_function(L, "find", lua_pushfstring(L, "%s.%s", module, name));
+    if (lua_isfunction(L, -1)) {
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, 1);
+        return 1;
+    }
+    const char *cure = peri_push_cure(L, module, name);
     if (cure != NULL)
         return peri_raise(L, "pg.%s has no '%s'; %s", module, name, cure);
     enum { MOST = 64 };
@@ -183,8 +192,8 @@ static bool open_module(lua_State *L, int pg, const char *name)
     return true;
 }
 
-/* Pushes the list of all modules, those not opened yet too; only what people use where
- * `public_only`. */
+/* Pushes the list of all modules, those not opened yet too, and of the functions written in Lua;
+ * only what people use where `public_only`. */
 static void push_names(lua_State *L, bool public_only)
 {
     lua_newtable(L);
@@ -200,6 +209,13 @@ static void push_names(lua_State *L, bool public_only)
                             e->name + (is_private(e) ? PRIVATE_LENGTH : 0));
             lua_rawseti(L, -2, ++n);
         }
+    peri_push_lua_names(L);
+    const lua_Integer more = luaL_len(L, -1);
+    for (lua_Integer k = 1; k <= more; k++) {
+        lua_rawgeti(L, -1, k);
+        lua_rawseti(L, -3, ++n);
+    }
+    lua_pop(L, 1);
 }
 
 /* __index of pg. */
@@ -213,6 +229,14 @@ static int open_field(lua_State *L)
     const char *name = lua_tostring(L, 2);
     if (open_module(L, 1, name))
         return 1;
+    if (*name != '_') {
+        peri_push_lua_function(L, "find", name);
+        if (lua_isfunction(L, -1)) {
+            lua_pushvalue(L, -1);
+            lua_setfield(L, 1, name);
+            return 1;
+        }
+    }
     const char *cure = *name != '_' ? peri_push_cure(L, "pg", name) : NULL;
     if (cure != NULL)
         return peri_raise(L, "pg has no '%s'; %s", name, cure);
@@ -223,7 +247,8 @@ static int open_field(lua_State *L)
     const lua_Integer n = luaL_len(L, -1);
     for (lua_Integer k = 1; k <= n && count < MOST; k++) {
         lua_rawgeti(L, -1, k);
-        names[count++] = lua_tostring(L, -1); /* kept by the list */
+        if (lua_type(L, -1) == LUA_TSTRING)
+            names[count++] = lua_tostring(L, -1); /* kept by the list */
         lua_pop(L, 1);
     }
     add_keys(L, names, count, MOST);
@@ -272,6 +297,12 @@ static int open_perigee(lua_State *L)
         lua_pushcfunction(L, eager[k]);
         lua_call(L, 0, 0);
     }
+    lua_pushnumber(L, 3.14159265358979323846);
+    lua_setfield(L, 1, "pi");
+    lua_pushnumber(L, HUGE_VAL);
+    lua_setfield(L, 1, "inf");
+    lua_pushnumber(L, NAN);
+    lua_setfield(L, 1, "nan");
     lua_pushcfunction(L, module_names);
     lua_setfield(L, 1, "_modules");
     lua_createtable(L, 0, 1);

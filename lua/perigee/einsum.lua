@@ -28,7 +28,7 @@ local function parse(spec, operands)
   local left, right = text:match("^(.-)%->(.*)$")
   left = left or text
   local odd = (left .. (right or "")):match("[^%a,]")
-  if odd == "." then fail(1, "subscripts: name every axis by a letter, \"...\" is not read") end
+  if odd == "." then fail(1, "subscripts: '.' is read as three, \"...\"") end
   if odd then fail(1, "subscripts: '%s' is no letter", odd) end
   local inputs = {}
   for letters in (left .. ","):gmatch("(%a*),") do inputs[#inputs + 1] = letters end
@@ -182,13 +182,83 @@ local function choose_pair(letters, result, extent)
   return first, second
 end
 
+-- "..." stands for all axes that have no letter; they are matched from the last one on, as broadcasting does. Each
+-- becomes a letter that is free; an axis of extent 1 among longer ones is left out, which says the same.
+local function expand(spec, operands)
+  local free, taken = {}, spec
+  for code = ("A"):byte(), ("z"):byte() do
+    local letter = string.char(code)
+    if letter:find("%a") and not contains(taken, letter) then free[#free + 1] = letter end
+  end
+  local left, right = spec:gsub("%s", ""):match("^(.-)%->(.*)$")
+  left = left or spec:gsub("%s", "")
+  local inputs, most, extents = {}, 0, {}
+  for word in (left .. ","):gmatch("([^,]*),") do inputs[#inputs + 1] = word end
+  for k, word in ipairs(inputs) do
+    local a = operands[k]
+    if args.is_array(a) and contains(word, "...") then
+      local rest = a.ndim - (#word - 3)
+      if rest < 0 then
+        fail(k + 1, "operand %d: \"%s\" names %d axes, shape %s has %d", k, word, #word - 3, tostring(a.shape), a.ndim)
+      end
+      most = math.max(most, rest)
+      local first = word:find("...", 1, true)
+      for j = 1, rest do -- from the last one on
+        local n = a.shape[first + rest - j]
+        local before = extents[j] or 1
+        if n ~= 1 and before ~= 1 and n ~= before then
+          fail(k + 1, "operand %d: axis %d is %d here and %d before", k, first + rest - j, n, before)
+        end
+        extents[j] = n == 1 and before or n
+      end
+    end
+  end
+  if most > #free then fail(1, "subscripts: there are not letters enough for %d axes", most) end
+  local words, arrays = {}, {}
+  for k, word in ipairs(inputs) do
+    local a = operands[k]
+    words[k], arrays[k] = word, a
+    local first = word:find("...", 1, true)
+    if first and args.is_array(a) then
+      local rest, letters, shape = a.ndim - (#word - 3), {}, {}
+      for axis = 1, a.ndim do
+        local j = first + rest - axis -- which of the unnamed axes, from the last one
+        if axis < first or axis >= first + rest then
+          shape[#shape + 1] = a.shape[axis]
+        elseif a.shape[axis] ~= 1 or extents[j] == 1 then
+          shape[#shape + 1], letters[#letters + 1] = a.shape[axis], free[most + 1 - j]
+        end
+      end
+      words[k] = word:sub(1, first - 1) .. table.concat(letters) .. word:sub(first + 3)
+      if #shape < a.ndim then arrays[k] = a:reshape(shape) end
+    end
+  end
+  for k = #inputs + 1, #operands do arrays[k] = operands[k] end
+  local all = table.concat(free, "", 1, most)
+  if not right then -- the unnamed axes first, then the letters that occur once
+    local once = {}
+    for letter in left:gmatch("%a") do
+      if select(2, left:gsub(letter, "")) == 1 then once[#once + 1] = letter end
+    end
+    table.sort(once)
+    right = "..." .. table.concat(once)
+  end
+  local before, after = right:match("^(.-)%.%.%.(.*)$")
+  if not before and most > 0 then
+    fail(1, "subscripts: the result has no \"...\" for the %d axes without a letter", most)
+  end
+  if before then right = before .. all .. after end
+  return table.concat(words, ",") .. "->" .. right, arrays
+end
+
 local parsed = remembered(function(spec, operands) return {parse(spec, operands)} end)
 
 --- pg.einsum(subscripts, a, ...) -> array | number
 -- The sum of products that the subscripts say: one letter an axis, a comma between operands; letters
 -- that the result after "->" does not have are summed over.
 -- @param subscripts  string: "ij,jk->ik" is a product of matrices, "ii" a trace, "ij->ji" a
--- transpose; without "->" the result has the letters that occur once, in alphabetical order
+-- transpose; without "->" the result has the letters that occur once, in alphabetical order; "..." are all axes that
+-- have no letter, broadcast: "...ij,...jk->...ik"
 -- @param a  array: as many axes as its letters
 -- @param ...  arrays: further operands
 -- @return array, or a number when the result has no letters; a single operand whose axes are only
@@ -198,6 +268,7 @@ local parsed = remembered(function(spec, operands) return {parse(spec, operands)
 return function(spec, ...)
   local operands = {...}
   if #operands == 0 then fail(2, "a: expected array, got no value") end
+  if type(spec) == "string" and contains(spec, "...") then spec, operands = expand(spec, operands) end
   local inputs, result = table.unpack(parsed(type(spec) == "string" and spec .. #operands or {}, spec, operands))
   local extent = {}
   for k, letters in ipairs(inputs) do

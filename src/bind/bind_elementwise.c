@@ -351,11 +351,39 @@ static int compute_number(lua_State *L, const peri_op *op, const struct input in
     return 1;
 }
 
+/* round(a, decimals [, out]): the nearest multiple of a power of ten, as NumPy's, which scales,
+ * rounds and scales back. */
+static int round_to(lua_State *L, struct input in[])
+{
+    const double decimals = lua_tonumber(L, 2);
+    if (decimals != floor(decimals) || fabs(decimals) > 308)
+        peri_argerror(L, 2, "decimals: expected an integer in -308..308, got %s",
+                      peri_push_got(L, 2));
+    const double by = pow(10, fabs(decimals));
+    const peri_ew there = decimals < 0 ? PERI_EW_DIV : PERI_EW_MUL,
+                  back = decimals < 0 ? PERI_EW_MUL : PERI_EW_DIV;
+    set_number(&in[1], by);
+    if (in[0].array == NULL) {
+        const double x = decimals < 0 ? in[0].f64 / by : in[0].f64 * by, whole = rint(x);
+        lua_pushnumber(L, decimals < 0 ? whole * by : whole / by);
+        return 1;
+    }
+    lua_settop(L, 3);
+    compute(L, &peri_ew_ops[there], in, 3);
+    lua_replace(L, 3);
+    in[0].array = peri_test_array(L, 3);
+    compute(L, &peri_ew_ops[PERI_EW_ROUND], in, 3);
+    lua_pop(L, 1);
+    return compute(L, &peri_ew_ops[back], in, 3);
+}
+
 static int unary(lua_State *L)
 {
     const peri_op *op = peri_row(L);
     struct input in[MOST_INPUTS] = {{0}};
     read_input(L, 1, op, 0, &in[0]);
+    if (op->id == PERI_EW_ROUND && lua_type(L, 2) == LUA_TNUMBER)
+        return round_to(L, in);
     return in[0].array != NULL ? compute(L, op, in, 2) : compute_number(L, op, in);
 }
 

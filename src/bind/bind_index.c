@@ -461,6 +461,14 @@ static int no_field(lua_State *L, const char *key)
     int count = 0;
     for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
         names[count++] = fields[k].name;
+    peri_push_lua_names(L);
+    const lua_Integer more = luaL_len(L, -1);
+    for (lua_Integer k = 1; k <= more && count < MOST / 2; k++) {
+        lua_rawgeti(L, -1, k);
+        if (lua_type(L, -1) == LUA_TSTRING)
+            names[count++] = lua_tostring(L, -1); /* kept by the list */
+        lua_pop(L, 1);
+    }
     lua_pushnil(L);
     while (lua_next(L, lua_upvalueindex(METHODS)) && count < MOST) {
         lua_pop(L, 1);
@@ -487,6 +495,13 @@ static int index_array(lua_State *L)
         if (!lua_isnil(L, -1))
             return 1;
         peri_arg_array(L, 1, "a");
+        peri_push_lua_function(L, "method", lua_tostring(L, 2));
+        if (lua_isfunction(L, -1)) {
+            lua_pushvalue(L, 2);
+            lua_pushvalue(L, -2);
+            lua_rawset(L, lua_upvalueindex(METHODS));
+            return 1;
+        }
         return no_field(L, lua_tostring(L, 2));
     }
     const peri_array *a = peri_arg_array(L, 1, "a");

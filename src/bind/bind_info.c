@@ -75,12 +75,17 @@ static int info(lua_State *L)
 }
 
 /* _user_level() -> the level at which error(), called where this is, points to the script that
- * called into the library; 0 where there is none. Not for scripts, so without an entry in the help:
- * the library's Lua files need it where debug is not to be had. */
+ * called into the library, 0 where there is none, and whether that was with a colon. Not for
+ * scripts, so without an entry in the help: the library's Lua files need it where debug is not to
+ * be had. */
 static int user_level(lua_State *L)
 {
-    lua_pushinteger(L, peri_user_level(L, 1));
-    return 1;
+    const int level = peri_user_level(L, 1);
+    lua_Debug ar;
+    lua_pushinteger(L, level);
+    lua_pushboolean(L, level > 0 && lua_getstack(L, level - 1, &ar) && lua_getinfo(L, "n", &ar) &&
+                           ar.namewhat != NULL && strcmp(ar.namewhat, "method") == 0);
+    return 2;
 }
 
 /* _nearest(word, list) -> the string of the list that the word may be a misspelling of, or nil */

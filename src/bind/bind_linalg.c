@@ -362,6 +362,104 @@ static int eigh(lua_State *L)
     return 2;
 }
 
+/* The results from stack index `first` to the top in this dtype. */
+static int results_as(lua_State *L, int dtype, int first)
+{
+    const int count = lua_gettop(L) - first + 1;
+    for (int k = 0; k < count && !peri_is_f64(dtype); k++)
+        peri_push_copy(L, peri_test_array(L, first + k), dtype);
+    return count;
+}
+
+static int eigen(lua_State *L, bool vectors)
+{
+    lua_settop(L, 1);
+    const int dtype = arg_square(L, 1, "A").dtype;
+    const matrices A =
+        stack_of(L, 1, "A", peri_arg_contiguous(L, 1, "A", PERI_F64, -1)); /* f32: a copy in f64 */
+    void *work = push_linalg_work(L, PERI_LINALG_EIG, &A);
+    const int first = lua_gettop(L) + 1;
+    const peri_array *re = push_stack(L, &A, PERI_F64, 1, A.n, 0);
+    const peri_array *im = push_stack(L, &A, PERI_F64, 1, A.n, 0);
+    const peri_array *V_re = vectors ? push_stack(L, &A, PERI_F64, 2, A.n, A.n) : NULL;
+    const peri_array *V_im = vectors ? push_stack(L, &A, PERI_F64, 2, A.n, A.n) : NULL;
+    for (size_t k = 0; k < A.count; k++) {
+        peri_facts facts;
+        check(L, &A, k,
+              peri_linalg_eig(A.n, (const void *)(A.data + k * A.step), part(re, k, A.n, 1),
+                              part(im, k, A.n, 1), vectors ? part(V_re, k, A.n, A.n) : NULL,
+                              vectors ? part(V_im, k, A.n, A.n) : NULL, work, &facts),
+              &facts);
+    }
+    return results_as(L, dtype, first);
+}
+
+/*** pg.linalg.eig(A) -> re, im, V_re, V_im
+ * Eigenvalues and right eigenvectors of any square A. There are no complex numbers here: an
+ * eigenvalue is re[j] + i im[j], its eigenvector column j of V_re + i V_im, of norm 1, so that
+ * A V_re = V_re diag(re) - V_im diag(im) and A V_im = V_re diag(im) + V_im diag(re). Where all are
+ * real, im and V_im are 0. In no particular order, but that of a pair of conjugates the one with
+ * im > 0 stands before the other. Symmetric matrices have pg.linalg.eigh.
+ * @param A  array, n x n, or a stack of them
+ * @return re  array, n
+ * @return im  array, n
+ * @return V_re  array, n x n
+ * @return V_im  array, n x n
+ * @error an element is not finite
+ * @example select(2, pg.linalg.eig(pg.array{{0, -1}, {1, 0}})):totable()[1] --> 1.0
+ */
+static int eig(lua_State *L)
+{
+    return eigen(L, true);
+}
+
+/*** pg.linalg.eigvals(A) -> re, im
+ * The eigenvalues re[j] + i im[j] of any square A; see pg.linalg.eig.
+ * @param A  array, n x n, or a stack of them
+ * @return re  array, n
+ * @return im  array, n
+ * @error an element is not finite
+ * @example pg.linalg.eigvals(pg.array{{2, 1}, {0, 3}}):sum() --> 5.0
+ */
+static int eigvals(lua_State *L)
+{
+    return eigen(L, false);
+}
+
+/*** pg.linalg.lu(A) -> P, L, U
+ * The decomposition A = P L U by rows, k = min(m, n): P a permutation, L lower with ones on its
+ * diagonal, U upper.
+ * @param A  array, m x n, or a stack of them
+ * @return P  array, m x m of 0 and 1
+ * @return L  array, m x k
+ * @return U  array, k x n; of a singular matrix a number on its diagonal is 0
+ * @error an element is not finite
+ * @example select(3, pg.linalg.lu(pg.array{{0, 2}, {4, 1}}))(1, 1) --> 4.0
+ */
+static int lu(lua_State *L)
+{
+    lua_settop(L, 1);
+    const matrices A = arg_matrices(L, 1, "A");
+    const size_t k = A.m < A.n ? A.m : A.n;
+    void *work = push_linalg_work(L, PERI_LINALG_LU, &A);
+    size_t *order = push_work(L, (A.m + 1) * sizeof *order);
+    const peri_array *P = push_stack(L, &A, A.dtype, 2, A.m, A.m);
+    const peri_array *lower = push_stack(L, &A, A.dtype, 2, A.m, k);
+    const peri_array *U = push_stack(L, &A, A.dtype, 2, k, A.n);
+    for (size_t i = 0; i < A.count; i++) {
+        peri_facts facts;
+        check(L, &A, i,
+              peri_linalg_lu(A.dtype, A.m, A.n, A.data + i * A.step, order, part(lower, i, A.m, k),
+                             part(U, i, k, A.n), work, &facts),
+              &facts);
+        char *to = part(P, i, A.m, A.m);
+        memset(to, 0, A.m * A.m * peri_dtype_size(A.dtype));
+        for (size_t row = 0; row < A.m; row++)
+            peri_write(A.dtype, to + (order[row] * A.m + row) * peri_dtype_size(A.dtype), 1);
+    }
+    return 3;
+}
+
 /* One matrix, not a stack. */
 static matrices arg_matrix(lua_State *L, int arg, const char *name)
 {
@@ -692,6 +790,9 @@ PERI_OPENER(linalg)
                                          {"qr", qr},
                                          {"svd", svd},
                                          {"eigh", eigh},
+                                         {"eig", eig},
+                                         {"eigvals", eigvals},
+                                         {"lu", lu},
                                          {"pinv", pinv},
                                          {"rank", rank},
                                          {"norm", norm},

@@ -127,6 +127,29 @@ void peri_primitives(lua_State *L, const peri_primitive *rows)
     peri_primitives_of(L, NULL, rows);
 }
 
+void peri_push_lua_function(lua_State *L, const char *how, const char *name)
+{
+    luaL_checkstack(L, 8, "functions");
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key);
+    lua_getfield(L, -1, "_functions");
+    lua_getfield(L, -1, how);
+    lua_pushstring(L, name);
+    lua_call(L, 1, 1);
+    lua_insert(L, -3);
+    lua_pop(L, 2);
+}
+
+void peri_push_lua_names(lua_State *L)
+{
+    luaL_checkstack(L, 8, "functions");
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key);
+    lua_getfield(L, -1, "_functions");
+    lua_getfield(L, -1, "names");
+    luaL_checktype(L, -1, LUA_TTABLE);
+    lua_insert(L, -3);
+    lua_pop(L, 2);
+}
+
 int peri_named(lua_State *L)
 {
     lua_settop(L, 4);

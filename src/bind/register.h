@@ -58,6 +58,13 @@ void peri_primitives(lua_State *L, const peri_primitive *rows);
 /* The same, of primitives that have a part in gradients by the rules "MODULE.key". */
 void peri_primitives_of(lua_State *L, const char *module, const peri_primitive *rows);
 
+/* Pushes the function of that name that lua/perigee/private/functions.lua has (`how` "find"), or
+ * nil; how "method": only where it is one of arrays. Errors of Lua pass through. */
+void peri_push_lua_function(lua_State *L, const char *how, const char *name);
+
+/* Pushes the list of the names of those of pg. */
+void peri_push_lua_names(lua_State *L);
+
 /* Sets functions in the table on top of the stack: methods of a handle (PERI_METHOD), say. */
 void peri_set_functions(lua_State *L, const luaL_Reg *functions, int shift);
 

@@ -419,8 +419,17 @@ static room lay_out(peri_linalg_op op, int dtype, size_t m, size_t n, arena *w)
         r.liwork = 3 + 5 * n;
         r.iwork = take(w, r.liwork, 1, sizeof(int));
         break;
+    case PERI_LINALG_EIG:
+        r.a = take(w, n, n, es);
+        r.b = take(w, n, n, es);
+        break;
+    case PERI_LINALG_LU:
+        r.a = take(w, m, n, es);
+        r.pivot = take(w, max_size(k, 1), 1, sizeof(int));
+        break;
     }
-    if (r.lwork <= INT_MAX && op != PERI_LINALG_SOLVE && op != PERI_LINALG_DET)
+    if (r.lwork <= INT_MAX && op != PERI_LINALG_SOLVE && op != PERI_LINALG_DET &&
+        op != PERI_LINALG_LU)
         r.lapack = take(w, max_size(r.lwork, 1), 1, es);
     return r;
 }
@@ -897,6 +906,75 @@ peri_status peri_linalg_eigh(int dtype, size_t n, const void *A, void *w, void *
     }
     transpose_square(dtype, n, V);
     scale_back(dtype, n, w, shift);
+    return PERI_OK;
+}
+
+peri_status peri_linalg_eig(size_t n, const double *A, double *re, double *im, double *V_re,
+                            double *V_im, void *work, peri_facts *facts)
+{
+    arena parts = {.base = work};
+    int shift, info = 0;
+    if (n > INT_MAX)
+        return too_large(n, facts);
+    if (n == 0)
+        return PERI_OK;
+    const room r = lay_out(PERI_LINALG_EIG, PERI_F64, n, n, &parts);
+    if (r.lwork > INT_MAX)
+        return too_large(n, facts);
+    const peri_status status = load(PERI_F64, n, n, A, "A", true, r.a, &shift, NULL, facts);
+    if (status != PERI_OK)
+        return status;
+    const int order = (int)n, lwork = (int)r.lwork, one = 1;
+    double *const V = r.b;
+    LAPACK_dgeev("N", V_re != NULL ? "V" : "N", &order, r.a, &order, re, im, NULL, &one, V, &order,
+                 r.lapack, &lwork, &info);
+    if (info != 0) {
+        facts->arg = "A";
+        return PERI_ERR_NO_CONVERGENCE;
+    }
+    scale_back(PERI_F64, n, re, shift);
+    scale_back(PERI_F64, n, im, shift);
+    for (size_t j = 0; j < n && V_re != NULL; j++) {
+        /* Of a pair LAPACK leaves the real and the imaginary part side by side. */
+        const bool first = im[j] > 0, second = im[j] < 0 && j > 0;
+        const double *const real = V + (j - second) * n, *const imaginary = real + n;
+        for (size_t i = 0; i < n; i++) {
+            V_re[i * n + j] = real[i];
+            V_im[i * n + j] = first ? imaginary[i] : second ? 0 - imaginary[i] : 0;
+        }
+    }
+    return PERI_OK;
+}
+
+peri_status peri_linalg_lu(int dtype, size_t m, size_t n, const void *A, size_t *order, void *L,
+                           void *U, void *work, peri_facts *facts)
+{
+    arena parts = {.base = work};
+    const size_t k = min_size(m, n);
+    int shift, info = 0;
+    if (max_size(m, n) > INT_MAX)
+        return too_large(max_size(m, n), facts);
+    for (size_t i = 0; i < m; i++)
+        order[i] = i;
+    if (k == 0)
+        return PERI_OK;
+    const room r = lay_out(PERI_LINALG_LU, dtype, m, n, &parts);
+    const peri_status status = load(dtype, m, n, A, "A", true, r.a, &shift, NULL, facts);
+    if (status != PERI_OK)
+        return status;
+    const int rows = (int)m, cols = (int)n;
+    CALL(dtype, getrf, &rows, &cols, r.a, &rows, r.pivot, &info);
+    for (size_t i = 0; i < k; i++) {
+        const size_t j = (size_t)r.pivot[i] - 1, row = order[i];
+        order[i] = order[j];
+        order[j] = row;
+    }
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < k; j++)
+            put(dtype, L, i * k + j, i > j ? get(dtype, r.a, j * m + i) : i == j);
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < n; j++)
+            put(dtype, U, i * n + j, j >= i ? ldexp(get(dtype, r.a, j * m + i), shift) : 0);
     return PERI_OK;
 }
 

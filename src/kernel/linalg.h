@@ -29,7 +29,9 @@ typedef enum {
     PERI_LINALG_SVD,
     PERI_LINALG_VALUES,
     PERI_LINALG_PINV,
-    PERI_LINALG_EIGH
+    PERI_LINALG_EIGH,
+    PERI_LINALG_EIG,
+    PERI_LINALG_LU
 } peri_linalg_op;
 
 /* Bytes of workspace, aligned to 64, for an (m,n) matrix; SIZE_MAX when it does not fit. Functions
@@ -74,6 +76,17 @@ peri_status peri_linalg_pinv(int dtype, size_t m, size_t n, const void *A, doubl
  * Only the lower triangle counts. PERI_ERR_NO_CONVERGENCE. */
 peri_status peri_linalg_eigh(int dtype, size_t n, const void *A, void *w, void *V, void *work,
                              peri_facts *facts);
+
+/* Eigenvalues re + i im (n each, PERI_F64 as A is) of any square A (n,n) in LAPACK's order, pairs
+ * of conjugates side by side with the positive im first, and right eigenvectors of norm 1, the
+ * columns of V_re + i V_im (n,n each; both NULL: not wanted). PERI_ERR_NO_CONVERGENCE. */
+peri_status peri_linalg_eig(size_t n, const double *A, double *re, double *im, double *V_re,
+                            double *V_im, void *work, peri_facts *facts);
+
+/* A = P L U with k = min(m,n): row order[i] of A, counted from 0, is row i of L U; L (m,k) is lower
+ * with ones on the diagonal, U (k,n) upper. A singular A has a 0 on U's diagonal. */
+peri_status peri_linalg_lu(int dtype, size_t m, size_t n, const void *A, size_t *order, void *L,
+                           void *U, void *work, peri_facts *facts);
 
 /* X with T X = B, or T^T X = B: T the lower or upper triangle of A (n,n), its diagonal taken as
  * ones with `unit`; B and X (n,p). PERI_ERR_SINGULAR: a 0 on the diagonal. */

@@ -48,6 +48,13 @@
     X(TAN, "tan", "", "a", REAL, REAL, SMOOTH, "The tangent of an angle in radians.", "") \
     X(SINH, "sinh", "", "a", REAL, REAL, SMOOTH, "The hyperbolic sine.", "") \
     X(COSH, "cosh", "", "a", REAL, REAL, SMOOTH, "The hyperbolic cosine.", "") \
+    X(ASIN, "asin", "", "a", REAL, REAL, SMOOTH, \
+      "The angle in [-pi/2, pi/2] whose sine is a; NaN outside [-1, 1].", "") \
+    X(ACOS, "acos", "", "a", REAL, REAL, SMOOTH, \
+      "The angle in [0, pi] whose cosine is a; NaN outside [-1, 1].", \
+      "@example pg.acos(1) --> 0.0") \
+    X(ATAN, "atan", "", "a", REAL, REAL, SMOOTH, \
+      "The angle in [-pi/2, pi/2] whose tangent is a; pg.atan2(y, x) knows the quadrant.", "") \
     X(ERF, "erf", "", "a", REAL, REAL, SMOOTH, "The error function.", "") \
     X(LGAMMA, "lgamma", "", "a", REAL, REAL, SMOOTH, \
       "The logarithm of the absolute value of the gamma function.", "") \
@@ -64,7 +71,9 @@
     X(CEIL, "ceil", "", "a", REAL, REAL, STEP, "The smallest integer not below each element.", "") \
     X(TRUNC, "trunc", "", "a", REAL, REAL, STEP, "Each element without its fraction.", "") \
     X(ROUND, "round", "", "a", REAL, REAL, STEP, "The nearest integer, of two the even one.", \
-      "@example pg.round(2.5) --> 2.0") \
+      "A number as second argument says how many decimals stay: pg.round(a, 2).\n" \
+      "@example pg.round(2.5) --> 2.0\n" \
+      "@example pg.round(pg.pi, 3) --> 3.142") \
     X(NOT, "logical_not", "__bnot", "a", ALL, MASK, STEP, "1 where an element is 0, else 0; also ~a.", \
       "@example pg.array{0, 2}:logical_not():sum() --> 1.0") \
     X(ISNAN, "isnan", "", "a", REAL, MASK, STEP, "1 where an element is NaN, else 0.", "") \

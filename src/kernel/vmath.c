@@ -71,6 +71,9 @@ SCALAR(cos, cos, cosf)
 SCALAR(tan, tan, tan)
 SCALAR(sinh, sinh, sinh)
 SCALAR(cosh, cosh, cosh)
+SCALAR(asin, asin, asin)
+SCALAR(acos, acos, acos)
+SCALAR(atan, atan, atan)
 SCALAR(erf, erf, erf)
 SCALAR(lgamma, lgamma1, lgamma1)
 SCALAR(sqrt, sqrt, sqrtf)
@@ -116,6 +119,9 @@ static peri_map64 *const base64[PERI_VM_COUNT] = {
     [PERI_VM_TAN] = tan_base64,
     [PERI_VM_SINH] = sinh_base64,
     [PERI_VM_COSH] = cosh_base64,
+    [PERI_VM_ASIN] = asin_base64,
+    [PERI_VM_ACOS] = acos_base64,
+    [PERI_VM_ATAN] = atan_base64,
     [PERI_VM_ERF] = erf_base64,
     [PERI_VM_LGAMMA] = lgamma_base64,
     [PERI_VM_SQRT] = sqrt_base64,
@@ -138,6 +144,9 @@ static peri_map32 *const base32[PERI_VM_COUNT] = {
     [PERI_VM_TAN] = tan_base32,
     [PERI_VM_SINH] = sinh_base32,
     [PERI_VM_COSH] = cosh_base32,
+    [PERI_VM_ASIN] = asin_base32,
+    [PERI_VM_ACOS] = acos_base32,
+    [PERI_VM_ATAN] = atan_base32,
     [PERI_VM_ERF] = erf_base32,
     [PERI_VM_LGAMMA] = lgamma_base32,
     [PERI_VM_SQRT] = sqrt_base32,

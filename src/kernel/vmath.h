@@ -40,6 +40,9 @@ typedef enum {
     PERI_VM_TAN,
     PERI_VM_SINH,
     PERI_VM_COSH,
+    PERI_VM_ASIN,
+    PERI_VM_ACOS,
+    PERI_VM_ATAN,
     PERI_VM_ERF,
     PERI_VM_LGAMMA,
     PERI_VM_SQRT, /* correctly rounded */

@@ -102,6 +102,9 @@ PLAIN(tanh, WEAK)
 PLAIN(tan, WEAK)
 PLAIN(sinh, WEAK)
 PLAIN(cosh, WEAK)
+PLAIN(asin, WEAK)
+PLAIN(acos, WEAK)
+PLAIN(atan, WEAK)
 PLAIN(log2, WEAK)
 PLAIN(erf, WEAK)
 LIBMVEC(log10, WEAK)
@@ -297,6 +300,9 @@ PERI_END
     ROW_WITH(PERI_VM_TAN, tan, tan, bits)                                                          \
     ROW_WITH(PERI_VM_SINH, sinh, sinh, bits)                                                       \
     ROW_WITH(PERI_VM_COSH, cosh, cosh, bits)                                                       \
+    ROW_WITH(PERI_VM_ASIN, asin, asin, bits)                                                       \
+    ROW_WITH(PERI_VM_ACOS, acos, acos, bits)                                                       \
+    ROW_WITH(PERI_VM_ATAN, atan, atan, bits)                                                       \
     ROW_WITH(PERI_VM_LOG2, log2, log2, bits)                                                       \
     ROW_WITH(PERI_VM_LOG10, log10, log10, bits)                                                    \
     ROW_WITH(PERI_VM_ERF, erf, erf, bits)                                                          \

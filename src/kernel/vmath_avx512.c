@@ -107,6 +107,9 @@ PLAIN(cos, )
 PLAIN(tan, WEAK)
 PLAIN(sinh, WEAK)
 PLAIN(cosh, WEAK)
+PLAIN(asin, WEAK)
+PLAIN(acos, WEAK)
+PLAIN(atan, WEAK)
 PLAIN(log2, WEAK)
 LIBMVEC(log10, WEAK)
 LIBMVEC(erf, WEAK)
@@ -246,6 +249,9 @@ PERI_END
     ROW_WEAK(PERI_VM_TAN, tan, bits)                                                               \
     ROW_WEAK(PERI_VM_SINH, sinh, bits)                                                             \
     ROW_WEAK(PERI_VM_COSH, cosh, bits)                                                             \
+    ROW_WEAK(PERI_VM_ASIN, asin, bits)                                                             \
+    ROW_WEAK(PERI_VM_ACOS, acos, bits)                                                             \
+    ROW_WEAK(PERI_VM_ATAN, atan, bits)                                                             \
     ROW_WEAK(PERI_VM_LOG2, log2, bits)                                                             \
     ROW_WEAK(PERI_VM_LOG10, log10, bits)                                                           \
     ROW_WEAK(PERI_VM_ERF, erf, bits)

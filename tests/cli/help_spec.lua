@@ -48,7 +48,7 @@ describe("perigee help", function()
     assert.truthy(text:find("\n  pg.linalg.svd ", 1, true))
     local status, all = help("")
     assert.equal(0, status)
-    assert.truthy(all:find("\npg: [^\n]*abs add "))
+    assert.truthy(all:find("\npg: [^\n]*abs acos add "))
   end)
 
   it("names what is near, with status 1", function()

@@ -122,6 +122,24 @@ static const struct {
     {PERI_VM_COSH, -0x1.999999999999ap-3, 0x1.0523184b1ee9dp+0},
     {PERI_VM_COSH, 0x1.199999999999ap+1, 0x1.24589c2cef9c1p+2},
     {PERI_VM_COSH, 0x1.6300000000000p+9, 0x1.3e21a464507f9p+1023},
+    {PERI_VM_ASIN, -0x1.0000000000000p+0, -0x1.921fb54442d18p+0},
+    {PERI_VM_ASIN, -0x1.6666666666666p-1, -0x1.8d00e692afd95p-1},
+    {PERI_VM_ASIN, 0x1.12e0be826d695p-30, 0x1.12e0be826d695p-30},
+    {PERI_VM_ASIN, 0x1.3333333333333p-2, 0x1.380159e14f6ffp-2},
+    {PERI_VM_ASIN, 0x1.ffffde7210be9p-1, 0x1.91c306b2c13adp+0},
+    {PERI_VM_ASIN, 0x1.0000000000000p-1, 0x1.0c152382d7366p-1},
+    {PERI_VM_ACOS, -0x1.0000000000000p+0, 0x1.921fb54442d18p+1},
+    {PERI_VM_ACOS, -0x1.6666666666666p-1, 0x1.2c501446cd5f1p+1},
+    {PERI_VM_ACOS, 0x1.12e0be826d695p-30, 0x1.921fb53ff74e9p+0},
+    {PERI_VM_ACOS, 0x1.3333333333333p-2, 0x1.441f5ecbeef59p+0},
+    {PERI_VM_ACOS, 0x1.ffffde7210be9p-1, 0x1.72ba46065af16p-10},
+    {PERI_VM_ACOS, 0x1.0000000000000p-1, 0x1.0c152382d7366p+0},
+    {PERI_VM_ATAN, -0x1.2a05f20000000p+33, -0x1.921fb543d4de0p+0},
+    {PERI_VM_ATAN, -0x1.6666666666666p-1, -0x1.38b112d7bd4adp-1},
+    {PERI_VM_ATAN, 0x1.12e0be826d695p-30, 0x1.12e0be826d695p-30},
+    {PERI_VM_ATAN, 0x1.3333333333333p-2, 0x1.2a73a661eaf06p-2},
+    {PERI_VM_ATAN, 0x1.4000000000000p+1, 0x1.30b6d796a4da8p+0},
+    {PERI_VM_ATAN, 0x1.86a0000000000p+16, 0x1.921f0d7e968a8p+0},
     {PERI_VM_ERF, -0x1.8000000000000p+1, -0x1.fffd1ac4135f9p-1},
     {PERI_VM_ERF, -0x1.47ae147ae147bp-7, -0x1.71bc266657b66p-7},
     {PERI_VM_ERF, 0x1.56e1fc2f8f359p-997, 0x1.82e6d98711d3ap-997},
@@ -317,6 +335,12 @@ static const struct {
     {PERI_VM_SINH, -0.0, -0.0},
     {PERI_VM_SINH, -HUGE_VAL, -HUGE_VAL},
     {PERI_VM_COSH, -HUGE_VAL, HUGE_VAL},
+    {PERI_VM_ASIN, -0.0, -0.0},
+    {PERI_VM_ASIN, 1.1, NAN},
+    {PERI_VM_ACOS, 1.0, 0.0},
+    {PERI_VM_ACOS, -1.1, NAN},
+    {PERI_VM_ATAN, -0.0, -0.0},
+    {PERI_VM_ATAN, HUGE_VAL, 0x1.921fb54442d18p+0},
     {PERI_VM_ERF, -0.0, -0.0},
     {PERI_VM_ERF, -HUGE_VAL, -1.0},
     {PERI_VM_SQRT, -0.0, -0.0},
@@ -333,8 +357,8 @@ static bool same64(double a, double b)
 }
 
 /* Smallest magnitudes come back as they are. */
-static const peri_vm like_identity[] = {PERI_VM_EXPM1, PERI_VM_LOG1P, PERI_VM_TANH,
-                                        PERI_VM_SIN,   PERI_VM_TAN,   PERI_VM_SINH};
+static const peri_vm like_identity[] = {PERI_VM_EXPM1, PERI_VM_LOG1P, PERI_VM_TANH, PERI_VM_SIN,
+                                        PERI_VM_TAN,   PERI_VM_SINH,  PERI_VM_ASIN, PERI_VM_ATAN};
 
 static void check_special(void)
 {
@@ -420,7 +444,8 @@ static long double (*const truth[PERI_VM_COUNT])(long double) = {
     [PERI_VM_COS] = cosl,          [PERI_VM_TAN] = tanl,
     [PERI_VM_SINH] = sinhl,        [PERI_VM_COSH] = coshl,
     [PERI_VM_SQRT] = sqrtl,        [PERI_VM_ERF] = erfl,
-    [PERI_VM_LGAMMA] = log_gammal,
+    [PERI_VM_LGAMMA] = log_gammal, [PERI_VM_ASIN] = asinl,
+    [PERI_VM_ACOS] = acosl,        [PERI_VM_ATAN] = atanl,
 };
 
 static uint64_t seed = 88172645463325252u;
@@ -443,6 +468,8 @@ static double argument(peri_vm f, int kind_of)
         memcpy(&x, &bits, sizeof x);
     if (f == PERI_VM_LOGIT && kind_of != 0)
         x = u;
+    if ((f == PERI_VM_ASIN || f == PERI_VM_ACOS) && kind_of != 0)
+        x = kind_of == 2 ? 1 - u * 0x1p-20 : 2 * u - 1;
     if (f == PERI_VM_LOG || f == PERI_VM_LOG2 || f == PERI_VM_LOG10)
         x = kind_of == 1 ? 1 + (u - 0.5) * 0.02 : fabs(x);
     if (f == PERI_VM_LOG1P && x < -1 && kind_of != 0)

@@ -47,7 +47,10 @@ describe("pg.einsum", function()
       ["bad argument #1 to 'einsum' (subscripts: 'k' of the result is in no operand)"] = {"ij->ik", A},
       ["bad argument #1 to 'einsum' (subscripts: 'i' is twice in the result)"] = {"ij->ii", A},
       ["bad argument #1 to 'einsum' (subscripts: '1' is no letter)"] = {"i1->i", A},
-      [ [[bad argument #1 to 'einsum' (subscripts: name every axis by a letter, "..." is not read)]] ] = {"...i->i", A},
+      [ [[bad argument #1 to 'einsum' (subscripts: the result has no "..." for the 1 axes without a letter)]] ] =
+        {"...i->i", A},
+      [ [[bad argument #1 to 'einsum' (subscripts: '.' is read as three, "...")]] ] = {"..i->i", A},
+      [ [[bad argument #3 to 'einsum' (operand 2: axis 1 is 3 here and 2 before)]] ] = {"...i,...i->...", A, B},
       [ [[bad argument #2 to 'einsum' (operand 1: "ijk" names 3 axes, shape (2, 3) has 2)]] ] = {"ijk->i", A},
       ["bad argument #3 to 'einsum' (operand 2: 'j' is 2 here and 3 before)"] = {"ij,jk->ik", A, A},
       ["bad argument #3 to 'einsum' (operand 2: expected array, got number 3)"] = {"ij,j->i", A, 3},

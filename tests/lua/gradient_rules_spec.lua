@@ -62,6 +62,7 @@ describe("the derivative of", function()
   -- name, range
   for _, row in ipairs{{"exp", -1, 1}, {"expm1", -1, 1}, {"log", 0.3, 2}, {"log1p", -0.5, 2}, {"log2", 0.3, 2},
     {"log10", 0.3, 2}, {"sqrt", 0.3, 2}, {"square", -2, 2}, {"sin", -2, 2}, {"cos", -2, 2}, {"tan", -1, 1},
+    {"asin", -0.9, 0.9}, {"acos", -0.9, 0.9}, {"atan", -2, 2},
     {"sinh", -2, 2}, {"cosh", -2, 2}, {"tanh", -2, 2}, {"sigmoid", -3, 3}, {"log_sigmoid", -3, 3}, {"softplus", -3, 3},
     {"logit", 0.1, 0.9}, {"erf", -1.5, 1.5}, {"lgamma", 0.6, 3}, {"digamma", 0.6, 3}, {"abs", 0.5, 2}, {"cbrt", 0.3, 2},
     {"silu", -2, 2}, {"gelu", -2, 2}, {"neg", -1, 1}} do
