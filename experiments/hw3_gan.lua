@@ -15,9 +15,9 @@ local ex = pg.experiment{
   about = "A GAN of faces from scratch, and one that begins with the decoder of a variational auto-encoder.",
   options = course.options{
     vae = pg.option{type = "file", help = "a net that hw2_vae saved; default: one is trained here"},
-    vae_epochs = pg.option{default = 30, help = "its epochs here"},
-    epochs = pg.option{default = 100, help = "epochs from scratch"},
-    more_epochs = pg.option{default = 30, help = "epochs from the decoder"},
+    vae_epochs = pg.option{default = 20, help = "its epochs here"},
+    epochs = pg.option{default = 60, help = "epochs from scratch"},
+    more_epochs = pg.option{default = 20, help = "epochs from the decoder"},
     batch = pg.option{default = 32, help = "faces in a step"},
     lr = pg.option{default = 2e-4, help = "learning rate of both"},
     noise = pg.option{default = 0.1, help = "standard deviation of the noise on what D sees"},

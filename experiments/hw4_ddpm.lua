@@ -21,13 +21,14 @@ local ex = pg.experiment{
     channels = pg.option{default = 16, help = "the small net's channels at full size"},
     T = pg.option{default = 1000, help = "steps of diffusion"},
     beta = pg.option{default = 0.01, help = "the last noise variance (of 1000 steps; fewer have more each)"},
-    steps = pg.option{default = 8000, help = "steps of training"},
+    steps = pg.option{default = 5000, help = "steps of training"},
     batch = pg.option{default = 32, help = "faces in a step"},
     lr = pg.option{type = "number", help = "first learning rate: 2e-3, and 1e-4 with the course's net"},
     label_steps = pg.option{default = 2500, help = "steps of training of the regressor"},
+    count = pg.option{default = 100, help = "faces to make"},
     each = pg.option{default = 8, help = "guided faces of each label and way"},
   },
-  quick = {size = 8, channels = 8, T = 40, steps = 150, label_steps = 80, batch = 16, each = 4},
+  quick = {size = 8, channels = 8, T = 50, steps = 600, lr = 4e-3, label_steps = 100, batch = 16, each = 4},
 }
 local o = ex.options
 local family = dofile(folder .. "lib/unet.lua")[o.weights and "course" or o.net]
@@ -86,7 +87,7 @@ else
       local loss, grads = draw(net, x, train_rng:integers(1, T, o.batch), noise_like(x, train_rng))
       pg.optim.clip_norm(grads, 1)
       opt:step(net.params, grads)
-      smooth.params:assign(smooth.params + (net.params - smooth.params) * math.max(1e-3, 1 / k))
+      smooth.params:assign(smooth.params + (net.params - smooth.params) * math.max(1e-3, 9 / (10 + k)))
       sum = sum + loss
     end
     return {["squared error of the noise"] = sum / 50}
@@ -122,21 +123,21 @@ end
 local watch = {}
 for _, share in ipairs{1, 0.75, 0.5, 0.25, 0.1, 0.05} do watch[math.max(1, math.floor(share * T))] = true end
 watch[1] = true
-local z = start(100)
+local z = start(o.count)
 local state = sample_rng:state()
 local made, seen = denoise(z, T, sample_rng, {watch = watch})
-ex:figure("faces", collage(made, {rows = 10, cols = 10}), "4-1: 100 faces of the DDPM.",
+ex:figure("faces", collage(made, {cols = 10}), ("4-1: %d faces of the DDPM."):format(o.count),
   {report = "100 faces of 48x48"})
 local steps = {}
-for k, zt in ipairs(seen) do steps[k] = zt:slice{1, 8} end
-ex:figure("steps", collage(pg.concat(steps, 1), {cols = 8, range = "each"}),
+for k, zt in ipairs(seen) do steps[k] = zt:slice{1, math.min(8, o.count)} end
+ex:figure("steps", collage(pg.concat(steps, 1), {rows = #steps, range = "each"}),
   "4-1: eight of them on the way from noise (top) to a face.")
 
 -- Against real faces: those that training has not seen take the place of made ones.
 local floor, quality = measures.all(faces, held), measures.all(faces, made)
-local _, nearest = measures.nearest(made:slice{1, 10}, faces)
-ex:figure("nearest", collage(pg.concat{made:slice{1, 10}, faces:take(nearest)}, {rows = 2, cols = 10}),
-  "4-1: ten of them, and below each the nearest face of the training data.")
+local _, nearest = measures.nearest(made:slice{1, math.min(10, o.count)}, faces)
+ex:figure("nearest", collage(pg.concat{made:slice{1, math.min(10, o.count)}, faces:take(nearest)}, {rows = 2}),
+  "4-1: some of them, and below each the nearest face of the training data.")
 local names = {{"nearest", "distance from the nearest face, a pixel"}, {"spread", "mean distance of two, a pixel"},
   {"coverage", "coverage, 5 neighbours"}, {"frechet", "Frechet distance of PPCA's latent means"}}
 local rows = {}
@@ -144,7 +145,7 @@ for k, name in ipairs(names) do
   rows[k] = {name[2], quality[name[1]], floor[name[1]]}
   ex:metric(name[2], quality[name[1]])
 end
-ex:table("quality", {"measure", "100 made faces", "real faces held out"}, rows,
+ex:table("quality", {"measure", o.count .. " made faces", "real faces held out"}, rows,
   "4-1: against the training data; pixels lie in [-1, 1]. A distance from the nearest face far below the right "
   .. "column's would be a copy.")
 
@@ -152,9 +153,9 @@ ex:table("quality", {"measure", "100 made faces", "real faces held out"}, rows,
 -- There z_t has the noise of t - 1 in training, so the best net is the right one's at t - 1, and at the last step,
 -- where x has no noise at all, it can tell none: 0.
 sample_rng:restore(state)
-local shifted = denoise(z:slice{1, 10}, T, sample_rng, {shift = true})
+local shifted = denoise(z:slice{1, math.min(10, o.count)}, T, sample_rng, {shift = true})
 sample_rng:restore(state)
-local right = denoise(z:slice{1, 10}, T, sample_rng, {})
+local right = denoise(z:slice{1, math.min(10, o.count)}, T, sample_rng, {})
 local difference = shifted - right
 ex:metric("published schedule: rms difference of the faces", difference:square():mean() ^ 0.5)
 -- Roughness: what a pixel differs from the mean of its neighbours to the left and right.
@@ -165,7 +166,7 @@ ex:table("schedule", {"measure", "right", "published", "real faces"}, {
   {"1 - abar of z_1 in training: how much noise there is to tell", sd[1] ^ 2, 0, ""},
   {"roughness of a face", roughness(right), roughness(shifted), roughness(faces)},
 }, "The noise of training and of sampling one step apart, from the same noise.")
-ex:figure("schedule", collage(pg.concat{right, shifted, difference * 5}, {rows = 3, cols = 10}),
+ex:figure("schedule", collage(pg.concat{right, shifted, difference * 5}, {rows = 3}),
   "The right schedule, the published one, and five times their difference.")
 
 -- ---- 4-2: two faces merged ------------------------------------------------------------------------------
