@@ -28,7 +28,8 @@ local function class(name, numbers, arrays, summary)
     example = function() return optim[name]{} end})
   local methods = made.methods
 
-  function methods:save(path)
+  -- Settings and state as arrays by name; pg.nn.fit keeps them beside other things.
+  function methods:_arrays()
     if self.t > 0 and self.schedule == nil then args.number("save", 0, "lr", self.lr) end
     local out = {optimizer = pg.array{string.byte(name, 1, -1)}, t = pg.array(self.t), lr = pg.array(self.lr or 0)}
     for _, key in ipairs(numbers) do
@@ -37,11 +38,14 @@ local function class(name, numbers, arrays, summary)
     end
     for _, key in ipairs(arrays) do out[key] = self[key] or nil end
     if self._save then self:_save(out) end
-    pg.save(path, out)
+    return out
   end
 
-  function methods:load(path)
-    local found = pg.load(path)
+  function methods:save(path) pg.save(path, self:_arrays()) end
+
+  function methods:load(path) return self:_take(path, pg.load(path)) end
+
+  function methods:_take(path, found)
     local function refuse(...) raise("%s: %s", path, string.format(...)) end
     if type(found) ~= "table" or not args.is_array(found.optimizer) or not args.is_array(found.t) then
       refuse("not the state of an optimizer")

@@ -50,6 +50,31 @@ for epoch = first, 6 do
 end
 ]]
 
+-- The same by nn.fit alone, with batches in shards and the best net kept.
+local FIT = [[
+local pg = require "perigee"
+local nn, folder, stall = pg.nn, arg[1], tonumber(arg[2])
+local X = pg.random.new(1):standard_normal(96, 6):astype("f32")
+local y = pg.tanh(X:dot(pg.random.new(2):standard_normal(6, 2):astype("f32")))
+local layers = nn.sequential{nn.linear(6, 8), nn.batch_norm(8), nn.tanh, nn.dropout(0.1), nn.linear(8, 2)}
+local net = nn.model(layers, pg.random.new(3))
+local calls = 0
+local function loss(m, x, t, ctx)
+  calls = calls + 1
+  if calls == stall then
+    io.stdout:write("killed at call ", stall)
+    io.stdout:flush()
+    os.execute("kill -9 $PPID")
+  end
+  return nn.mse(m(x, ctx), t)
+end
+local history = nn.fit(net, loss, {X, y}, {epochs = 6, batch = 16, shards = 4, rng = pg.random.new(4), keep = "best",
+  optimizer = pg.optim.adamw{lr = pg.optim.cosine(1e-2, 36)}, clip_norm = 1, validation = {X, y},
+  checkpoint = folder .. "/fit.npz", resume = true})
+net:save(folder .. "/net.npz")
+pg.save(folder .. "/loss.npz", {loss = history.loss, validation = history.validation, best = pg.array(history.best)})
+]]
+
 describe("a training run", function()
   local folder
   setup(function()
@@ -73,6 +98,24 @@ describe("a training run", function()
     assert.equal(0, (train("killed")))
     for _, name in ipairs{"net6.npz", "opt6.npz", "epoch"} do
       assert.is_true(tool.read(folder .. "/whole/" .. name) == tool.read(folder .. "/killed/" .. name), name)
+    end
+  end)
+
+  it("by nn.fit goes on from its checkpoint", function()
+    tool.write(folder .. "/fit.lua", FIT)
+    local function fit(into, stall)
+      tool.sh("mkdir -p " .. folder .. "/" .. into)
+      return tool.sh(("%s %s/fit.lua %s/%s %s"):format(tool.quote(tool.program), folder, folder, into, stall or ""))
+    end
+    assert.equal(0, (fit("at_once")))
+    for _, stall in ipairs{5, 40, 70} do
+      local status, out = fit("in_parts", stall)
+      assert.equal(137, status)
+      assert.equal("killed at call " .. stall, out)
+    end
+    assert.equal(0, (fit("in_parts")))
+    for _, name in ipairs{"net.npz", "loss.npz", "fit.npz"} do
+      assert.is_true(tool.read(folder .. "/at_once/" .. name) == tool.read(folder .. "/in_parts/" .. name), name)
     end
   end)
 

@@ -340,6 +340,24 @@ net: 19 parameters, f32
     X[{3, 1}] = 0 / 0
     refuses("fit: the loss is nan at epoch 1, step %d+; argument 1 of the batch holds what is not finite", nn.fit, net,
       loss, {X, y}, {epochs = 1, rng = rng})
+    refuses("shards: 3 parts do not divide a batch of 16", nn.fit, net, loss, {X, y},
+      {batch = 16, shards = 3, rng = rng})
+    refuses("checkpoint: expected a path that ends in .npz, got \"a.pt\"", nn.fit, net, loss, {X, y},
+      {checkpoint = "a.pt", rng = rng})
+    refuses("resume: there is no checkpoint to go on from", nn.fit, net, loss, {X, y}, {resume = true, rng = rng})
+    local path = os.tmpname() .. ".npz"
+    net:save(path)
+    refuses(path:gsub("%p", "%%%0") .. ": not a checkpoint of this training: expected what nn.fit wrote", nn.fit, net,
+      loss, {X, y}, {checkpoint = path, resume = true, rng = rng})
+    os.remove(path)
+    -- In shards a batch's gradient is that of the whole but for rounding.
+    X[{3, 1}] = 0
+    local whole, parts = net:copy(), net:copy()
+    local function once(m, shards)
+      return nn.fit(m, loss, {X, y}, {epochs = 1, batch = 50, shards = shards, rng = pg.random.new(1)}).loss
+    end
+    assert.is_true(pg.allclose(once(whole), once(parts, 5), {rtol = 1e-12}))
+    assert.is_true(pg.allclose(whole.params, parts.params, {rtol = 1e-9}))
     refuses("keep: the best is chosen by validation data", nn.fit, net, loss, {X, y}, {keep = "best", rng = rng})
   end)
 

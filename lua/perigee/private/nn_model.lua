@@ -278,6 +278,8 @@ local function everything(net)
   return list
 end
 
+M.everything = everything
+
 --- net:save(path) -> net
 -- Writes parameters and buffers by name, as PyTorch's load_state_dict takes them:
 -- `model.load_state_dict({k: torch.tensor(v) for k, v in np.load(path).items()})`.
@@ -307,6 +309,8 @@ local function fill(net, values)
   end
   for _, e in ipairs(list) do e[2]:assign(values[e[1]]) end
 end
+
+M.fill = fill
 
 --- net:load(path) -> net
 -- Reads parameters and buffers of a net of the same layers; nothing is changed where they do not fit.
