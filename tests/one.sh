@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # one.sh LOGS KIND FILE: runs one test file and leaves LOGS/NAME.count ("passed failed") and its
-# log, named .failed where something failed.
+# log, named .failed where something failed. $EMULATOR, where it is set, runs programs of another machine.
 set -u
 logs=$1 kind=$2 file=$3
 name=$kind.$(basename "$file")
 log=$logs/$name.log
 case $kind in
-c) "$file" >"$log" 2>&1 ;;
+c) ${EMULATOR:-} "$file" >"$log" 2>&1 ;;
 # What a level computes, not how threads share it: two processes of two threads of BLAS each wait for one another.
-c-*) OPENBLAS_NUM_THREADS=1 PERIGEE_ISA=${kind#c-} "$file" >"$log" 2>&1 ;;
+c-*) OPENBLAS_NUM_THREADS=1 PERIGEE_ISA=${kind#c-} ${EMULATOR:-} "$file" >"$log" 2>&1 ;;
 perigee) "$PERIGEE" /usr/bin/busted -o utfTerminal "$file" >"$log" 2>&1 ;;
-lua5.4) LUA_CPATH="$PWD/$B/?.so;;" lua5.4 /usr/bin/busted -o utfTerminal "$file" >"$log" 2>&1 ;;
+lua5.4) LUA_CPATH="$PWD/$B/?.so;;" ${EMULATOR:-} /usr/bin/lua5.4 /usr/bin/busted -o utfTerminal "$file" >"$log" 2>&1 ;;
 sh) sh "$file" >"$log" 2>&1 ;;
 esac
 status=$?

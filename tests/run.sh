@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/.."
 B=${B:-build}
-export B PERIGEE="$PWD/$B/perigee" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-2}"
+export B PERIGEE="${PERIGEE:-$PWD/$B/perigee}" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-2}"
 # An allocation that cannot be is an error of Lua's, under the sanitizers too.
 export ASAN_OPTIONS="allocator_may_return_null=1:${ASAN_OPTIONS:-}"
 logs=$B/test/log

@@ -63,6 +63,9 @@ static parameters arg_parameters(lua_State *L, int arg, size_t m)
                    "features",
                    peri_push_shape(L, W->ndim, W->shape), peri_push_shape(L, mu->ndim, mu->shape),
                    (LUAI_UACINT)m);
+    if (W->shape[1] == 0)
+        peri_error(L, "the model's W is %s, expected at least one latent dimension",
+                   peri_push_shape(L, W->ndim, W->shape));
     for (size_t i = 0; i < W->size; i++)
         if (!isfinite(((const double *)W->data)[i]))
             peri_error(L, "element (%I, %I) of the model's W is not finite",

@@ -124,6 +124,8 @@ describe("a model whose fields were set", function()
       message(m.encode, m, X))
     m.W = pg.full({6, 2}, 0 / 0)
     assert.matches("^logprob: element %(1, 1%) of the model's W is not finite", message(m.logprob, m, X))
+    m.W = pg.zeros(6, 0)
+    assert.equal("encode: the model's W is (6, 0), expected at least one latent dimension", message(m.encode, m, X))
     m = pg.ppca.fit(X, 3)
     m.sigma2 = 0
     assert.matches("the model's sigma2 is 0.0, expected a finite number above 0", message(m.encode, m, X))
