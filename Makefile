@@ -23,6 +23,11 @@ CFLAGS_ALL := -std=c11 -D_GNU_SOURCE $(OPT) -g -fPIC -fvisibility=hidden -ffp-co
               -fno-math-errno -fno-trapping-math -pthread \
               $(WARN) $(HARD) $(SANITIZE) -Isrc -MMD -MP $(PACK) $(CFLAGS)
 LDFLAGS_ALL := -pthread -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+# With -flto the linker compiles, in several processes; what clang leaves for it only its own tools read.
+ifneq ($(findstring -flto,$(OPT) $(CFLAGS)),)
+LDFLAGS_ALL += -flto=auto $(if $(findstring clang,$(CC)),-fuse-ld=lld)
+AR := $(if $(findstring clang,$(CC)),llvm-ar,$(AR))
+endif
 
 # The program carries Lua, OpenBLAS and LAPACKE in itself; the shared objects do not.
 BLAS   := $(shell pkg-config --variable=libdir openblas 2>/dev/null)
@@ -50,8 +55,8 @@ ifneq ($(V),1)
 endif
 say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-4s %s\n')
 
-.PHONY: all run course test check bench clean help install uninstall fuzz coverage valgrind threats lua-suite \
-        docs compdb
+.PHONY: all run course test check bench clean help install uninstall fuzz coverage valgrind \
+        threats lua-suite docs compdb arm64 mutants tsan
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -92,7 +97,7 @@ $B/obj/embedded.o: $B/gen/embedded.c
 $B/libperigee.a: $(lib)
 	@rm -f $@
 	$(say) AR $@
-	ar rcs $@ $^
+	$(AR) rcs $@ $^
 
 $B/perigee: $(call obj,$(command)) $B/libperigee.a
 	$(say) LD $@
@@ -176,6 +181,18 @@ fuzz:
 	@$(MAKE) --no-print-directory -s $(ALONG) $(fuzzers)
 	@B=$B FUZZ_SECONDS=$(SECONDS) tests/fuzz/run.sh $(fuzzers)
 
+# The kernel tests and specs on another machine's instructions, in an emulator.
+arm64:
+	@B=$B tests/arm64.sh
+
+# COUNT random small changes of the sources that match PATTERN, and whether the tests see them.
+SEED    := 1
+COUNT   := 20
+PATTERN :=
+mutants:
+	@vendor/install.sh test
+	@nice -n 15 lua5.4 tests/mutants.lua $B/mutants $(SEED) $(COUNT) "$(PATTERN)"
+
 # The reference, and definitions for editors that speak LuaLS (.luarc.json points at them).
 docs: all
 	@mkdir -p $B/docs
@@ -256,6 +273,8 @@ help:
 	@echo "make check      the tests under sanitizers, layers, lint"
 	@echo "make fuzz       readers over mutated files, arrays over random programs; SECONDS=60 for each"
 	@echo "make valgrind   the C tests under valgrind"
+	@echo "make arm64      kernel tests and specs of a cross build, in an emulator"
+	@echo "make mutants    random faults, and how many the tests see; SEED=1 COUNT=20 PATTERN="
 	@echo "make coverage   lines of src/ that the tests execute"
 	@echo "make threats    which bad inputs have a test, and how many faults were survived"
 	@echo "make bench      side by side with NumPy, scikit-learn and PyTorch where they are installed"

@@ -49,8 +49,8 @@ static int threads(lua_State *L)
 
 /*** pg.info() -> table
  * Versions and the machine: perigee, lua, blas, blas_core, zlib, isa, threads. isa is the level of
- * instructions in use, base, avx2 or avx512: the best this processor has, capped by the environment
- * variable PERIGEE_ISA.
+ * instructions in use, base, avx2 or avx512 (neon on arm64): the best this processor has, capped by
+ * the environment variable PERIGEE_ISA.
  * @return table  of strings, and threads as an integer
  * @example type(pg.info().blas) --> string
  */

@@ -4,7 +4,7 @@
  * included once for each pair, by lanes_each.h or as here:
  *
  *     #define LANES_BITS 32    // 32: float, 64: double
- *     #define LANES_BYTES 64   // 64: AVX-512, 32: AVX2 and FMA, 16: what every machine has
+ *     #define LANES_BYTES 64   // 64: AVX-512, 32: AVX2 and FMA, 16: what every machine has, NEON
  *     #include "kernel/lanes.h"
  *     #include "kernel/lstm_cell.h"
  *
@@ -38,6 +38,8 @@
 
 #if PERI_X86
 #include <immintrin.h>
+#elif PERI_NEON
+#include <arm_neon.h>
 #endif
 #define LANES_X86 PERI_X86
 
@@ -75,7 +77,7 @@ static inline int peri_lanes_bytes(void)
 #define ROWS   3
 #else
 #define KERNEL
-#define ROWS 3
+#define ROWS (PERI_NEON ? 6 : 3)
 #endif
 #define INLINE static inline __attribute__((always_inline)) KERNEL
 
@@ -239,6 +241,10 @@ INLINE vec NAME(fma)(vec a, vec b, vec c)
     return _mm256_fmadd_ps(a, b, c);
 #elif LANES_BYTES == 32
     return _mm256_fmadd_pd(a, b, c);
+#elif PERI_NEON && LANES_BITS == 32
+    return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#elif PERI_NEON
+    return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
 #else
     return a * b + c;
 #endif
@@ -314,6 +320,8 @@ INLINE bool NAME(some)(flags f)
     return !_mm256_testz_si256((__m256i)f, (__m256i)f);
 #elif PERI_X86
     return _mm_movemask_epi8((__m128i)f) != 0;
+#elif PERI_NEON
+    return vmaxvq_u32((uint32x4_t)f) != 0;
 #else
     INTEGER any = 0;
     for (size_t i = 0; i < LANES; i++)
@@ -423,6 +431,10 @@ INLINE vec NAME(root)(vec x)
     return _mm256_sqrt_ps(x);
 #elif LANES_BYTES == 32
     return _mm256_sqrt_pd(x);
+#elif PERI_NEON && LANES_BITS == 32
+    return (vec)vsqrtq_f32((float32x4_t)x);
+#elif PERI_NEON
+    return (vec)vsqrtq_f64((float64x2_t)x);
 #else
     for (size_t i = 0; i < LANES; i++)
         x[i] = LANES_BITS == 32 ? (REAL)__builtin_sqrtf((float)x[i]) : (REAL)__builtin_sqrt(x[i]);

@@ -14,7 +14,7 @@ static atomic_int isa = -1;
 
 const char *peri_isa_name(int level)
 {
-    static const char *const names[] = {"base", "avx2", "avx512"};
+    static const char *const names[] = {PERI_NEON ? "neon" : "base", "avx2", "avx512"};
     return names[level];
 }
 
@@ -24,6 +24,8 @@ static int cap(void)
     const char *name = getenv("PERIGEE_ISA");
     if (name == NULL || *name == '\0')
         return PERI_ISA_AVX512;
+    if (strcmp(name, "base") == 0)
+        return PERI_ISA_BASE;
     int level = PERI_ISA_AVX512;
     while (level >= PERI_ISA_BASE && strcmp(name, peri_isa_name(level)) != 0)
         level--;

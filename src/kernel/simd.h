@@ -7,6 +7,8 @@
  *     avx2     AVX2 and FMA
  *     avx512   AVX-512 F, DQ, BW, VL
  *
+ * On arm64 the base has NEON and its fused products; there is no other level.
+ *
  * Loops whose C text is the same for all levels stand in an included file ("*_loops.h") that
  * names its functions with SIMD(name); it is included once between each BEGIN and END.
  */
@@ -24,7 +26,7 @@ int peri_isa(void);
 /* Uses at most this level from now on; for tests. Returns the level in use. */
 int peri_isa_limit(int level);
 
-/* "base", "avx2" or "avx512". */
+/* "base", "avx2" or "avx512"; on arm64 the base is "neon". */
 const char *peri_isa_name(int level);
 
 /* Whether PERIGEE_ISA is unset or names a level; where it does not, it caps nothing. */
@@ -43,6 +45,17 @@ bool peri_isa_has_sha(void);
 #define PERI_X86 0
 #define PERI_AVX2
 #define PERI_AVX512
+#endif
+
+#if defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
+#define PERI_NEON 1
+#else
+#define PERI_NEON 0
+#endif
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error                                                                                             \
+    "perigee: the least byte of a number must come first in memory; big-endian machines are not supported"
 #endif
 
 /* Everything defined between BEGIN and END is compiled for that level. */

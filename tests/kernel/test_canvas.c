@@ -445,8 +445,8 @@ static void test_documents_are_the_same_twice(void **state)
             unsigned char *first = NULL;
             size_t first_length = 0;
             for (int turn = 0; turn < 3; turn++) {
-                const unsigned char *bytes;
-                size_t length;
+                const unsigned char *bytes = NULL;
+                size_t length = 0;
                 peri_canvas_fault fault;
                 peri_canvas *c = canvas_of(kind, 200, 150);
                 draw_all(c, n);
