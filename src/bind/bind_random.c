@@ -700,11 +700,24 @@ static int missing(lua_State *L)
     if (lua_type(L, 2) != LUA_TSTRING)
         return luaL_error(L, "rng has no field %s", peri_push_got(L, 2));
     const char *name = lua_tostring(L, 2);
+    for (const luaL_Reg *f = peri_distributions; f->name != NULL; f++)
+        if (strcmp(f->name, name) == 0) /* then this is a legacy one */
+            return luaL_error(L, "rng has no method '%s'; pg.random.new(seed) draws it", name);
+    peri_push_lua_function(L, "find", lua_pushfstring(L, "rng.%s", name));
+    if (lua_isfunction(L, -1)) {
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, 1);
+        return 1;
+    }
     const char *cure = peri_push_cure(L, "rng", name);
     if (cure != NULL)
         return luaL_error(L, "rng has no method '%s'; %s", name, cure);
-    const char *names[24];
+    const char *names[64];
     size_t n = 0;
+    for (const luaL_Reg *f = peri_distributions; f->name != NULL; f++)
+        names[n++] = f->name;
+    names[n++] = "multivariate_normal";
     for (const luaL_Reg *f = common; f->name != NULL; f++)
         names[n++] = f->name;
     names[n++] = "spawn";
@@ -727,6 +740,8 @@ static void make_meta(lua_State *L, const char *key, const luaL_Reg *own)
     lua_newtable(L);
     peri_set_functions(L, common, PERI_METHOD);
     peri_set_functions(L, own, PERI_METHOD);
+    if (own == of_new)
+        peri_set_functions(L, peri_distributions, PERI_METHOD);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, missing);
     lua_setfield(L, -2, "__index");

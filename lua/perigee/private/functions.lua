@@ -16,7 +16,7 @@ local HOMES = {
   interp = "curves", trapz = "curves", polyfit = "curves", polyval = "curves",
   isin = "sets", isclose = "sets", topk = "sets",
   swapaxes = "axes", moveaxis = "axes", split = "axes", cdist = "distances",
-  empty = "axes", ["linalg.expm"] = "expm",
+  empty = "axes", ["linalg.expm"] = "expm", ["rng.multivariate_normal"] = "gaussian",
 }
 local NO_METHODS = {empty = true}
 

@@ -299,7 +299,7 @@ local ROWS = {
     norm = "write pg.stats.normal", expon = "write pg.stats.exponential", t = "write pg.stats.student_t",
     lognorm = "write pg.stats.lognormal", nbinom = "write pg.stats.negative_binomial",
     geom = "write pg.stats.geometric",
-    binom = "write pg.stats.binomial", weibull_min = "write pg.stats.weibull", f = "write pg.stats.f_ratio",
+    binom = "write pg.stats.binomial", weibull_min = "write pg.stats.weibull",
     dnorm = "write pg.stats.normal.pdf(x, mean, sd)", pnorm = "write pg.stats.normal.cdf(x, mean, sd)",
     qnorm = "write pg.stats.normal.quantile(p, mean, sd)", rnorm = "write rng:normal(mean, sd, n)",
     pearsonr = "write pg.corrcoef(x, y)", linregress = "write pg.linear.fit(X, y)",
