@@ -179,7 +179,8 @@ function experiment:figure(name, figure, caption, opts)
       break
     end
   end
-  self:_record{kind = "figure", name = name, file = file, caption = caption, report = opts.report, note = opts.note}
+  self:_record{kind = "figure", name = name, file = file, caption = caption, report = opts.report, note = opts.note,
+    plot = type(figure) == "table" and figure._is_ink and figure:_is_ink() or nil}
   return path
 end
 
@@ -272,13 +273,8 @@ function experiment:_finish()
   state.finished = true
   self:_flush(true)
   if not state.hosted and (os.getenv("PERIGEE_JOB") or "") == "" then
-    local figures = 0
-    for _, record in ipairs(state.records) do
-      if record.kind == "figure" then figures = figures + 1 end
-    end
     pg._manifest.write(self.dir .. "/manifest.json", pg._manifest.of_experiment(self, state))
-    print(("%s: %d figure%s, %d metric%s"):format(self.dir, figures, figures == 1 and "" or "s", #state.metric_names,
-      #state.metric_names == 1 and "" or "s"))
+    pg._alone(self, state)
   end
 end
 

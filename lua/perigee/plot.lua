@@ -276,6 +276,14 @@ local function draw(self, kind)
   return canvas, pen
 end
 
+-- Whether it is ink on white, without a picture or a map of colours, so that a dark page may turn it around.
+function figure:_is_ink()
+  for _, layer in ipairs(self.layers) do
+    if layer.scale or layer.colors or layer.pixels then return false end
+  end
+  return true
+end
+
 -- The boxes of all texts, and the plot area, for tests of the layout.
 function figure:_texts()
   local canvas, pen = draw(self, "png")

@@ -204,12 +204,25 @@ describe("a sweep", function()
     assert.equal(12, #summary.jobs)
     local job = summary.jobs[2]
     assert.equal("one,lr=0.1,seed=1,dims=[3]", job.name)
-    assert.same({lr = "0.1", seed = "1", dims = "[3]"}, job.settings)
+    assert.same({lr = 0.1, seed = 1, dims = "[3]"}, job.settings)
     assert.same({3}, json("sweep/" .. job.name .. "/metrics.json").options.dims)
     assert.equal(0.1, job.metrics.loss)
     local page = tool.read(folder .. "/sweep/index.html")
     assert.truthy(page:find("<h3>Sweep</h3>", 1, true))
     assert.truthy(page:find('<svg class="chart"', 1, true))
+    -- The best run by its settings, a row that leads to its job, the mean over seeds, curves, the folded jobs behind.
+    local at = 1
+    for _, text in ipairs{'<a href="#sweep-1">', "<h3>Sweep</h3>", "<h3>Least and greatest</h3>", '<td>loss</td>',
+      '<a href="#job-1">lr=0.1, seed=1, dims=[1,2]</a>', "over seeds</h3>", '<td class="n">3</td>',
+      '<table class="sorts runs" data-runs="1">', '<td class="n" data-v="0.1', '<details class="all">',
+      'id="job-1"'} do
+      local first, last = page:find(text, at, true)
+      assert(first, text)
+      at = last
+    end
+    local csv = tool.read(folder .. "/sweep/metrics.csv")
+    assert.equal("job,script,state,seconds,peak_mb,lr,seed,dims,loss,draw", csv:match("^[^\n]*"))
+    assert.matches('\n"one,lr=0.1,seed=1,dims=%[3%]",s/one.lua,passed,[%d.e+-]+,[%d.e+-]+,0.1,1,%[3%],0.1', csv)
   end)
 
   it("gives the same numbers with -j 1, -j 2 and twice", function()

@@ -245,7 +245,9 @@ describe("a script on its own", function()
 
   it("writes metrics and manifest, after an error too, and says where", function()
     local out = run("local ex = require('perigee').experiment{name = 'own'}\nex:metric('a', 1)", "--out " .. folder)
-    assert.truthy(out:find(folder .. ": 0 figures, 1 metric\n", 1, true), out)
+    assert.truthy(out:find("^  a  1\n"), out)
+    assert.truthy(out:find(folder .. "/index.html: 0 figures, 1 metric\n", 1, true), out)
+    assert.matches("<td>a</td><td class=\"n\">1</td>", read("index.html"))
     local m = pg._json.decode(read("manifest.json"))
     assert.equal(64, #m.script.sha256)
     assert.equal("own", m.name)
@@ -253,6 +255,16 @@ describe("a script on its own", function()
     run("local ex = require('perigee').experiment{name = 'own'}\nfor i = 1, 9 do ex:metric('b', i) end error('x')",
       "--out " .. folder)
     assert.same({b = 9}, pg._json.decode(read("metrics.json")).metrics)
+  end)
+
+  it("prints its metrics beside a report's, and tables that are small", function()
+    local out = run([[local ex = require('perigee').experiment{name = 'own'}
+      ex:metric('loss', 0.25, {report = 0.3})
+      ex:metric('steps', 1000)
+      ex:table('small', {'name', 'n'}, {{'one', 1}, {'two', 22}})
+      ex:table('large', {'n'}, require('perigee').range(1, 13):reshape(13, 1))]], "--out " .. folder)
+    assert.equal(("  loss   0.25  (report: 0.3)\n  steps  1000\n\nsmall\n  name   n\n  one    1\n  two   22\n" ..
+      "%s/index.html: 0 figures, 2 metrics\nstatus 0\n"):format(folder), out)
   end)
 
   it("ends with status 2 and one line on wrong words, and with 0 after help", function()

@@ -44,7 +44,7 @@ local function finite(v)
 end
 
 -- lines: list of {label=, x=, y=, points=}; spec: xlabel, ylabel, names (labels of x = 1, 2, ...), log (x by decades
--- where it spans more than 50 times; default yes).
+-- where it spans more than 50 times; default yes), plain (lines too many to be told apart: one colour, no legend).
 -- Returns nil when there is nothing to draw.
 return function(lines, spec)
   local xs, ys = {}, {}
@@ -98,11 +98,14 @@ return function(lines, spec)
         dots[#dots + 1] = pg._format('<circle cx="%.1f" cy="%.1f" r="2.5"/>', px(p[1]), py(p[2]))
       end
     end
-    add('<g class="c%d"><title>%s</title><path d="%s"/>%s</g>', (k - 1) % 6 + 1, html.escape(line.label or spec.ylabel),
+    local class = spec.plain and "thin" or "c" .. (k - 1) % 6 + 1
+    add('<g class="%s"><title>%s</title><path d="%s"/>%s</g>', class, html.escape(line.label or spec.ylabel),
       table.concat(path), table.concat(dots))
   end
   out[#out + 1] = "</svg>"
-  if #lines > 1 then
+  if spec.plain then
+    add('<p class="legend">%d settings; the table has them</p>', #lines)
+  elseif #lines > 1 then
     out[#out + 1] = '<p class="legend">'
     for k, line in ipairs(lines) do
       add('<span class="c%d">%s</span> ', (k - 1) % 6 + 1, html.escape(line.label))

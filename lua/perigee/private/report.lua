@@ -1,10 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- pg._report(batch) -> the page of a batch: its jobs, what stands beside a report's numbers, sweeps, and each
--- experiment with its figures, tables, metrics and log.
+-- pg._report(batch) -> the page of a batch: contents, what did not pass, what stands beside a report's numbers; then
+-- each script: a sweep with its best runs, means over seeds, a table that sorts, curves laid over each other, and its
+-- jobs folded behind; a single job with its figures, tables, metrics and log. pg._report(batch, true) is the page of a
+-- run without a batch.
 local pg = ...
 local chart = pg._chart
 local html = pg._html
 local page = pg._page
+local runs = pg._report_runs
 local plain = pg._plain
 local system = pg._system
 local duration = pg._display.duration
@@ -69,15 +72,36 @@ local function headline(job)
 end
 
 local function job_table(batch)
-  local out = {'<div class="wide"><table class="jobs"><thead><tr>',
+  local out = {'<div class="wide"><table class="jobs sorts"><thead><tr>',
     "<th>job</th><th>state</th><th>time</th><th>memory</th><th>metrics</th></tr></thead><tbody>\n"}
   for i, job in ipairs(batch.jobs) do
-    out[#out + 1] = ('<tr data-text="%s"><td><a href="#job-%d">%s</a></td><td>%s</td><td class="n">%s</td>'):format(
-      search_text(job), i, escape(job.name), state_of(job), duration(job.seconds))
-    out[#out + 1] = ('<td class="n">%.0f&nbsp;MB</td><td>%s</td></tr>\n'):format(job.peak_mb, headline(job))
+    out[#out + 1] = ('<tr data-text="%s"><td><a href="#job-%d">%s</a></td><td>%s</td>'):format(search_text(job), i,
+      escape(job.name), state_of(job))
+    out[#out + 1] = pg._format('<td class="n" data-v="%.6g">%s</td><td class="n" data-v="%.6g">%.0f&nbsp;MB</td>',
+      job.seconds, duration(job.seconds), job.peak_mb, job.peak_mb)
+    out[#out + 1] = "<td>" .. headline(job) .. "</td></tr>\n"
   end
-  out[#out + 1] = '</tbody></table></div><p id="none" class="dim" hidden>No job has these words.</p>\n'
+  out[#out + 1] = "</tbody></table></div>\n"
   return table.concat(out)
+end
+
+local function is_bad(job) return job.state ~= "passed" and job.state ~= "skipped" end
+
+-- What did not pass, with the way to it.
+local function failures(batch)
+  local out, n = {}, 0
+  for i, job in ipairs(batch.jobs) do
+    if is_bad(job) then
+      n = n + 1
+      if n <= 40 then
+        out[#out + 1] = ('<li data-text="%s"><a href="#job-%d">%s</a> %s <span class="dim">%s</span></li>\n'):format(
+          search_text(job), i, escape(job.name), state_of(job), escape(job.reason or ""))
+      end
+    end
+  end
+  if n == 0 then return "" end
+  if n > 40 then out[#out + 1] = ("<li>and %d more</li>"):format(n - 40) end
+  return '<h2 id="failures">What did not pass</h2>\n<ul>' .. table.concat(out) .. "</ul>\n"
 end
 
 -- ---- report beside ours ----------------------------------------------------------------------
@@ -93,115 +117,14 @@ local function comparison(groups)
     end
   end
   if #rows == 0 then return "" end
-  return "<h2>The report beside ours</h2>\n" .. html.table({"experiment", "number", "report", "ours", "note"}, rows)
-end
-
--- ---- sweeps ----------------------------------------------------------------------------------
-
--- The settings of a group's jobs that take more than one value, in the order given.
-local function swept(jobs)
-  local axes = {}
-  for _, key in ipairs(jobs[1].order) do
-    local values, met = {}, {}
-    for _, job in ipairs(jobs) do
-      local v = job.settings[key]
-      if v ~= nil and not met[v] then
-        met[v] = true
-        values[#values + 1] = v
-      end
-    end
-    if #values > 1 then axes[#axes + 1] = {key = key, values = values} end
-  end
-  return axes
-end
-
--- The axis to plot against: the first numeric one that is not the seed, else any but the seed, else the first.
-local function main_axis(axes)
-  local best
-  for _, axis in ipairs(axes) do
-    axis.numeric = true
-    for _, v in ipairs(axis.values) do axis.numeric = axis.numeric and tonumber(v) ~= nil end
-    if axis.key ~= "seed" and (best == nil or (axis.numeric and not best.numeric)) then best = axis end
-  end
-  return best or axes[1]
-end
-
--- One chart a metric: a line through the means at each value, a dot for each job; a line for each combination of the
--- other settings, over which only the seed is averaged.
-local function sweep_chart(jobs, axes, axis, name)
-  local place = {}
-  for i, v in ipairs(axis.values) do place[v] = i end
-  local lines, by_label = {}, {}
-  for _, job in ipairs(jobs) do
-    local y, v = metric_of(job, name), job.settings[axis.key]
-    if type(y) == "number" and v ~= nil then
-      local parts = {}
-      for _, other in ipairs(axes) do
-        if other ~= axis and other.key ~= "seed" then
-          parts[#parts + 1] = other.key .. "=" .. job.settings[other.key]
-        end
-      end
-      local label = table.concat(parts, ", ")
-      local line = by_label[label]
-      if line == nil then
-        line = {label = label, x = {}, y = {}, points = {}, sums = {}}
-        by_label[label] = line
-        lines[#lines + 1] = line
-      end
-      local x = axis.numeric and tonumber(v) or place[v]
-      line.points[#line.points + 1] = {x, y}
-      local sum = line.sums[x] or {0.0, 0}
-      line.sums[x] = {sum[1] + y, sum[2] + 1}
-    end
-  end
-  for _, line in ipairs(lines) do
-    local xs = {}
-    for x in pairs(line.sums) do xs[#xs + 1] = x end
-    table.sort(xs)
-    for i, x in ipairs(xs) do
-      line.x[i], line.y[i] = x, line.sums[x][1] / line.sums[x][2]
-    end
-  end
-  return chart(lines, {xlabel = axis.key, ylabel = name, names = not axis.numeric and axis.values or nil})
-end
-
-local function sweep_section(jobs)
-  local axes = swept(jobs)
-  if #axes == 0 then return "" end
-  local names, met = {}, {}
-  for _, job in ipairs(jobs) do
-    for _, name in ipairs(metric_names(job)) do
-      if not met[name] then
-        met[name] = true
-        names[#names + 1] = name
-      end
-    end
-  end
-  local columns, rows, charts = {}, {}, {}
-  for i, axis in ipairs(axes) do columns[i] = axis.key end
-  for _, name in ipairs{"state", "seconds", table.unpack(names)} do columns[#columns + 1] = name end
-  for i, job in ipairs(jobs) do
-    local row = {}
-    for k, axis in ipairs(axes) do
-      local v = job.settings[axis.key]
-      row[k] = tonumber(v) or v
-    end
-    row[#row + 1], row[#row + 2] = (job.state:gsub("_", " ")), math.floor(job.seconds * 100 + 0.5) / 100
-    for k, name in ipairs(names) do row[#axes + 2 + k] = metric_of(job, name) or "" end
-    rows[i] = row
-  end
-  local axis = main_axis(axes)
-  for i, name in ipairs(names) do
-    if i > 12 then break end
-    charts[#charts + 1] = sweep_chart(jobs, axes, axis, name)
-  end
-  return "<h3>Sweep</h3>\n" .. '<div class="charts">' .. table.concat(charts) .. "</div>\n" .. html.table(columns, rows)
+  return '<h2 id="comparison">The report beside ours</h2>\n' ..
+    html.table({"experiment", "number", "report", "ours", "note"}, rows)
 end
 
 -- ---- one job ---------------------------------------------------------------------------------
 
-local function image_of(job, file, caption)
-  local bytes, size
+local function image_of(job, record)
+  local file, bytes, size = record.file, nil, nil
   if not file:find("/") then bytes, size = system.read(job.dir .. "/" .. file, PICTURE_BYTES) end
   if bytes and (size > #bytes or (job.picture_bytes or 0) + size > PICTURE_BYTES) then
     return ('<p class="note">%s is too large for this page.</p>'):format(escape(file))
@@ -210,10 +133,15 @@ local function image_of(job, file, caption)
   if not bytes then
     return ('<p class="note">%s is missing.</p>'):format(escape(file))
   end
-  -- Small pictures are enlarged with their pixels kept as squares.
-  local width = bytes:sub(1, 8) == "\137PNG\r\n\26\n" and #bytes >= 24 and (">I4"):unpack(bytes, 17) or 1000
-  return ('<img src="data:image/png;base64,%s" alt="%s"%s>'):format(system.base64(bytes), escape(caption or file),
-    width <= 200 and ' class="pixel"' or "")
+  local sized = bytes:sub(1, 8) == "\137PNG\r\n\26\n" and #bytes >= 24
+  local width, height = 1000, 1000
+  if sized then width, height = (">I4I4"):unpack(bytes, 17) end
+  -- Small pictures are enlarged with their pixels kept as squares; ink on white is turned around where it is dark.
+  local class = (width <= 200 and "pixel " or "") .. (record.plot and "ink" or "")
+  return ('<img loading="lazy" decoding="async" src="data:image/png;base64,%s" alt="%s"%s%s>'):format(
+    system.base64(bytes), escape(record.caption or record.name),
+    sized and (' width="%d" height="%d"'):format(width, height) or "",
+    class ~= "" and ' class="' .. class:gsub(" $", "") .. '"' or "")
 end
 
 local function note_of(record)
@@ -226,14 +154,16 @@ end
 
 local render = {}
 
+-- Figures that follow one another stand in a grid; one with a report's words beside it stands alone.
 function render.figure(job, record)
-  local caption = record.caption and "<figcaption>" .. escape(record.caption) .. "</figcaption>" or ""
-  local picture = "<figure>" .. image_of(job, record.file, record.caption or record.name) .. caption .. "</figure>"
-  local head = "<h3>" .. escape(record.name) .. "</h3>\n"
+  local caption = record.caption and "<br>" .. escape(record.caption) or ""
+  local picture = ("<figure>%s<figcaption><b>%s</b>%s</figcaption>%s</figure>"):format(image_of(job, record),
+    escape(record.name), caption, record.report and "" or note_of(record))
   if record.report then
-    return head .. beside("<p>" .. escape(record.report) .. "</p>" .. note_of(record), picture)
+    return "<h3>" .. escape(record.name) .. "</h3>\n" .. beside("<p>" .. escape(record.report) .. "</p>" ..
+      note_of(record), picture)
   end
-  return head .. picture .. note_of(record)
+  return picture
 end
 
 function render.table(_, record)
@@ -248,6 +178,7 @@ function render.note(_, record)
   return html.markdown(record.text)
 end
 
+-- Curves of one job side by side.
 local function metrics_section(job)
   local rows, compared, noted = {}, false, false
   for _, record in ipairs(records_of(job)) do
@@ -306,27 +237,52 @@ local function options_line(job)
   return table.concat(parts, " ")
 end
 
+-- Records in their order; figures next to one another share a grid.
+local function records_section(job, records)
+  local out, grid = {}, {}
+  local function close()
+    if #grid > 0 then out[#out + 1] = '<div class="figures">' .. table.concat(grid) .. "</div>\n" end
+    grid = {}
+  end
+  for _, record in ipairs(records) do
+    if render[record.kind] then
+      local ok, text = pcall(render[record.kind], job, record)
+      if ok and record.kind == "figure" and not record.report then
+        grid[#grid + 1] = text
+      else
+        close()
+        out[#out + 1] = ok and text .. "\n" or ""
+      end
+    end
+  end
+  close()
+  return table.concat(out)
+end
+
 local function job_body(job)
-  local out = {('<p class="dim">%s &middot; %s &middot; %.0f MB &middot; %s %s</p>\n'):format(state_of(job),
-    duration(job.seconds), job.peak_mb, escape(job.script), options_line(job))}
+  local out = {}
+  if job.state then
+    out[1] = ('<p class="dim">%s &middot; %s &middot; %.0f MB &middot; %s %s</p>\n'):format(state_of(job),
+      duration(job.seconds), job.peak_mb, escape(job.script), options_line(job))
+  else
+    out[1] = ('<p class="dim">%s &middot; %s %s</p>\n'):format(duration(job.seconds), escape(job.script),
+      options_line(job))
+  end
   if job.result and job.result.about then out[#out + 1] = "<p>" .. escape(job.result.about) .. "</p>\n" end
   if job.remark then out[#out + 1] = '<p class="note">' .. escape(job.remark) .. "</p>\n" end
   if job.reason then out[#out + 1] = ('<p class="%s">%s</p>\n'):format(job.state, escape(job.reason)) end
   local records = records_of(job)
-  for _, record in ipairs(records) do
-    if render[record.kind] then
-      local ok, text = pcall(render[record.kind], job, record)
-      out[#out + 1] = ok and text .. "\n" or ""
-    end
-  end
   -- A plain script records nothing; the pictures it left in its folder are shown all the same.
   if #records == 0 and system.kind(job.dir) == "folder" then
     local files = system.list(job.dir)
     table.sort(files)
+    local found = {}
     for _, file in ipairs(files) do
-      if file:find("%.png$") then out[#out + 1] = render.figure(job, {name = file:gsub("%.png$", ""), file = file}) end
+      if file:find("%.png$") then found[#found + 1] = {kind = "figure", name = file:gsub("%.png$", ""), file = file} end
     end
+    records = found
   end
+  out[#out + 1] = records_section(job, records)
   out[#out + 1] = metrics_section(job)
   out[#out + 1] = log_section(job)
   return table.concat(out)
@@ -355,14 +311,15 @@ local function group_section(group)
     return ('<section class="job" id="job-%d" data-text="%s"><h2>%s</h2>\n%s</section>\n'):format(job.index,
       search_text(job), escape(job.name), job_body(job))
   end
-  local out = {("<section><h2>%s</h2>\n%s"):format(escape(group.script), sweep_section(jobs))}
+  local out = {('<section id="sweep-%d"><h2>%s</h2>\n%s'):format(group.first, escape(group.script),
+    runs.html(jobs, group.first, search_text))}
+  out[#out + 1] = ('<details class="all"><summary>%d jobs, each with its figures, tables and log</summary>\n')
+    :format(#jobs)
   for _, job in ipairs(jobs) do
-    local bad = job.state ~= "passed" and job.state ~= "skipped"
-    out[#out + 1] = ('<details class="job" id="job-%d" data-text="%s"%s>'):format(job.index, search_text(job),
-      bad and " open" or "")
+    out[#out + 1] = ('<details class="job" id="job-%d" data-text="%s">'):format(job.index, search_text(job))
     out[#out + 1] = ("<summary>%s %s</summary>\n%s</details>\n"):format(escape(job.name), state_of(job), job_body(job))
   end
-  out[#out + 1] = "</section>\n"
+  out[#out + 1] = "</details></section>\n"
   return table.concat(out)
 end
 
@@ -377,18 +334,61 @@ local function counts_line(batch)
   return table.concat(parts, ", ")
 end
 
-return function(batch)
+local function plural(n, word) return ("%d %s%s"):format(n, word, n == 1 and "" or "s") end
+
+-- Where to go on the page, with what is found there.
+local function contents(batch, groups, compared)
+  local out = {}
+  local function add(target, name, what)
+    out[#out + 1] = ('<li><a href="#%s">%s</a> <span class="dim">%s</span></li>\n'):format(target, escape(name), what)
+  end
+  local bad = 0
+  for _, job in ipairs(batch.jobs) do bad = bad + (is_bad(job) and 1 or 0) end
+  if bad > 0 then add("failures", "What did not pass", plural(bad, "job")) end
+  if compared then add("comparison", "The report beside ours", "") end
+  for _, group in ipairs(groups) do
+    if #group.jobs > 1 then
+      local failed = 0
+      for _, job in ipairs(group.jobs) do failed = failed + (is_bad(job) and 1 or 0) end
+      add("sweep-" .. group.first, group.script, plural(#group.jobs, "run") ..
+        (failed > 0 and (", %d did not pass"):format(failed) or ""))
+    else
+      local job, figures = group.jobs[1], 0
+      for _, record in ipairs(records_of(job)) do figures = figures + (record.kind == "figure" and 1 or 0) end
+      add("job-" .. job.index, job.name, state_of(job) .. (figures > 0 and ", " .. plural(figures, "figure") or ""))
+    end
+  end
+  add("jobs", "All jobs", plural(#batch.jobs, "job"))
+  return '<nav class="contents"><ul>' .. table.concat(out) .. "</ul></nav>\n"
+end
+
+local function alone(job)
+  return page(job.name, ("<header><h1>%s</h1></header>\n<section>%s</section>\n"):format(escape(job.name),
+    job_body(job)))
+end
+
+return function(batch, is_alone)
+  if is_alone then return alone(batch.jobs[1]) end
   local groups = groups_of(batch)
+  local compared = comparison(groups)
   local out = {
     "<header><h1>Perigee batch</h1>\n",
-    ("<p>%d job%s: %s, in %s, %d at a time with %d BLAS thread%s each. "):format(#batch.jobs,
-      #batch.jobs == 1 and "" or "s", counts_line(batch), duration(batch.seconds), batch.slots, batch.threads,
-      batch.threads == 1 and "" or "s"),
-    ('<span class="dim">%s, Perigee %s</span></p>\n'):format(escape(batch.started), escape(pg.info().perigee)),
+    ("<p>%s: %s, in %s, %d at a time with %d BLAS thread%s each. "):format(plural(#batch.jobs, "job"),
+      counts_line(batch), duration(batch.seconds), batch.slots, batch.threads, batch.threads == 1 and "" or "s"),
+    ('<span class="dim">%s, Perigee %s</span>'):format(escape(batch.started), escape(pg.info().perigee)),
+    (' <a class="screen" download="metrics.csv" href="data:text/csv;base64,%s">metrics.csv</a></p>\n'):format(
+      system.base64(runs.csv(batch))),
     '<p class="screen"><input id="filter" type="search" placeholder="filter jobs, such as: failed lr=0.1" ',
-    'aria-label="filter jobs"></p></header>\n',
-    job_table(batch), comparison(groups),
+    'aria-label="filter jobs"></p><p id="none" class="dim" hidden>No job has these words.</p></header>\n',
+    contents(batch, groups, compared ~= ""), failures(batch), compared,
   }
+  -- Sweeps first.
+  table.sort(groups, function(a, b)
+    if (#a.jobs > 1) ~= (#b.jobs > 1) then return #a.jobs > 1 end
+    return a.first < b.first
+  end)
   for _, group in ipairs(groups) do out[#out + 1] = group_section(group) end
+  out[#out + 1] = ('<section id="jobs"><h2>All jobs</h2>\n<details%s><summary>%s</summary>%s</details></section>\n')
+    :format(#batch.jobs <= 12 and " open" or "", plural(#batch.jobs, "job"), job_table(batch))
   return page("Perigee batch", table.concat(out))
 end

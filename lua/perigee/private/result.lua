@@ -46,7 +46,8 @@ end
 
 function read.figure(r)
   if not (is_text(r.name) and is_text(r.file)) or r.file:find("[/%z]") or r.file:find("^%.") then return nil end
-  return {name = r.name, file = r.file, caption = text(r.caption), report = text(r.report), note = text(r.note)}
+  return {name = r.name, file = r.file, caption = text(r.caption), report = text(r.report), note = text(r.note),
+    plot = r.plot == true or nil}
 end
 
 function read.table(r)

@@ -304,7 +304,7 @@ local function summary_of(batch)
   local jobs = json.list()
   for i, job in ipairs(batch.jobs) do
     jobs[i] = {
-      name = job.name, script = job.script, settings = job.settings, state = job.state, exit = job.exit,
+      name = job.name, script = job.script, settings = sweep.values(job.settings), state = job.state, exit = job.exit,
       seconds = job.seconds, peak_mb = job.peak_mb, metrics = job.result and job.result.metrics or {},
       reason = job.reason, kept = job.kept,
     }
@@ -424,6 +424,7 @@ function runner.main(...)
   local written, why = pcall(function()
     system.write(opts.out .. "/summary.json", json.encode(summary_of(batch)))
     system.write(opts.out .. "/junit.xml", pg._junit(batch))
+    system.write(opts.out .. "/metrics.csv", pg._report_runs.csv(batch))
     system.write(opts.out .. "/index.html", pg._report(batch))
   end)
   local parts, good = {}, 0

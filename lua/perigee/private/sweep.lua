@@ -140,8 +140,8 @@ function sweep.names(absolute)
 end
 
 -- What a batch, or the job of a folder above, writes itself.
-local TAKEN = {["index.html"] = true, ["summary.json"] = true, ["junit.xml"] = true, ["metrics.json"] = true,
-  ["manifest.json"] = true, ["log.txt"] = true}
+local TAKEN = {["index.html"] = true, ["summary.json"] = true, ["junit.xml"] = true, ["metrics.csv"] = true,
+  ["metrics.json"] = true, ["manifest.json"] = true, ["log.txt"] = true}
 
 -- A script's name as folders that take the place of nothing else.
 function sweep.free(name)
@@ -186,6 +186,16 @@ function sweep.job_name(script, settings)
   local name, tail = table.concat(parts), table.concat(raw)
   if name ~= tail or #name > 120 then name = cut(name, 110) .. "~" .. system.digest(tail):sub(1, 8) end
   return script .. name
+end
+
+-- Settings as values: numbers where they are ones.
+function sweep.values(settings)
+  local values = {}
+  for key, text in pairs(settings) do
+    local x = text:find("^%s*[-+]?[%d.]") and not text:find("[xX]") and tonumber(text)
+    values[key] = x and x - x == 0 and x or text == "true" or (text ~= "false" and text)
+  end
+  return values
 end
 
 return sweep
