@@ -2,8 +2,8 @@
 -- Homework 2, part 1: a variational auto-encoder of 24 x 24 faces and the same net as a plain auto-encoder. New faces,
 -- what the latents look like, the line between two latents, and PPCA beside it.
 local pg = require "perigee"
-local here = arg[0]:match("^.*/") or ""
-local course, vae = dofile(here .. "lib/course.lua"), dofile(here .. "lib/face_vae.lua")
+local course = dofile((arg[0]:match("^.*/") or "") .. "lib/course.lua")
+local vae = course.use("face_vae")
 
 local ex = pg.experiment{
   name = "hw2_vae",

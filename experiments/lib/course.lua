@@ -6,6 +6,22 @@ local pg = require "perigee"
 
 local course = {every = 5} -- seconds between two checkpoints
 
+local function text_of(path)
+  local file = assert(io.open(path))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local here, sources = arg[0]:match("^.*/") or "", {text_of(arg[0])}
+
+-- What lib/NAME.lua returns; a training is of its text too.
+function course.use(name)
+  local path = here .. "lib/" .. name .. ".lua"
+  sources[#sources + 1] = text_of(path)
+  return dofile(path)
+end
+
 -- The options of an experiment with faces, and more.
 function course.options(more)
   more.faces = pg.option{type = "file",
@@ -103,11 +119,8 @@ local function sorted(t)
   return keys
 end
 
-local file = assert(io.open(arg[0]))
-local script = file:read("a")
-file:close()
 
--- What a checkpoint must agree with, as text: the script, its options, and the numbers among the parts.
+-- What a checkpoint must agree with, as text: the script, what it uses, its options, and the numbers among the parts.
 local function settings_of(ex, epochs, parts)
   local lines = {"epochs " .. epochs, "seed " .. ex.seed}
   for _, key in ipairs(sorted(ex.options)) do
@@ -117,7 +130,7 @@ local function settings_of(ex, epochs, parts)
   for _, key in ipairs(sorted(parts)) do
     if type(parts[key]) == "number" then lines[#lines + 1] = string.format("%s %a", key, parts[key]) end
   end
-  return table.concat(lines, "\n") .. "\n" .. script
+  return table.concat(lines, "\n") .. "\n" .. table.concat(sources)
 end
 
 -- Calls epoch(k) for k = 1 .. epochs. It trains, and returns numbers by name, which become curves of the experiment;
