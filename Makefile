@@ -29,11 +29,17 @@ LDFLAGS_ALL += -flto=auto $(if $(findstring clang,$(CC)),-fuse-ld=lld)
 AR := $(if $(findstring clang,$(CC)),llvm-ar,$(AR))
 endif
 
-# The program carries Lua, OpenBLAS and LAPACKE in itself; the shared objects do not.
+# The program carries Lua and the packages that compute and read in itself, so that it starts in the
+# time of a stock Lua; the shared objects do not. C modules of others find Lua's functions in it.
 BLAS   := $(shell pkg-config --variable=libdir openblas 2>/dev/null)
-SYSTEM := -lpng16 -ljpeg -lz -lm -ldl
-STATIC := -Wl,-Bstatic -llua5.4 $(if $(BLAS),-L$(BLAS)) -llapacke -lopenblas -ldeflate -Wl,-Bdynamic $(SYSTEM)
-SHARED := $(if $(BLAS),-L$(BLAS)) -lopenblas -llapacke -ldeflate $(SYSTEM)
+comma := ,
+READERS := -ldeflate -lpng16 -ljpeg -lz
+SYSTEM := -lm -ldl
+STATIC := -Wl,-Bstatic -llua5.4 $(if $(BLAS),-L$(BLAS)) -llapacke -lopenblas $(READERS) -Wl,-Bdynamic $(SYSTEM)
+SHARED := $(if $(BLAS),-L$(BLAS)) -lopenblas -llapacke $(READERS) $(SYSTEM)
+COMPACT := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-Wl$(comma)-z$(comma)pack-relative-relocs)
+EXPORT := -Wl,--export-dynamic-symbol=lua_*,--export-dynamic-symbol=luaL_*,--export-dynamic-symbol=luaopen_* \
+          -Wl,--export-dynamic-symbol=peri_*
 
 pure  := $(wildcard src/kernel/*.c src/format/*.c)
 draw  := $(wildcard src/draw/*.c)
@@ -101,7 +107,7 @@ $B/libperigee.a: $(lib)
 
 $B/perigee: $(call obj,$(command)) $B/libperigee.a
 	$(say) LD $@
-	$(CC) $(LDFLAGS_ALL) -Wl,-E $(RECORDED) -o $@ $(call obj,$(command)) -Wl,--whole-archive $B/libperigee.a -Wl,--no-whole-archive $(STATIC)
+	$(CC) $(LDFLAGS_ALL) $(EXPORT) $(COMPACT) $(RECORDED) -o $@ $(call obj,$(command)) -Wl,--whole-archive $B/libperigee.a -Wl,--no-whole-archive $(STATIC)
 
 $B/libperigee.so: $(lib)
 	$(say) LD $@
@@ -167,7 +173,7 @@ $B/fuzz/obj/%.o: %.c Makefile
 	$(FUZZ) $(LEVEL) -fsanitize=address,undefined,fuzzer-no-link -c $< -o $@
 
 $B/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(fuzzed)
-	$(FUZZ) -fsanitize=address,undefined,fuzzer -o $@ $< $(fuzzed) -ldeflate $(SYSTEM)
+	$(FUZZ) -fsanitize=address,undefined,fuzzer -o $@ $< $(fuzzed) $(READERS) $(SYSTEM)
 
 # This one runs Lua, so it has the whole library in it.
 whole := $(patsubst %.c,$B/fuzz/obj/%.o,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
