@@ -28,7 +28,7 @@ local function fields()
   for _, name in ipairs(pg._modules()) do
     if public(name) then set[name] = true end
   end
-  for name in next, pg do
+  for name in pairs(pg) do
     if public(name) then set[name] = true end
   end
   return sorted(set)

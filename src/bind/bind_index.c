@@ -451,29 +451,44 @@ static int push_field(lua_State *L, const peri_array *a, enum field field)
 /* The upvalue of index_array that is the table of methods. */
 enum { METHODS = PERI_UPVALUES + 1 };
 
+enum { MOST_NAMES = 1024 };
+
+/* The names that follow a dot or a colon behind an array, but for functions written in Lua. */
+static int list_names(lua_State *L, const char *names[])
+{
+    int count = 0;
+    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
+        names[count++] = fields[k].name;
+    return peri_declared_names(L, names, count, MOST_NAMES, true);
+}
+
+/* _array_names() -> the fields and methods of arrays, for the completion at the prompt. */
+static int array_names(lua_State *L)
+{
+    const char *names[MOST_NAMES];
+    const int count = list_names(L, names);
+    lua_createtable(L, count, 0);
+    for (int k = 0; k < count; k++) {
+        lua_pushstring(L, names[k]);
+        lua_rawseti(L, -2, k + 1);
+    }
+    return 1;
+}
+
 static int no_field(lua_State *L, const char *key)
 {
     const char *cure = peri_push_cure(L, "array", key);
     if (cure != NULL)
         return peri_raise(L, "array has no field or method '%s'; %s", key, cure);
-    enum { MOST = 512 };
-    const char *names[MOST + 1];
-    int count = 0;
-    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
-        names[count++] = fields[k].name;
+    const char *names[MOST_NAMES + 1];
+    int count = list_names(L, names);
     peri_push_lua_names(L);
     const lua_Integer more = luaL_len(L, -1);
-    for (lua_Integer k = 1; k <= more && count < MOST / 2; k++) {
+    for (lua_Integer k = 1; k <= more && count < MOST_NAMES; k++) {
         lua_rawgeti(L, -1, k);
         if (lua_type(L, -1) == LUA_TSTRING)
             names[count++] = lua_tostring(L, -1); /* kept by the list */
         lua_pop(L, 1);
-    }
-    lua_pushnil(L);
-    while (lua_next(L, lua_upvalueindex(METHODS)) && count < MOST) {
-        lua_pop(L, 1);
-        if (lua_type(L, -1) == LUA_TSTRING)
-            names[count++] = lua_tostring(L, -1);
     }
     names[count] = NULL;
     const char *near = peri_nearest(key, names);
@@ -492,7 +507,7 @@ static int index_array(lua_State *L)
                              sizeof *fields;
             return push_field(L, a, fields[k].field);
         }
-        if (!lua_isnil(L, -1))
+        if (!lua_isnil(L, -1) || peri_push_declared(L, lua_tostring(L, 2), true))
             return 1;
         peri_arg_array(L, 1, "a");
         peri_push_lua_function(L, "method", lua_tostring(L, 2));
@@ -756,6 +771,8 @@ PERI_OPENER(index)
     };
     static const luaL_Reg metamethods[] = {
         {"__newindex", newindex_array}, {"__len", length}, {"__call", get}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"_array_names", array_names}, {NULL, NULL}};
+    peri_functions(L, functions);
     peri_array_functions(L, methods);
     peri_array_metamethods(L, metamethods);
     /* The fields stand among the methods as light userdata, so that one look-up finds either. */

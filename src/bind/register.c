@@ -46,52 +46,136 @@ static void push_closure(lua_State *L, lua_CFunction function, int shift, const 
     lua_pushcclosure(L, function, PERI_UPVALUES + (row != NULL));
 }
 
-/* Sets the function in the table at index `table`, by its key. */
-static void set(lua_State *L, int table, const luaL_Reg *row, int shift, const peri_rule *rule)
+/* Sets the function in the table on top, by its key, for errors under its name. */
+static void set(lua_State *L, const char *key, const char *name, lua_CFunction function, int shift,
+                const peri_rule *rule, const void *row)
 {
-    lua_pushstring(L, row->name);
-    lua_pushvalue(L, -1);
-    push_closure(L, row->func, shift, rule, NULL);
-    lua_rawset(L, table);
+    lua_pushstring(L, name);
+    push_closure(L, function, shift, rule, row);
+    lua_setfield(L, -2, key);
 }
 
 void peri_set_functions(lua_State *L, const luaL_Reg *functions, int shift)
 {
-    const int table = lua_gettop(L);
-    luaL_checkstack(L, 8, "functions");
+    luaL_checkstack(L, 14, "functions");
     for (; functions->name != NULL; functions++)
-        set(L, table, functions, shift, NULL);
+        set(L, functions->name, functions->name, functions->func, shift, NULL, NULL);
 }
 
-/* In the tables at the registry's keys, of which the second may be NULL. */
-static void set_in(lua_State *L, const void *key, const void *methods, const luaL_Reg *functions)
+/* ---- functions of pg and of arrays ------------------------------------------------------- */
+
+/* There are hundreds, of which a script calls some: what was registered is a row here, and becomes
+ * a closure in the table of pg or of methods when its name is first asked for. */
+struct peri_declared {
+    const char *name;
+    lua_CFunction function;
+    const void *row;
+    bool method; /* of arrays too */
+};
+
+static const char declared_key;
+
+static void declare(lua_State *L, const struct peri_declared *d)
 {
-    luaL_checkstack(L, 14, "functions");
-    lua_rawgetp(L, LUA_REGISTRYINDEX, key);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, methods != NULL ? methods : key);
-    const int table = lua_gettop(L) - 1;
-    for (; functions->name != NULL; functions++) {
-        const peri_rule *rule = peri_find_rule(functions->name);
-        set(L, table, functions, PERI_FUNCTION, rule);
-        if (methods != NULL)
-            set(L, table + 1, functions, PERI_METHOD, rule);
+    peri_state *state = peri_getstate(L);
+    if (state->declared_count == state->declared_room) {
+        const size_t room = 2 * state->declared_room + 256;
+        struct peri_declared *more = lua_newuserdatauv(L, room * sizeof *more, 0);
+        if (state->declared_count > 0)
+            memcpy(more, state->declared, state->declared_count * sizeof *more);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &declared_key);
+        state->declared = more;
+        state->declared_room = room;
     }
-    lua_pop(L, 2);
+    state->declared[state->declared_count++] = *d;
+}
+
+static void declare_all(lua_State *L, const luaL_Reg *functions, bool method)
+{
+    for (; functions->name != NULL; functions++)
+        declare(L, &(struct peri_declared){functions->name, functions->func, NULL, method});
 }
 
 void peri_functions(lua_State *L, const luaL_Reg *functions)
 {
-    set_in(L, &peri_pg_key, NULL, functions);
+    declare_all(L, functions, false);
 }
 
 void peri_array_functions(lua_State *L, const luaL_Reg *functions)
 {
-    set_in(L, &peri_pg_key, &peri_methods_key, functions);
+    declare_all(L, functions, true);
+}
+
+void peri_array_operation(lua_State *L, const char *name, lua_CFunction function,
+                          const char *metamethod, lua_CFunction as_operator, const void *row)
+{
+    declare(L, &(struct peri_declared){name, function, row, true});
+    if (metamethod == NULL || *metamethod == 0)
+        return;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
+    set(L, metamethod, name, as_operator, PERI_FUNCTION, peri_find_rule(name), row);
+    lua_pop(L, 1);
 }
 
 void peri_array_metamethods(lua_State *L, const luaL_Reg *functions)
 {
-    set_in(L, &peri_array_meta, NULL, functions);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_array_meta);
+    for (; functions->name != NULL; functions++)
+        set(L, functions->name, functions->name, functions->func, PERI_FUNCTION,
+            peri_find_rule(functions->name), NULL);
+    lua_pop(L, 1);
+}
+
+/* Pushes what was declared as d, from the table where it is from now on. */
+static void push_declared(lua_State *L, const struct peri_declared *d, bool method)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, method ? &peri_methods_key : &peri_pg_key);
+    lua_pushstring(L, d->name);
+    lua_pushvalue(L, -1);
+    push_closure(L, d->function, method ? PERI_METHOD : PERI_FUNCTION, peri_find_rule(d->name),
+                 d->row);
+    lua_rawset(L, -3);
+    lua_pushstring(L, d->name);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+}
+
+bool peri_push_declared(lua_State *L, const char *name, bool method)
+{
+    const peri_state *state = peri_getstate(L);
+    luaL_checkstack(L, 16, "functions");
+    for (size_t k = state->declared_count; k-- > 0;) {
+        const struct peri_declared *d = &state->declared[k];
+        if (d->name[0] == name[0] && (d->method || !method) && strcmp(d->name, name) == 0) {
+            push_declared(L, d, method);
+            return true;
+        }
+    }
+    return false;
+}
+
+int peri_declared_names(lua_State *L, const char *names[], int count, int most, bool method)
+{
+    const peri_state *state = peri_getstate(L);
+    for (size_t k = 0; k < state->declared_count && count < most; k++)
+        if (state->declared[k].method || !method)
+            names[count++] = state->declared[k].name;
+    return count;
+}
+
+void peri_open_declared(lua_State *L)
+{
+    const peri_state *state = peri_getstate(L);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_pg_key);
+    for (size_t k = 0; k < state->declared_count; k++) {
+        lua_pushstring(L, state->declared[k].name);
+        if (lua_rawget(L, -2) == LUA_TNIL)
+            peri_push_declared(L, state->declared[k].name, false);
+        else
+            lua_pushnil(L);
+        lua_pop(L, 2);
+    }
+    lua_pop(L, 1);
 }
 
 void peri_module(lua_State *L, const char *module, const luaL_Reg *functions)
@@ -172,25 +256,4 @@ int peri_named(lua_State *L)
         lua_setupvalue(L, -2, PERI_UPVALUE_PLACE);
     }
     return 1;
-}
-
-static void set_operation(lua_State *L, const void *key, const char *field, const char *name,
-                          lua_CFunction function, int shift, const peri_rule *rule, const void *row)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, key);
-    lua_pushstring(L, name);
-    push_closure(L, function, shift, rule, row);
-    lua_setfield(L, -2, field);
-    lua_pop(L, 1);
-}
-
-void peri_array_operation(lua_State *L, const char *name, lua_CFunction function,
-                          const char *metamethod, lua_CFunction as_operator, const void *row)
-{
-    luaL_checkstack(L, 14, "functions");
-    const peri_rule *rule = peri_find_rule(name);
-    set_operation(L, &peri_pg_key, name, name, function, PERI_FUNCTION, rule, row);
-    set_operation(L, &peri_methods_key, name, name, function, PERI_METHOD, rule, row);
-    if (metamethod != NULL && *metamethod != 0)
-        set_operation(L, &peri_array_meta, metamethod, name, as_operator, PERI_FUNCTION, rule, row);
 }

@@ -20,6 +20,9 @@
  * function of Lua may have more, or fewer. PERI_ONLY + n: whatever is wrong is argument n. */
 enum { PERI_FUNCTION = 0, PERI_METHOD = 1, PERI_ONLY = 1 << 16 };
 
+/* Functions of pg and of arrays are declared at the start, and made when their name is first asked
+ * for: what is passed must last, and cost nothing. */
+
 /* Array functions: each is both pg.name and a:name. */
 void peri_array_functions(lua_State *L, const luaL_Reg *functions);
 
@@ -39,6 +42,16 @@ static inline const void *peri_row(lua_State *L)
 
 /* Functions of pg alone, such as zeros. */
 void peri_functions(lua_State *L, const luaL_Reg *functions);
+
+/* Pushes the function of pg, or the method of arrays, that was declared by that name, and sets it
+ * where it will be found; false, and nothing is pushed: there is none. */
+bool peri_push_declared(lua_State *L, const char *name, bool method);
+
+/* Adds their names to the `count` there are, up to `most`; returns how many there are then. */
+int peri_declared_names(lua_State *L, const char *names[], int count, int most, bool method);
+
+/* Sets all functions of pg, for who goes through its fields. */
+void peri_open_declared(lua_State *L);
 
 /* Pushes a table of functions that are called pg.MODULE.name. */
 void peri_module(lua_State *L, const char *module, const luaL_Reg *functions);

@@ -43,6 +43,8 @@ typedef struct peri_state {
     uint64_t held;       /* base before recording was paused, or 0 */
     uint64_t epoch;      /* which outermost gradient is open, or will be the next */
     const peri_guard *guard;
+    struct peri_declared *declared; /* see register.c; kept in the registry */
+    size_t declared_count, declared_room;
     struct tape *tape; /* kept in the registry; NULL before a gradient was taken */
     bool watched;      /* the count hook is set, see peri_watch */
     bool sandboxed;    /* see sandbox.h, as for the folders */

@@ -16,20 +16,16 @@ local function fields_of(value, into)
   end
   if value == pg then
     for _, name in ipairs(pg._modules()) do add(name) end
-  end
-  if type(value) == "table" then
+    for name in pairs(pg) do add(name) end
+  elseif type(value) == "table" then
     for name in next, value do add(name) end
   end
   local meta = getmetatable(value)
   if meta == "array" then
-    for _, entry in ipairs(help.entries()) do
-      local name = entry.name:match("^array[:.]([%w_]+)$") or entry.name:match("^pg%.([%w_]+)$")
-      if name and not into[name] then
-        local ok, method = pcall(function() return value[name] end)
-        if ok and type(method) == "function" then add(name) end
-      end
+    for _, name in ipairs(pg._array_names()) do add(name) end
+    for _, name in ipairs(pg._functions.names) do
+      if pg._functions.method(name) then add(name) end
     end
-    for _, name in ipairs{"shape", "ndim", "size", "dtype", "T"} do add(name) end
   elseif type(meta) == "table" then
     local index = rawget(meta, "__index")
     if type(index) == "table" and index ~= value then fields_of(index, into) end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- pg._functions: the array functions that are written in Lua over those in C. perigee.c and bind_index.c ask here for a
+-- pg._functions: the array functions that are written in Lua over those in C. modules.c and bind_index.c ask here for a
 -- name that is not there, so that nothing of this is compiled before it is wanted; functions whose first argument is an
 -- array are methods too. Gradients go through them as through any function of a script.
 --
