@@ -24,9 +24,9 @@ local ex = pg.experiment{
     steps = pg.option{default = 5000, help = "steps of training"},
     batch = pg.option{default = 32, help = "faces in a step"},
     lr = pg.option{type = "number", help = "first learning rate: 2e-3, and 1e-4 with the course's net"},
-    label_steps = pg.option{default = 2500, help = "steps of training of the regressor"},
+    label_steps = pg.option{default = 1500, help = "steps of training of the regressor"},
     count = pg.option{default = 100, help = "faces to make"},
-    each = pg.option{default = 8, help = "guided faces of each label and way"},
+    each = pg.option{default = 4, help = "guided faces of each label and way"},
   },
   quick = {size = 8, channels = 8, T = 50, steps = 600, lr = 4e-3, label_steps = 100, batch = 16, each = 4},
 }
@@ -173,9 +173,10 @@ ex:figure("schedule", collage(pg.concat{right, shifted, difference * 5}, {rows =
 local pairs_of = sample_rng:choice(n, 10, {replace = false})
 local A, B = X:take(pairs_of:slice{1, 5}), X:take(pairs_of:slice{6, 10})
 local middle = size // 2
-local merged, seams = {}, {}
+local merged, seams, times = {}, {}, {}
 for k, t in ipairs{200, 500, 750, 999} do
   t = math.max(1, t * T // 1000)
+  times[k] = "t = " .. t
   local when = pg.full({5}, t)
   local za, zb = diffuse(A, when, noise_like(A, sample_rng)), diffuse(B, when, noise_like(B, sample_rng))
   local both = pg.concat({za:slice({}, {}, {}, {1, middle}), zb:slice({}, {}, {}, {middle + 1, -1})}, 4)
@@ -191,7 +192,7 @@ for k, t in ipairs{200, 500, 750, 999} do
   ex:metric(("merged at t = %d: step across the seam"):format(t), across / within)
   ex:metric(("merged at t = %d: change of the halves"):format(t), change)
 end
-ex:figure("merged", collage(pg.stack(merged), {rows = 4, cols = 15, row_labels = {"t = 200", "500", "750", "999"}}),
+ex:figure("merged", collage(pg.stack(merged), {rows = 4, cols = 15, row_labels = times}),
   "4-2: five pairs; each pair and what it was merged to, by t.", {report = "4 x 15 faces; best at t = 500"})
 ex:table("merged", {"t", "step across the seam / mean step of columns", "rms change of the halves",
   "distance from the nearest face"}, seams, "4-2: a step across the seam of 1 cannot be seen.")
