@@ -51,6 +51,7 @@
     X(linalg)                                                                                      \
     X(linear)                                                                                      \
     X(lstm)                                                                                        \
+    X(mpi)                                                                                         \
     X(optim)                                                                                       \
     X(ppca)                                                                                        \
     X(random)                                                                                      \

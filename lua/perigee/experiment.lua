@@ -84,6 +84,7 @@ end
 
 -- Adds a record, keeping the order in which they came.
 function experiment:_record(record)
+  if self._state.silent then return record end
   table.insert(self._state.records, record)
   self._state.dirty = true
   self:_flush(false)
@@ -96,7 +97,7 @@ function experiment:_flush(final)
   local state = self._state
   local now = pg.clock()
   local pause = math.max(0.2, math.min(10, (now - state.clock) / 50))
-  if not state.dirty or (not final and now - state.written < pause) then return end
+  if state.silent or not state.dirty or (not final and now - state.written < pause) then return end
   local metrics, series = {}, {}
   for _, name in ipairs(state.metric_names) do
     local m = state.metrics[name]
@@ -166,6 +167,7 @@ function experiment:figure(name, figure, caption, opts)
   check_text("figure", 4, "note", opts.note, true)
   local file = name .. ".png"
   local path = self.dir .. "/" .. file
+  if self._state.silent then return path end
   if args.is_array(figure) then
     pg.save(path, figure)
   elseif type(figure) == "table" and figure.save then
@@ -243,6 +245,7 @@ end
 
 -- Notes that the results depend on this file.
 function experiment:_uses(path)
+  if self._state.silent then return end
   local name = path:match("[^/]*$")
   for _, entry in ipairs(self._state.data) do
     if entry.path == path then return end
@@ -262,14 +265,14 @@ function experiment:skip(reason)
   if self._state.hosted then
     error(setmetatable({skipped = reason}, {__tostring = function(e) return "skipped: " .. e.skipped end}), 0)
   end
-  print("skipped: " .. reason)
+  if not self._state.silent then print("skipped: " .. reason) end
   os.exit(0, true)
 end
 
 -- Writes what is still to be written; called once, by skip or when the state closes.
 function experiment:_finish()
   local state = self._state
-  if state.finished then return end
+  if state.finished or state.silent then return end
   state.finished = true
   self:_flush(true)
   if not state.hosted and (os.getenv("PERIGEE_JOB") or "") == "" then
@@ -361,7 +364,8 @@ pg._model.register("experiment", {example = function() return setmetatable({}, e
 
 --- pg.experiment(spec) -> experiment
 -- Begins an experiment: reads the options its script was called with, makes its folder and makes the script strict.
--- Every experiment also knows --seed, --quick, --out and --help.
+-- Of several ranks (pg.mpi) the first alone writes records and prints. Every experiment also knows --seed, --quick,
+-- --out and --help.
 -- @param spec.name  string: its name and, when it runs alone, that of its folder out/NAME (default: the script's)
 -- @param spec.about  string: what --help says first
 -- @param spec.options  table: name = default; the default gives the type, pg.option{...} says more
@@ -408,14 +412,21 @@ return function(spec)
   local job = not hosted and os.getenv("PERIGEE_JOB") or ""
   local dir = given.out or (job ~= "" and job) or "out/" .. name
   dir = #dir > 1 and dir:gsub("/+$", "") or dir
-  system.mkdirs(dir)
+  -- Of several ranks the first alone writes and speaks.
+  local mpi = not hosted and system.announced() > 0 and pg.mpi or nil
+  local silent = mpi ~= nil and mpi.rank > 0
+  if not silent then system.mkdirs(dir) end
+  if mpi and mpi.size > 1 then dir = mpi.bcast(dir) end
+  if silent then rawset(_G, "print", function() end) end
+  if mpi and job ~= "" and not silent then pg._manifest.leave_ranks(dir, mpi) end
   local ex = {
     name = name, options = resolve(declared, given, spec.quick), seed = given.seed or 0, quick = given.quick or false,
     dir = dir,
     _state = {
       declared = declared, hosted = hosted, script = script, folder = script:match("^(.*/)") or "",
       started = system.now(), clock = pg.clock(), about = spec.about,
-      metric_names = {}, metrics = {}, records = json.list(), data = json.list(), dirty = true, written = 0,
+      silent = silent, metric_names = {}, metrics = {}, records = json.list(), data = json.list(), dirty = true,
+      written = 0,
     },
   }
   setmetatable(ex, experiment)

@@ -154,7 +154,9 @@ local function progress(n, label, opts)
   local columns = opts.columns or outlet and 72 or pg._system.columns(2)
   local self = {total = n, label = label, done = 0, names = {}, metrics = {}, columns = columns, tenth = 0,
     clock = opts.clock or pg.clock, drawn = -math.huge}
-  self.write = opts.write or outlet and outlet.line() or function(...) io.stderr:write(...) end
+  local mpi = rawget(pg, "mpi")
+  local silent = mpi and mpi.rank > 0 and function() end
+  self.write = opts.write or outlet and outlet.line() or silent or function(...) io.stderr:write(...) end
   self.start = self.clock()
   local face = setmetatable({_ = self}, meta)
   return face, nil, nil, face

@@ -12,6 +12,7 @@
 #include "bind/bind.h"
 #include "bind/io_errors.h"
 #include "format/writer.h"
+#include "host/mpi.h"
 #include "host/process.h"
 #include "host/system.h"
 #include "kernel/sha256.h"
@@ -269,6 +270,22 @@ static int system_pid(lua_State *L)
     return 1;
 }
 
+/* host() -> the machine's name */
+static int system_host(lua_State *L)
+{
+    char name[256] = "";
+    gethostname(name, sizeof name - 1);
+    lua_pushstring(L, *name != '\0' ? name : "unknown");
+    return 1;
+}
+
+/* announced() -> how many processes the launcher of this one started, 0 where none did */
+static int system_announced(lua_State *L)
+{
+    lua_pushinteger(L, peri_mpi_announced());
+    return 1;
+}
+
 static int system_columns(lua_State *L)
 {
     lua_pushinteger(L, peri_system_columns((int)luaL_checkinteger(L, 1)));
@@ -285,12 +302,26 @@ static int system_cores(lua_State *L)
 PERI_OPENER(system)
 {
     static const luaL_Reg functions[] = {
-        {"mkdirs", system_mkdirs},     {"kind", system_kind},   {"list", system_list},
-        {"absolute", system_absolute}, {"hash", system_hash},   {"digest", system_digest},
-        {"lock", system_lock},         {"cpu", system_cpu},     {"now", system_now},
-        {"peak", system_peak},         {"pid", system_pid},     {"columns", system_columns},
-        {"cores", system_cores},       {"write", system_write}, {"base64", system_base64},
-        {"stat", system_stat},         {"read", system_read},   {NULL, NULL},
+        {"mkdirs", system_mkdirs},
+        {"kind", system_kind},
+        {"list", system_list},
+        {"absolute", system_absolute},
+        {"hash", system_hash},
+        {"digest", system_digest},
+        {"lock", system_lock},
+        {"cpu", system_cpu},
+        {"now", system_now},
+        {"peak", system_peak},
+        {"pid", system_pid},
+        {"columns", system_columns},
+        {"cores", system_cores},
+        {"write", system_write},
+        {"base64", system_base64},
+        {"stat", system_stat},
+        {"read", system_read},
+        {"host", system_host},
+        {"announced", system_announced},
+        {NULL, NULL},
     };
     luaL_newlib(L, functions);
     return 1;

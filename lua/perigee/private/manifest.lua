@@ -23,6 +23,22 @@ function manifest.machine()
   }
 end
 
+-- What a job of several ranks says of them, for the manifest that its batch writes.
+function manifest.leave_ranks(dir, mpi)
+  system.write(dir .. "/.ranks", json.encode{ranks = mpi.size, mpi = mpi.library, hosts = json.list(mpi._hosts)})
+end
+
+-- The same, read and taken away; nothing where there is none.
+function manifest.take_ranks(dir)
+  local path = dir .. "/.ranks"
+  local text = system.read(path, 1 << 20)
+  os.remove(path)
+  local ok, found = pcall(json.decode, text or "")
+  if not ok or type(found) ~= "table" then return nil end
+  return math.tointeger(found.ranks), type(found.mpi) == "string" and json.utf8(found.mpi) or nil,
+    type(found.hosts) == "table" and json.list(found.hosts) or nil
+end
+
 -- That of an experiment that runs alone.
 function manifest.of_experiment(ex, state)
   local values, seconds = {}, pg.clock() - state.clock
@@ -32,6 +48,8 @@ function manifest.of_experiment(ex, state)
   local m = manifest.machine()
   m.name, m.seed, m.quick, m.options, m.data = ex.name, ex.seed, ex.quick, values, json.list(state.data)
   m.threads = pg.threads()
+  local mpi = rawget(pg, "mpi")
+  if mpi and mpi.library ~= "none" then m.ranks, m.mpi, m.hosts = mpi.size, mpi.library, json.list(mpi._hosts) end
   m.started, m.ended, m.seconds = manifest.time(state.started), manifest.time(state.started + seconds), seconds
   m.peak_mb = system.peak() / 2 ^ 20
   if system.kind(state.script) == "file" then

@@ -225,6 +225,7 @@ local function write_manifest(job, context)
   m.arguments, m.settings = json.list(job.arguments), job.settings
   m.options, m.seed, m.quick = found.options, found.seed, found.quick
   m.data = json.list(found.data or {})
+  m.ranks, m.mpi, m.hosts = manifest.take_ranks(job.dir)
   -- What a job says of itself is taken as known where it could do what it likes in any case.
   for _, entry in ipairs(context.opts.sandbox and {} or m.data) do evidence.learn(entry.path, entry.sha256) end
   if job.state == "passed" then

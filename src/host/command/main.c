@@ -23,6 +23,7 @@
 #include "host/command/notebook.h"
 #include "host/command/recorder.h"
 #include "host/command/script.h"
+#include "host/mpi.h"
 #include "perigee.h"
 
 static const char usage[] =
@@ -320,6 +321,9 @@ int main(int argc, char **argv)
     const int status = lua_pcall(L, 2, 1, 0);
     const bool fine = status == LUA_OK && lua_toboolean(L, -1);
     peri_report(L, status);
+    /* One rank's failure ends all, once this one has written what it has to. */
+    if (!fine)
+        peri_mpi_fail(EXIT_FAILURE);
     peri_resume(L); /* what is still to be written is written, after a time limit too */
     lua_close(L);
     if (peri_limits_timed_out())

@@ -9,12 +9,19 @@
 
 #include "bind/sandbox.h"
 #include "host/call.h"
+#include "host/mpi.h"
 
 int peri_report(lua_State *L, int status)
 {
     if (status != LUA_OK) {
         const char *message = lua_tostring(L, -1);
-        fprintf(stderr, "perigee: %s\n", message != NULL ? message : "(error without a message)");
+        const peri_mpi *mpi = peri_mpi_started();
+        if (message == NULL)
+            message = "(error without a message)";
+        if (mpi != NULL && mpi->size > 1)
+            fprintf(stderr, "perigee: rank %d: %s\n", mpi->rank, message);
+        else
+            fprintf(stderr, "perigee: %s\n", message);
         fflush(stderr);
         lua_pop(L, 1);
     }
