@@ -90,30 +90,22 @@ function graph.pairs(g)
   return core.pairs(packed.packed[1])
 end
 
--- The data with its graphs in so many parts, each summed alone; the parts are added in a fixed tree.
-local function cut(data, shards)
+-- The data with its graphs in so many parts, each summed alone; `sum` adds up the parts.
+local function cut(data, shards, sum)
   if shards == 1 then return data end
-  local parts = {}
-  for i = 1, shards do
-    local first, last = tree.range(#data.packed, shards, i)
-    parts[i] = first <= last and core.join(table.move(data.packed, first, last, 1, {})) or false
+  local parts, count = {}, math.min(shards, #data.packed)
+  for i = 1, count do
+    local first, last = tree.range(#data.packed, count, i)
+    parts[i] = core.join(table.move(data.packed, first, last, 1, {}))
   end
   return setmetatable({packed = data.packed, pairs = data.pairs, edges = data.edges, joined = data.joined,
-    parts = parts}, data_meta)
-end
-
-local function add_sums(x, y)
-  for k = 1, 6 do x[k] = x[k] + y[k] end
-  return x
+    parts = parts, sum = sum}, data_meta)
 end
 
 local function sums(data, a, b)
   if not data.parts then return core.loglik(data.joined, a, b) end
-  local nodes = {}
-  for i, part in ipairs(data.parts) do
-    if part then tree.add(nodes, {0, i - 1, {core.loglik(part, a, b)}}, add_sums) end
-  end
-  return table.unpack(tree.total(nodes, add_sums))
+  local total = data.sum(#data.parts, function(i) return pg.array{core.loglik(data.parts[i], a, b)} end)
+  return table.unpack(total:totable())
 end
 
 local function finite(name, arg, what, v)
@@ -129,18 +121,19 @@ end
 -- @param list  a graph, a list of graphs, or pg.graph.data of them
 -- @param a, b  numbers
 -- @param opts.shards  integer: the list is summed in so many parts, which are added in a fixed tree; 1
+-- @param opts.mpi  boolean: the ranks of pg.mpi share the shards; each gives the same list
 -- @return loglik  number: sum over i < j of log sigmoid(+-(a x_i.x_j + b))
 -- @return gradient  array of 2
 -- @return hessian  array, 2 x 2
 -- @example pg.graph.loglik({X = pg.eye(2), edges = {{1, 2}}}, 1, 0) --> -0.69314718055995
 function graph.loglik(list, a, b, opts)
-  local o = args.options("graph.loglik", 4, opts, {shards = 1})
-  args.integer("graph.loglik", 4, "shards", o.shards, 1)
+  local o = args.options("graph.loglik", 4, opts, {shards = args.any, mpi = args.any})
+  local shards, sum = tree.shards("graph.loglik", 4, o)
   local x = args.is_array(a) and a.ndim == 0 and a:item() or a
   local y = args.is_array(b) and b.ndim == 0 and b:item() or b
   finite("graph.loglik", 2, "a", x)
   finite("graph.loglik", 3, "b", y)
-  local data = cut(pack_all("graph.loglik", list), o.shards)
+  local data = cut(pack_all("graph.loglik", list), shards, sum)
   local L, ga, gb, haa, hab, hbb = sums(data, x, y)
   local slope, curvature = pg.array{ga, gb}, pg.array{{haa, hab}, {hab, hbb}}
   if rawequal(x, a) and rawequal(y, b) then return L, slope, curvature end
@@ -310,6 +303,7 @@ end
 -- @param opts.tol  number: converged where no component of the gradient is larger (1e-10; with more than a
 --   million pairs so much larger as their rounding is)
 -- @param opts.shards  integer: the list is summed in so many parts, which are added in a fixed tree; 1
+-- @param opts.mpi  boolean: the ranks of pg.mpi share the shards; each gives the same list
 -- @param opts.on_epoch  function(s) with s.epoch, s.a, s.b, s.loglik (of all data, at s.a and s.b), and for
 --   "gradient" s.last (what the last update's data had before it); returns false to stop
 -- @return model  a, b, loglik, stderr (2, from the Hessian), iterations, converged, trace (a list of the s)
@@ -317,7 +311,7 @@ end
 --   "gradient" the sentence is in model.separable
 function graph.fit(list, opts)
   opts = args.options("graph.fit", 2, opts, {method = "newton", update = "all", lr = 0.01, epochs = args.any,
-    start = args.any, tol = 1e-10, on_epoch = args.any, shards = 1})
+    start = args.any, tol = 1e-10, on_epoch = args.any, shards = args.any, mpi = args.any})
   args.choice("graph.fit", 2, "method", opts.method, {"newton", "gradient"})
   args.choice("graph.fit", 2, "update", opts.update, {"all", "graph"})
   args.callback("graph.fit", 2, "on_epoch", opts.on_epoch)
@@ -326,11 +320,11 @@ function graph.fit(list, opts)
   end
   args.number("graph.fit", 2, "tol", opts.tol, 0)
   opts.epochs = args.integer("graph.fit", 2, "epochs", opts.epochs or opts.method == "newton" and 50 or 20, 1)
-  args.integer("graph.fit", 2, "shards", opts.shards, 1)
-  if opts.shards > 1 and opts.update == "graph" and opts.method == "gradient" then
+  local shards, sum = tree.shards("graph.fit", 2, opts)
+  if shards > 1 and opts.update == "graph" and opts.method == "gradient" then
     args.fail("graph.fit", 2, 'shards: update = "graph" takes a step a graph, in order')
   end
-  local data = cut(pack_all("graph.fit", list), opts.shards)
+  local data = cut(pack_all("graph.fit", list), shards, sum)
   local m = {trace = {}, converged = false, iterations = 0}
   local why, start = check_separable(data), opts.start
   if start == nil then

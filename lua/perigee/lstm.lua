@@ -502,6 +502,8 @@ end
 -- @param opts.lengths  list: the steps of each sequence that count; all
 -- @param opts.clip_norm  number above 0: the gradient is scaled to at most this norm
 -- @param opts.shards  integer: each batch is taken in so many parts, whose gradients are added in a fixed tree
+-- @param opts.mpi  boolean: the ranks of pg.mpi share the shards; each gives the same x, y and rng, and has the same
+-- net, bit for bit, whatever their number
 -- @param opts.reduce  function(grads): called between the gradient and the step, to add up over processes, say, or
 -- to look at the gradient; what it leaves in grads is what the step takes
 -- @param opts.progress  boolean: whether a bar is drawn; on a terminal: true, elsewhere: false
@@ -512,7 +514,7 @@ end
 function methods:fit(x, y, opts)
   local o = args.options("fit", 3, opts, {epochs = 100, batch = args.any, optimizer = args.any, rng = args.any,
     lengths = args.any, clip_norm = args.any, progress = args.any, on_epoch = args.any, shards = args.any,
-    reduce = args.any})
+    reduce = args.any, mpi = args.any})
   if o.progress ~= nil and type(o.progress) ~= "boolean" then
     fail("fit", 3, "progress: expected a boolean, got " .. got(o.progress))
   end
@@ -524,10 +526,7 @@ function methods:fit(x, y, opts)
   local reduce = args.callback("fit", 3, "reduce", o.reduce)
   local clip = o.clip_norm and args.number("fit", 3, "clip_norm", o.clip_norm, 0)
   if clip == 0 then fail("fit", 3, "clip_norm: expected a number above 0, got 0") end
-  local shards = args.integer("fit", 3, "shards", o.shards or 1, 1)
-  if batch % shards ~= 0 then
-    fail("fit", 3, string.format("shards: expected a number that divides the batch of %d, got %d", batch, shards))
-  end
+  local shards, sum_shards = tree.shards("fit", 3, o, batch)
   local rng = o.rng
   if batch < n then args.rng("fit", 3, rng) end
   local optimizer = o.optimizer or pg.optim.adam{}
@@ -543,17 +542,15 @@ function methods:fit(x, y, opts)
   -- The loss and gradient of sequences from .. from + count - 1 of the order, and what the loss is the mean of.
   local function take(order, from, count)
     if shards == 1 then return loss_grad(handle, params, grads, xs, ys, lengths, order, from, count) end
-    local sums, weights, counted = {}, {}, 0
-    local total = tree.sum(shards, function(i)
-      local first, last = tree.range(count, shards, i)
-      if first > last then return nil end
-      local loss, k = loss_grad(handle, params, grads, xs, ys, lengths, order or whole, from + first - 1,
+    local parts = math.min(shards, count)
+    local total, loss, counted = sum_shards(parts, function(i)
+      local first, last = tree.range(count, parts, i)
+      local mean, k = loss_grad(handle, params, grads, xs, ys, lengths, order or whole, from + first - 1,
         last - first + 1)
-      sums[#sums + 1], weights[#weights + 1], counted = loss, k, counted + k
-      return grads * k
+      return grads * k, mean * k, k
     end)
     grads:assign(total / counted)
-    return tree.sum(#sums, function(i) return sums[i] * weights[i] end) / counted, counted
+    return loss / counted, counted
   end
   local stopped, failure = false, nil
   local function run_epoch(epoch)

@@ -364,6 +364,8 @@ if core.library ~= "none" then
     core.leave(code == false and 1 or math.type(code) == "integer" and code or 0)
     exit(code, close)
   end)
+  -- Ranks share a machine's cores, and how many there are for one depends on the launcher; bits depend on it.
+  if not (os.getenv("OPENBLAS_NUM_THREADS") or os.getenv("OMP_NUM_THREADS")) then pg.threads(1) end
   local info = pg.info()
   local mine = {host = system.host(), core = info.blas_core, isa = info.isa, threads = pg.threads()}
   local all = mpi.allgather(mine)

@@ -73,6 +73,44 @@ describe("pg.mpi alone", function()
     assert.is_true(pg.array_equal(lin:fit().w, mpi.merge(lin):fit().w))
   end)
 
+  it("shares the shards of a fit, whose bits are those without it", function()
+    local function lstm(opts)
+      local rng = pg.random.new(1)
+      local net = pg.lstm.new{input_size = 1, hidden_size = 4, output_size = 1, rng = rng}
+      local x, y = pg.lstm.shift(rng:bernoulli(0.5, 11, 5))
+      opts.epochs, opts.batch, opts.rng, opts.progress = 3, 4, rng, false
+      net:fit(x, y, opts)
+      return net.params
+    end
+    assert.is_true(pg.array_equal(lstm{shards = 4}, lstm{shards = 4, mpi = true}))
+    local function net(opts)
+      local rng = pg.random.new(2)
+      local nn = pg.nn
+      local f = nn.model(nn.sequential{nn.linear(3, 4), nn.relu, nn.dropout(0.5), nn.linear(4, 1)}, rng,
+        {dtype = "f64"})
+      local x = rng:standard_normal(11, 3)
+      opts.epochs, opts.batch, opts.rng, opts.progress = 3, 4, rng, false
+      nn.fit(f, function(g, a, ctx) return nn.mse(g(a, ctx), a:sum(2, {keepdims = true})) end, x, opts)
+      return f.params
+    end
+    assert.is_true(pg.array_equal(net{shards = 2}, net{shards = 2, mpi = true}))
+    assert.is_false(pg.array_equal(net{shards = 2}, net{shards = 4}))
+    local graphs = pg.graph.new{a = 1, b = -1}:sample(5, pg.random.new(5), {n = 8})
+    assert.equal(pg.graph.fit(graphs, {shards = 16}).a, pg.graph.fit(graphs, {shards = 16, mpi = true}).a)
+    local alone = pg.graph.loglik(graphs, 1, 0, {shards = 2})
+    assert.equal(alone, (pg.graph.loglik(graphs, 1, 0, {shards = 2, mpi = true})))
+    for text, f in pairs{
+      ["mpi: give shards too, into how many parts each batch is cut"] = function() lstm{mpi = true} end,
+      ["mpi: expected a boolean, got number 1"] = function() net{mpi = 1, shards = 2} end,
+      ["shards: expected a number that divides the batch of 4, got 3"] = function() net{shards = 3} end,
+      ["mpi: give shards too, into how many parts the list is cut"] = function() pg.graph.fit(graphs, {mpi = true}) end,
+    } do
+      local ok, why = pcall(f)
+      assert.is_false(ok)
+      assert.is_truthy(why:find(text, 1, true), text .. " / " .. why)
+    end
+  end)
+
   it("says what it was given", function()
     for text, f in pairs{
       ["give a:copy"] = function() mpi.allreduce(pg.zeros(3, 4).T) end,

@@ -340,7 +340,7 @@ net: 19 parameters, f32
     X[{3, 1}] = 0 / 0
     refuses("fit: the loss is nan at epoch 1, step %d+; argument 1 of the batch holds what is not finite", nn.fit, net,
       loss, {X, y}, {epochs = 1, rng = rng})
-    refuses("shards: 3 parts do not divide a batch of 16", nn.fit, net, loss, {X, y},
+    refuses("shards: expected a number that divides the batch of 16, got 3", nn.fit, net, loss, {X, y},
       {batch = 16, shards = 3, rng = rng})
     refuses("checkpoint: expected a path that ends in .npz, got \"a.pt\"", nn.fit, net, loss, {X, y},
       {checkpoint = "a.pt", rng = rng})

@@ -3,7 +3,7 @@
 -- The plain training loop of nets.
 
 local pg = ...
-local args, M = pg._args, pg._nn_model
+local args, M, tree = pg._args, pg._nn_model, pg._tree
 local error, io, ipairs, math, pcall, string, table, tostring, type =
   error, io, ipairs, math, pcall, string, table, tostring, type
 
@@ -127,17 +127,16 @@ end
 
 -- Loss and gradient of a batch cut in as many parts as there are ctxs, each weighed by its rows, summed in one fixed
 -- tree.
-local function by_shards(step, net, batch, ctxs)
-  local rows, total = #batch[1], 0
-  local grads = pg._tree.sum(#ctxs, function(k)
-    local first, last = pg._tree.range(rows, #ctxs, k)
-    if first > last then return nil end
+local function by_shards(step, net, batch, ctxs, sum_shards)
+  local rows = #batch[1]
+  local parts = math.min(#ctxs, rows)
+  local grads, total = sum_shards(parts, function(k)
+    local first, last = tree.range(rows, parts, k)
     local part = {}
     for i, a in ipairs(batch) do part[i] = a:slice({first, last}) end
     local value, g = step(net, with_ctx(part, ctxs[k]))
     local share = (last - first + 1) / rows
-    total = total + value * share
-    return g * share
+    return g * share, value * share
   end)
   net.grads:assign(grads)
   return total, net.grads
@@ -160,6 +159,8 @@ end
 -- @param opts.dtype  string: each batch as this dtype, so that images may stay bytes
 -- @param opts.shards  integer: each batch is cut in so many parts, whose gradients are summed in one fixed tree; each
 -- part has a generator of its own
+-- @param opts.mpi  boolean: the ranks of pg.mpi share the shards; each gives the same data and rng, and has the same
+-- net, bit for bit, whatever their number
 -- @param opts.reduce  function(grads), called between gradient and step
 -- @param opts.checkpoint  string, ends in .npz: after each epoch all that the rest depends on is written there
 -- @param opts.resume  boolean: goes on from the checkpoint where there is one, to the bytes of a run that was not
@@ -176,8 +177,8 @@ return function(net, loss, data, opts)
   if type(loss) ~= "function" then args.fail("fit", 2, "loss: expected a function, got " .. args.got(loss)) end
   local list = read_data("data", data)
   local o = args.options("fit", 4, opts, {epochs = 10, batch = 32, rng = any, optimizer = any, clip_norm = any,
-    validation = any, keep = "last", dtype = any, progress = any, reduce = any, shards = any, checkpoint = any,
-    resume = false, on_epoch = any})
+    validation = any, keep = "last", dtype = any, progress = any, reduce = any, shards = any, mpi = any,
+    checkpoint = any, resume = false, on_epoch = any})
   o.epochs, o.batch = args.integer("fit", 4, "epochs", o.epochs, 0), args.integer("fit", 4, "batch", o.batch, 1)
   args.choice("fit", 4, "keep", o.keep, {"last", "best"})
   args.rng("fit", 4, o.rng)
@@ -190,12 +191,15 @@ return function(net, loss, data, opts)
   local history = {loss = {}, validation = {}, epochs = 0, stopped = false}
   local run = {net = net, optimizer = optimizer, history = history, generators = {o.rng}, held = held}
   local ctxs
+  local _, sum_shards = tree.shards("fit", 4, o, o.batch)
+  if o.mpi and net.buffers and net.buffers.size > 0 then
+    args.fail("fit", 4, "mpi: this net has running statistics (batch_norm), of which each rank would have its own")
+  end
+  if o.mpi and o.checkpoint ~= nil then
+    args.fail("fit", 4, "checkpoint: with mpi each rank knows the generators of its own shards alone")
+  end
   if o.shards ~= nil then
     ctxs = {}
-    args.integer("fit", 4, "shards", o.shards, 1, o.batch)
-    if o.batch % o.shards ~= 0 then
-      args.fail("fit", 4, ("shards: %d parts do not divide a batch of %d"):format(o.shards, o.batch))
-    end
     for k, rng in ipairs(o.rng:spawn(o.shards)) do
       ctxs[k], run.generators[k + 1] = {train = true, rng = rng}, rng
     end
@@ -215,7 +219,7 @@ return function(net, loss, data, opts)
       number = number + 1
       local value, grads
       if ctxs then
-        value, grads = by_shards(step, net, batch, ctxs)
+        value, grads = by_shards(step, net, batch, ctxs, sum_shards)
       else
         value, grads = step(net, with_ctx(batch, ctx))
       end

@@ -36,19 +36,42 @@ function tree.total(nodes, merge, copy)
   return value
 end
 
--- f(1) + ... + f(n), where f gives an array that is nobody else's, a number, or nil for nothing.
+local function add(a, b)
+  if math.type(a) then return a + b end
+  return pg.add(a, b, a)
+end
+
+-- f(1) + ... + f(n), where f gives numbers, and arrays that are nobody else's; each of its values is summed.
 function tree.sum(n, f)
   local nodes = {}
-  local function merge(a, b)
-    if a == nil or b == nil then return a == nil and b or a end
-    if math.type(a) then return a + b end
-    return pg.add(a, b, a)
-  end
   for i = 1, n do
-    local value = f(i)
-    if value ~= nil then tree.add(nodes, {0, i - 1, value}, merge) end
+    local values = table.pack(f(i))
+    for k = 1, values.n do
+      nodes[k] = nodes[k] or {}
+      tree.add(nodes[k], {0, i - 1, values[k]}, add)
+    end
   end
-  return tree.total(nodes, merge)
+  for k, list in ipairs(nodes) do nodes[k] = tree.total(list, add) end
+  return table.unpack(nodes)
+end
+
+-- The options shards and mpi of a call: how many shards, and the function that adds up what they give as tree.sum does,
+-- here or over all ranks.
+function tree.shards(name, arg, o, batch)
+  if o.mpi ~= nil and type(o.mpi) ~= "boolean" then
+    args.fail(name, arg, "mpi: expected a boolean, got " .. args.got(o.mpi))
+  end
+  if o.mpi and o.shards == nil then
+    args.fail(name, arg, "mpi: give shards too, into how many parts " .. (batch and "each batch" or "the list") ..
+      " is cut: the result depends on them and not on the number of ranks")
+  end
+  local shards = args.integer(name, arg, "shards", o.shards or 1, 1)
+  if batch and batch % shards ~= 0 then
+    args.fail(name, arg, string.format("shards: expected a number that divides the batch of %d, got %d", batch, shards))
+  end
+  if not o.mpi then return shards, tree.sum end
+  local mpi = pg.mpi
+  return shards, function(n, f) return mpi._map(name, n, f, true) end
 end
 
 -- The part of 1..n that is the i-th of `count`: first and last, first > last where it is empty. Sizes differ by one at
