@@ -239,40 +239,88 @@ course:
 
 # ---- installing ------------------------------------------------------------------------------
 
-dest := $(DESTDIR)$(PREFIX)
-luadir := $(dest)/lib/lua/5.4
+# LIBDIR is where the libraries go, BINDIR the program. What is installed is stripped; `make install-debug` puts the
+# symbols where debuggers look for them, beside each file in a folder .debug. STRIP= leaves them in.
+LIBDIR ?= $(PREFIX)/lib
+BINDIR ?= $(PREFIX)/bin
+STRIP  ?= strip
+dest   := $(DESTDIR)$(PREFIX)
+libdir := $(DESTDIR)$(LIBDIR)
+bindir := $(DESTDIR)$(BINDIR)
+luadir := $(libdir)/lua/5.4
 
-install: all
-	install -d $(dest)/bin $(dest)/lib/pkgconfig $(dest)/include/perigee/kernel $(luadir) \
+# $(call put,file,target): a program or shared library without its symbols, and where they are.
+ifeq ($(STRIP),)
+put = install -m 755 $(1) $(2)
+else
+put = install -m 755 $(1) $(2) && objcopy --strip-unneeded --add-gnu-debuglink=$(1).debug $(2)
+endif
+symbols := $(patsubst %,%.debug,$B/perigee $B/libperigee.so $B/perigee.so)
+
+$B/%.debug: $B/%
+	objcopy --only-keep-debug $< $@
+
+install: all $(if $(STRIP),$(symbols))
+	install -d $(bindir) $(libdir)/pkgconfig $(dest)/include/perigee/kernel $(luadir) \
 	    $(dest)/share/man/man1
-	install -m 755 $B/perigee $(dest)/bin/perigee
-	install -m 644 $B/libperigee.a $(dest)/lib/libperigee.a
-	install -m 755 $B/libperigee.so $(dest)/lib/libperigee.so.$(VERSION)
-	ln -sf libperigee.so.$(VERSION) $(dest)/lib/libperigee.so.0
-	ln -sf libperigee.so.0 $(dest)/lib/libperigee.so
+	$(call put,$B/perigee,$(bindir)/perigee)
+	install -m 644 $B/libperigee.a $(libdir)/libperigee.a
+	$(if $(STRIP),strip --strip-debug $(libdir)/libperigee.a)
+	$(call put,$B/libperigee.so,$(libdir)/libperigee.so.$(VERSION))
+	ln -sf libperigee.so.$(VERSION) $(libdir)/libperigee.so.0
+	ln -sf libperigee.so.0 $(libdir)/libperigee.so
 	install -m 644 src/perigee.h $(dest)/include/perigee/perigee.h
 	install -m 644 src/kernel/dtype.h src/kernel/view.h $(dest)/include/perigee/kernel/
-	install -m 755 $B/perigee.so $(luadir)/perigee.so
+	$(call put,$B/perigee.so,$(luadir)/perigee.so)
 	install -d $(dest)/share/perigee/library
 	$B/perigee help --luals $(dest)/share/perigee/library/perigee.d.lua
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' src/perigee.pc.in \
-	    > $(dest)/lib/pkgconfig/perigee.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' src/perigee.pc.in \
+	    > $(libdir)/pkgconfig/perigee.pc
 	install -m 644 src/perigee.1 $(dest)/share/man/man1/perigee.1
-	$B/perigee jupyter install --prefix $(dest) --program $(PREFIX)/bin/perigee
+	$B/perigee jupyter install --prefix $(dest) --program $(BINDIR)/perigee
 
-# Each file that install puts, and the folders that are ours alone; the others stay.
-installed := bin/perigee lib/libperigee.a lib/libperigee.so.$(VERSION) lib/libperigee.so.0 \
-             lib/libperigee.so include/perigee/perigee.h include/perigee/kernel/dtype.h \
-             include/perigee/kernel/view.h lib/lua/5.4/perigee.so share/perigee/library/perigee.d.lua \
-             lib/pkgconfig/perigee.pc share/man/man1/perigee.1 \
-             $(addprefix share/jupyter/kernels/perigee/,kernel.json logo-32x32.png logo-64x64.png)
-folders   := include/perigee/kernel include/perigee share/perigee/library share/perigee \
-             share/jupyter/kernels/perigee
+install-debug: $(symbols)
+	install -d $(bindir)/.debug $(libdir)/.debug $(luadir)/.debug
+	install -m 644 $B/perigee.debug $(bindir)/.debug/perigee.debug
+	install -m 644 $B/libperigee.so.debug $(libdir)/.debug/libperigee.so.debug
+	install -m 644 $B/perigee.so.debug $(luadir)/.debug/perigee.so.debug
+
+# Each file that install and install-debug put, and the folders that are ours alone; the others stay.
+installed := $(bindir)/perigee $(bindir)/.debug/perigee.debug $(libdir)/.debug/libperigee.so.debug \
+             $(luadir)/.debug/perigee.so.debug $(luadir)/perigee.so $(libdir)/pkgconfig/perigee.pc \
+             $(addprefix $(libdir)/,libperigee.a libperigee.so.$(VERSION) libperigee.so.0 libperigee.so) \
+             $(addprefix $(dest)/,include/perigee/perigee.h include/perigee/kernel/dtype.h \
+             include/perigee/kernel/view.h share/perigee/library/perigee.d.lua share/man/man1/perigee.1) \
+             $(addprefix $(dest)/share/jupyter/kernels/perigee/,kernel.json logo-32x32.png logo-64x64.png)
+folders   := $(bindir)/.debug $(libdir)/.debug $(luadir)/.debug $(addprefix $(dest)/,include/perigee/kernel \
+             include/perigee share/perigee/library share/perigee share/jupyter/kernels/perigee)
 
 uninstall:
-	rm -f $(addprefix $(dest)/,$(installed))
-	for folder in $(addprefix $(dest)/,$(folders)); do \
+	rm -f $(installed)
+	for folder in $(folders); do \
 	    [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder; done
+
+# ---- packages --------------------------------------------------------------------------------
+
+# The program and the module for stock Lua, into the folders that LuaRocks names (perigee-VERSION-1.rockspec).
+install-rock: all
+	install -d $(LIBDIR) $(BINDIR)
+	install -m 755 $B/perigee.so $(LIBDIR)/perigee.so
+	install -m 755 $B/perigee $(BINDIR)/perigee
+	strip --strip-unneeded $(LIBDIR)/perigee.so $(BINDIR)/perigee
+
+# The committed sources as an archive that builds without git; the same bytes for the same commit.
+dist: $B/dist/perigee-$(VERSION).tar.gz
+.PHONY: $B/dist/perigee-$(VERSION).tar.gz
+$B/dist/perigee-$(VERSION).tar.gz:
+	@mkdir -p $(@D)
+	git archive --format=tar --prefix=perigee-$(VERSION)/ HEAD | gzip -9n > $@
+	@echo "$@"
+
+# A Debian package of program, libraries, headers and the notebook's kernel, in $B/deb, from the sources as they lie
+# here.
+deb:
+	@packaging/deb.sh "$B" "$(VERSION)"
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -286,8 +334,11 @@ help:
 	@echo "make bench      side by side with NumPy, scikit-learn and PyTorch where they are installed"
 	@echo "make docs       the reference, and definitions for editors, in $B/docs"
 	@echo "make compdb     compile_commands.json, for clangd"
-	@echo "make install    PREFIX=$(PREFIX) DESTDIR="
+	@echo "make install    PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR="
+	@echo "make install-debug  the symbols that install takes away"
 	@echo "make uninstall  with the same PREFIX and DESTDIR"
+	@echo "make dist       the committed sources as an archive, in $B/dist"
+	@echo "make deb        a Debian package, in $B/deb"
 	@echo "make clean      takes build and out away"
 
 clean:
