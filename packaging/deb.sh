@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 B=$1 version=$2
 for tool in dpkg-buildpackage dh; do
     command -v $tool >/dev/null || {
-        echo "make deb: $tool is not here; apt-get install debhelper dpkg-dev" >&2
+        echo "make deb: $tool is not here; apt-get install build-essential debhelper" >&2
         exit 1
     }
 done
