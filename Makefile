@@ -199,11 +199,13 @@ mutants:
 	@vendor/install.sh test
 	@nice -n 15 lua5.4 tests/mutants.lua $B/mutants $(SEED) $(COUNT) "$(PATTERN)"
 
-# The reference, and definitions for editors that speak LuaLS (.luarc.json points at them).
+# The guide and the reference as pages with a search box, and definitions for editors that speak LuaLS (.luarc.json points
+# at them). Examples of the guide are run.
 docs: all
 	@mkdir -p $B/docs
-	$B/perigee help --html $B/docs/index.html
+	$B/perigee help --html $B/docs/reference.html
 	$B/perigee help --luals $B/docs/perigee.d.lua
+	$B/perigee guide/site.lua $B/docs
 
 # compile_commands.json, of what make would run: for clangd and other tools.
 compdb:
@@ -332,7 +334,7 @@ help:
 	@echo "make coverage   lines of src/ that the tests execute"
 	@echo "make threats    which bad inputs have a test, and how many faults were survived"
 	@echo "make bench      side by side with NumPy, scikit-learn and PyTorch where they are installed"
-	@echo "make docs       the reference, and definitions for editors, in $B/docs"
+	@echo "make docs       the guide and the reference, with search, and definitions for editors, in $B/docs"
 	@echo "make compdb     compile_commands.json, for clangd"
 	@echo "make install    PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR="
 	@echo "make install-debug  the symbols that install takes away"
