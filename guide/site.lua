@@ -78,7 +78,8 @@ local function inline(text)
     target = target:gsub("%.md", ".html")
     return keep('<a href="' .. html.escape(target) .. '">') .. label .. keep("</a>")
   end)
-  text = html.escape(text):gsub("%*%*([^*]+)%*%*", "<strong>%1</strong>"):gsub("%*([^*%s][^*]*)%*", "<em>%1</em>")
+  text = text:gsub("[^\1\2]+", function(piece) return html.escape(piece) end)
+  text = text:gsub("%*%*([^*]+)%*%*", "<strong>%1</strong>"):gsub("%*([^*%s][^*]*)%*", "<em>%1</em>")
   return (text:gsub("\1(%d+)\2", function(i) return kept[tonumber(i)] end))
 end
 
@@ -194,8 +195,17 @@ local function write_chapter(chapter, after)
   local out, headings, section = {}, {}, nil
   local function heading(level, title, id)
     if level == 2 then headings[#headings + 1] = {title = title, id = id} end
-    section = {plain(title), chapter.name .. ".html" .. (level > 1 and "#" .. id or ""), {}}
-    index[#index + 1] = section
+  end
+  local function note(text)
+    for line in (text .. "\n"):gmatch("(.-)\n") do
+      local marks, title = line:match("^(#+) (.*)$")
+      if marks then
+        section = {plain(title), chapter.name .. ".html" .. (#marks > 1 and "#" .. slug(title) or ""), {}}
+        index[#index + 1] = section
+      elseif line:find("%w") then
+        table.insert(section[3], plain(line))
+      end
+    end
   end
   for _, part in ipairs(chapter.parts) do
     if part.kind == "text" then
@@ -210,7 +220,7 @@ local function write_chapter(chapter, after)
       out[#out + 1] = ('<p><img src="images/%s.png" alt="%s" loading="lazy"></p>'):format(part.words.figure,
         part.words.figure)
     end
-    if section then table.insert(section[3], plain(part.text)) end
+    note(part.kind == "text" and part.text or part.text:gsub("\n#", "\n #"))
   end
   if after then
     out[#out + 1] = ('<p class="next">Next: <a href="%s.html">%s</a></p>'):format(after.name, html.escape(after.title))

@@ -52,6 +52,7 @@ it("makes pages with an index, whose links lead somewhere", function()
   for _, chapter in ipairs(chapters) do
     local text = page(chapter.name .. ".html")
     assert.falsy(text:find("https?://"), chapter.name)
+    assert.falsy(text:find("\u{FFFD}", 1, true), chapter.name)
     for target in text:gmatch('href="([^"]+)"') do
       local file, anchor = target:match("^([^#]*)#?(.*)$")
       if not target:find("^data:") then
@@ -87,8 +88,8 @@ it("builds and runs the host of the chapter on embedding", function()
       tool.write(folder .. "/smooth.lua", script .. "\n")
     end
   end
-  local status, out, err = tool.sh(("ln -s $(realpath %s/libperigee.so) %s/libperigee.so.0 && %s -Wall -Wextra -Werror " ..
-    "-o %s/host %s/host.c -Isrc $(pkg-config --cflags lua5.4) %s/libperigee.so.0 -llua5.4 && " ..
+  local status, out, err = tool.sh(("ln -s $(realpath %s/libperigee.so) %s/libperigee.so.0 && %s -Wall -Wextra " ..
+    "-Werror -o %s/host %s/host.c -Isrc $(pkg-config --cflags lua5.4) %s/libperigee.so.0 -llua5.4 && " ..
     "LD_LIBRARY_PATH=%s %s/host %s/smooth.lua"):format(B, folder, os.getenv("CC") or "cc", folder, folder, folder,
     folder, folder, folder))
   assert.equal(0, status, err)
