@@ -9,6 +9,7 @@
 #include "kernel/copy.h"
 #include "kernel/pool.h"
 #include "kernel/simd.h"
+#include "kernel/special.h"
 #include "kernel/vmath.h"
 
 /* Elements handled at a time where an input must be gathered or the output scattered. */
@@ -27,7 +28,7 @@ typedef void ternary_loop(size_t n, const void *a, const void *b, const void *c,
 typedef struct {
     unary_loop *unary[PERI_EW_COMPOSED - PERI_EW_UNARY];
     binary_loop *binary[PERI_EW_VMATH2 - PERI_EW_BINARY];
-    ternary_loop *ternary[PERI_EW_COUNT - PERI_EW_TERNARY];
+    ternary_loop *ternary[PERI_EW_SPECIAL - PERI_EW_TERNARY];
     unary_loop *copy, *cube, *inverse, *root;
 } loops;
 
@@ -133,6 +134,18 @@ static void vmath2_row(peri_ew op, int dtype, size_t n, const void *const in[], 
     }
 }
 
+static void special_row(peri_ew op, int dtype, size_t n, const void *const in[], const bool each[],
+                        void *out)
+{
+    const int arity = peri_ew_arity(op);
+    for (size_t i = 0; i < n; i++) {
+        double x[3] = {0, 0, 0};
+        for (int k = 0; k < arity; k++)
+            x[k] = peri_read_at(dtype, in[k], each[k] ? (ptrdiff_t)i : 0);
+        peri_write_at(dtype, out, (ptrdiff_t)i, peri_special(op, x));
+    }
+}
+
 /* A function of vmath.c with a step around it, block by block. */
 #define COMPOSED(T, bits)                                                                          \
     static void composed##bits(peri_ew op, size_t n, const T *a, bool ea, const T *b, bool eb,     \
@@ -191,6 +204,10 @@ static bool run(peri_ew op, int dtype, size_t n, const void *const in[], const b
         if (loop == NULL)
             return false;
         loop(n, in[0], out);
+    } else if (op >= PERI_EW_SPECIAL) {
+        if (!peri_is_real(dtype))
+            return false;
+        special_row(op, dtype, n, in, each, out);
     } else if (op >= PERI_EW_TERNARY) {
         if (table->ternary[op - PERI_EW_TERNARY] == NULL)
             return false;

@@ -154,6 +154,42 @@
       "Each element moved into [lo, hi]; NaN stays. A bound that is nil does not bind.", \
       "@example pg.clip(5, 0, 1) --> 1.0")
 
+/* Functions of special.c, one number at a time. */
+#define PERI_EACH_SPECIAL1(X) \
+    X(ERFC, "erfc", "", "a", REAL, REAL, SMOOTH, \
+      "1 - erf(a), without cancellation where erf is near 1.", "") \
+    X(NDTRI, "ndtri", "", "p", REAL, REAL, SMOOTH, \
+      "The quantile of the standard normal: below it lies the share p; NaN outside [0, 1].", \
+      "@example pg.ndtri(0.5) --> 0.0")
+#define PERI_EACH_SPECIAL2(X) \
+    X(BETALN, "betaln", "", "a, b", REAL, REAL, SMOOTH, \
+      "The logarithm of the beta function, log(gamma(a) gamma(b) / gamma(a + b)); a, b > 0.", "") \
+    X(LOG_POISSON, "log_poisson", "", "k, rate", REAL, REAL, SMOOTH, \
+      "k log(rate) - rate - lgamma(k + 1), accurate where these are large: of a count k its " \
+      "Poisson log-probability.", \
+      "@source Loader 2000") \
+    X(GAMMAINC, "gammainc", "", "a, x", REAL, REAL, SMOOTH, \
+      "The regularised lower incomplete gamma function P(a, x); a > 0, x >= 0.", \
+      "@example pg.gammainc(1, 0) --> 0.0") \
+    X(GAMMAINCC, "gammaincc", "", "a, x", REAL, REAL, SMOOTH, \
+      "The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).", "") \
+    X(GAMMAINCINV, "gammaincinv", "", "a, p", REAL, REAL, SMOOTH, \
+      "The x at which P(a, x) is p.", "") \
+    X(GAMMAINCCINV, "gammainccinv", "", "a, q", REAL, REAL, SMOOTH, \
+      "The x at which Q(a, x) is q.", "")
+#define PERI_EACH_SPECIAL3(X) \
+    X(LOG_BINOMIAL, "log_binomial", "", "k, n, p", REAL, REAL, SMOOTH, \
+      "The logarithm of the binomial probability of k successes in n trials; k and n need not be " \
+      "whole.", \
+      "@source Loader 2000") \
+    X(BETAINC, "betainc", "", "a, b, x", REAL, REAL, SMOOTH, \
+      "The regularised incomplete beta function I_x(a, b); a, b > 0, x in [0, 1].", \
+      "@example pg.betainc(1, 1, 0.25) --> 0.25") \
+    X(BETAINCC, "betaincc", "", "a, b, x", REAL, REAL, SMOOTH, \
+      "1 - I_x(a, b), without cancellation where it is small.", "") \
+    X(BETAINCINV, "betaincinv", "", "a, b, p", REAL, REAL, SMOOTH, \
+      "The x at which I_x(a, b) is p.", "")
+
 /* Reductions. */
 #define PERI_EACH_REDUCTION(X) \
     X(SUM, "sum", "", "a [, axis] [, opts]", ALL, REAL, SMOOTH, \
@@ -231,6 +267,8 @@ typedef enum {
     PERI_EW_MARK(VMATH2) PERI_EACH_VMATH2(PERI_EW_ID)
     PERI_EW_MARK(COMPOSED2) PERI_EACH_COMPOSED2(PERI_EW_ID)
     PERI_EW_MARK(TERNARY) PERI_EACH_TERNARY(PERI_EW_ID)
+    PERI_EW_MARK(SPECIAL) PERI_EACH_SPECIAL1(PERI_EW_ID) PERI_EACH_SPECIAL2(PERI_EW_ID)
+        PERI_EACH_SPECIAL3(PERI_EW_ID)
 #undef PERI_EW_MARK
 #undef PERI_EW_ID
     PERI_EW_COUNT

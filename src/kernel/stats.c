@@ -15,19 +15,20 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 
-/* log Gamma(a+1) - log of Stirling's approximation, for a > 15 */
-static double stirling_error(double a)
+double peri_stats_stirling_error(double a)
 {
+    if (a <= 15)
+        return lgamma(a + 1) - ((a + 0.5) * log(a) - a + 0.91893853320467274178);
     const double s = 1 / (a * a);
     return (1.0 / 12 - s * (1.0 / 360 - s * (1.0 / 1260 - s * (1.0 / 1680 - s / 1188)))) / a;
 }
 
-/* a log(a/x) + x - a without cancellation where x is near a */
-static double deviance(double a, double x)
+double peri_stats_deviance(double a, double x)
 {
     const double d = a - x;
-    if (fabs(d) >= 0.1 * (a + x))
+    if (!(fabs(d) < 0.1 * (a + x)))
         return a * log(a / x) + x - a;
     const double v = d / (a + x);
     double sum = d * v, power = 2 * a * v;
@@ -44,7 +45,7 @@ static double deviance(double a, double x)
 static double poisson(double a, double x)
 {
     if (a > 15)
-        return exp(-stirling_error(a) - deviance(a, x)) / sqrt(2 * M_PI * a);
+        return exp(-peri_stats_stirling_error(a) - peri_stats_deviance(a, x)) / sqrt(2 * M_PI * a);
     const double half = exp(-x / 2); /* e^-x may be subnormal where the product is not */
     return half * (pow(x, a) / tgamma(a + 1)) * half;
 }
@@ -107,13 +108,14 @@ static double continued_fraction(double a, double x)
     return poisson(a, x) * a * h;
 }
 
-static double temme(double a, double x)
+static double temme(double a, double x, bool upper)
 {
-    const double half_square = deviance(a, x) / a; /* eta^2 / 2 */
+    const double half_square = peri_stats_deviance(a, x) / a; /* eta^2 / 2 */
     const double eta = copysign(sqrt(2 * half_square), x - a);
     const double c0 =
         -1.0 / 3 + eta * (1.0 / 12 + eta * (-2.0 / 135 + eta * (1.0 / 864 + eta / 2835)));
-    return 0.5 * erfc(eta * sqrt(a / 2)) + exp(-a * half_square) / sqrt(2 * M_PI * a) * c0;
+    const double rest = exp(-a * half_square) / sqrt(2 * M_PI * a) * c0;
+    return upper ? 0.5 * erfc(eta * sqrt(a / 2)) + rest : 0.5 * erfc(-eta * sqrt(a / 2)) - rest;
 }
 
 double peri_stats_gamma_q(double a, double x)
@@ -130,13 +132,40 @@ double peri_stats_gamma_q(double a, double x)
         /* 0.1 relative is more than 1000 standard deviations away */
         if (fabs(x - a) > 0.1 * a)
             return x > a ? 0 : 1;
-        return temme(a, x);
+        return temme(a, x, true);
     }
     if (a < 1 && x < 1)
         return small_a(a, x);
     if (x < a + 1)
         return 1 - lower_series(a, x);
     return continued_fraction(a, x);
+}
+
+double peri_stats_gamma_p(double a, double x)
+{
+    if (isnan(a) || isnan(x))
+        return NAN;
+    if (x <= 0)
+        return 0;
+    if (isinf(x))
+        return isinf(a) ? NAN : 1;
+    if (isinf(a))
+        return 0;
+    if (a > 1e8)
+        return fabs(x - a) > 0.1 * a ? x > a : temme(a, x, false);
+    if (a < 1 && x < 1) {
+        const double factor = exp(a * log(x) - log_gamma_1p(a));
+        double term = 1, sum = 0;
+        for (int k = 1; k < 200; k++) {
+            term *= -x / k;
+            const double next = sum + term / (a + k);
+            if (next == sum)
+                break;
+            sum = next;
+        }
+        return factor * (1 + a * sum);
+    }
+    return x < a + 1 ? lower_series(a, x) : 1 - continued_fraction(a, x);
 }
 
 double peri_stats_chi2_sf(double x, double df)

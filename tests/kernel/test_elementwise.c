@@ -17,6 +17,7 @@
 
 #include "kernel/elementwise.h"
 #include "kernel/pool.h"
+#include "kernel/special.h"
 #include "levels.h"
 
 static uint64_t seed = 2463534242u;
@@ -140,6 +141,8 @@ static double expected(peri_ew op, int dtype, double x, double y, double z, doub
     *ulp = 0;
     const bool f32 = dtype == PERI_F32;
 #define ROUNDED(e) (f32 ? (double)(float)(e) : (e))
+    if (op >= PERI_EW_SPECIAL)
+        return peri_special(op, (const double[]){x, y, z});
     switch (op) {
     case PERI_EW_NEG:
         return -x;

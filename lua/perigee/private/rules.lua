@@ -213,6 +213,42 @@ rules.log_sigmoid = {function(g, _, a) return g * pg.sigmoid(-a) end}
 rules.softplus = {function(g, _, a) return g * pg.sigmoid(a) end}
 rules.logit = {function(g, _, a) return g / (a * (1 - a)) end}
 rules.erf = {function(g, _, a) return g * (pg.exp(-pg.square(a)) * 1.1283791670955126) end} -- 2 / sqrt(pi)
+rules.erfc = {function(g, _, a) return g * (pg.exp(-pg.square(a)) * -1.1283791670955126) end}
+rules.ndtri = {function(g, y) return g * (pg.exp(pg.square(y) / 2) * 2.5066282746310002) end} -- sqrt(2 pi)
+rules.betaln = {
+  function(g, _, a, b) return g * (pg.digamma(a) - pg.digamma(a + b)) end,
+  function(g, _, a, b) return g * (pg.digamma(b) - pg.digamma(a + b)) end,
+}
+rules.log_poisson = {
+  function(g, _, k, m) return g * (pg.log(m) - pg.digamma(k + 1)) end,
+  function(g, _, k, m) return g * (k / m - 1) end,
+}
+rules.log_binomial = {
+  function(g, _, k, n, p) return g * (pg.digamma(n - k + 1) - pg.digamma(k + 1) + pg.logit(p)) end,
+  function(g, _, k, n, p) return g * (pg.digamma(n + 1) - pg.digamma(n - k + 1) + pg.log1p(-p)) end,
+  function(g, _, k, n, p) return g * (k / p - (n - k) / (1 - p)) end,
+}
+
+-- The incomplete functions are differentiated by their last argument alone: the densities of gamma and beta.
+local function undifferentiated(name, arg)
+  return function()
+    error(("%s has no derivative by argument %d here; a:detach() takes the value alone"):format(name, arg), 0)
+  end
+end
+local function gamma_density(a, x) return pg.exp(pg.log_poisson(a - 1, x)) end
+local function beta_density(a, b, x)
+  return pg.exp((a - 1) * pg.log(x) + (b - 1) * pg.log1p(-x) - pg.betaln(a, b))
+end
+rules.gammainc = {undifferentiated("gammainc", 1), function(g, _, a, x) return g * gamma_density(a, x) end}
+rules.gammaincc = {undifferentiated("gammaincc", 1), function(g, _, a, x) return -(g * gamma_density(a, x)) end}
+rules.gammaincinv = {undifferentiated("gammaincinv", 1), function(g, y, a) return g / gamma_density(a, y) end}
+rules.gammainccinv = {undifferentiated("gammainccinv", 1), function(g, y, a) return -(g / gamma_density(a, y)) end}
+rules.betainc = {undifferentiated("betainc", 1), undifferentiated("betainc", 2),
+  function(g, _, a, b, x) return g * beta_density(a, b, x) end}
+rules.betaincc = {undifferentiated("betaincc", 1), undifferentiated("betaincc", 2),
+  function(g, _, a, b, x) return -(g * beta_density(a, b, x)) end}
+rules.betaincinv = {undifferentiated("betaincinv", 1), undifferentiated("betaincinv", 2),
+  function(g, y, a, b) return g / beta_density(a, b, y) end}
 rules.lgamma = {function(g, _, a) return g * pg.digamma(a) end}
 rules.digamma = {function(g, _, a) return g * pg.polygamma(a, 1) end}
 rules.polygamma = {function(g, _, a, n) return g * pg.polygamma(a, n + 1) end}
