@@ -50,9 +50,12 @@ end
 local ladder = light(faces):sort()
 local function light_label(x) return (pg.searchsorted(ladder, light(x)) - 1):astype("f32") * (100 / n) end
 local y_train, y_held = light_label(faces), light_label(held)
-if o.labels then
-  if not o.faces then error("--labels are those of the images of --faces FILE", 0) end
-  local given = pg.load(o.labels):reshape(-1):astype("f32")
+local ages = o.labels or size == 48 and not o.faces and #rows_train == n and ex:data("ages23k.npy", {optional = true})
+if ages then
+  local given = pg.load(ages):reshape(-1):astype("f32")
+  if #rows_train ~= n or #given ~= n + #held then
+    error(("%s: expected a number for each of --faces, got %d for %d images"):format(ages, #given, n + #held), 0)
+  end
   y_train, y_held = given:take(rows_train), given:take(rows_held)
 end
 
@@ -238,7 +241,7 @@ for k = 1, 10 do
   variance[{{(k - 1) * T // 10 + 1, k * T // 10}}] = squares / count -- of y given z_t, as far as f tells it
 end
 local mean_error, mean_noisy = pg.array(errors):mean(), pg.array(noisy):mean()
-ex:metric("regressor: mean error on held-out faces", mean_error, {report = o.labels and 6.56 or nil})
+ex:metric("regressor: mean error on held-out faces", mean_error, {report = ages and 6.56 or nil})
 ex:metric("regressor: the same with N(0, 1) on its output", mean_noisy)
 ex:figure("regressor", pg.plot.figure{title = "error of the label on held-out faces", xlabel = "t"}
   :line(levels, errors, {label = "|f - y|"})
@@ -268,7 +271,7 @@ state = sample_rng:state()
 for k, way in ipairs(ways) do
   sample_rng:restore(state)
   local x = denoise(z, T, sample_rng, way[2])
-  local got = o.labels and reg(x:reshape(-1, 1, size, size), pg.full({#x}, 1)) or light_label(x)
+  local got = ages and reg(x:reshape(-1, 1, size, size), pg.full({#x}, 1)) or light_label(x)
   local line = {way[1]}
   for j = 1, 4 do
     local these = {(j - 1) * o.each + 1, j * o.each}
@@ -289,7 +292,7 @@ ex:figure("guided", collage(pg.stack(pictures), {rows = #ways, cols = 16, col_la
 ex:table("guided", {"way", "18", "40", "60", "80", "mean error", "distance from the nearest face",
   "pixels out of [-1, 1]"}, guided_rows, "4-3: the mean label of the faces made for each wanted one.")
 
-local label = o.labels and "the labels of the file" or
+local label = ages and "the labels of the file" or
   "where the light comes from (the left half's mean less the right half's, as a percentile)"
 ex:table("theirs", {"", "published", "here"}, {
   {"faces", "23,042 of 48 x 48", ("%s, %d x %d"):format(about, size, size)},
