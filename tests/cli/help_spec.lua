@@ -72,6 +72,18 @@ describe("perigee help", function()
     end
   end)
 
+  it("writes what an example gives in the lines in which it is printed", function()
+    local pg = require "perigee"
+    for _, example in ipairs{"pg.range(1, 6):reshape(2, 3)", "pg.range(1, 3)", "pg.range(1, 3):reshape(3, 1)",
+      "pg.array{-1.5, 20}"} do
+      local text = tostring(load("return " .. example, "=e", "t", {pg = pg})())
+      assert.equal(text, pg._help.lines((text:gsub("%s+", " "):gsub("^ ", ""))))
+    end
+    for _, text in ipairs{"3.0", "(2, 3)", "1 2 ... 9 [2x9 f64]", "x y [2 f64] z", "[0x3 f64]"} do
+      assert.equal(text, pg._help.lines(text))
+    end
+  end)
+
   it("makes a page with an anchor for every entry, which fetches nothing", function()
     local status, text = help("--html")
     assert.equal(0, status)

@@ -57,6 +57,7 @@ check "manual page" test -s "$prefix/share/man/man1/perigee.1"
 version=$(awk '/^#define PERI_VERSION_(MAJOR|MINOR|PATCH) /{printf "%s%s", dot, $3; dot = "."}' "$prefix/include/perigee/perigee.h")
 check "version: pkg-config" test "$(pkg-config --modversion perigee)" = "$version"
 check "version: pg.info" test "$("$prefix/bin/perigee" -e 'print(require "perigee".info().perigee)')" = "$version"
+check "version: rockspec" grep -q "^version = \"$version-1\"" "perigee-$version-1.rockspec"
 check "version: library" test -f "$prefix/lib/libperigee.so.$version"
 
 # What was there before stays, all that was put goes.
@@ -65,6 +66,11 @@ mkdir -p "$root/usr/include/perigee" "$root/usr/bin"
 echo theirs >"$root/usr/bin/other"
 echo theirs >"$root/usr/include/perigee/other.h"
 check "make install DESTDIR" make -s B="$B" PREFIX=/usr DESTDIR="$root" install
+check "installed without symbols" test -z "$(nm "$root/usr/bin/perigee" 2>/dev/null)"
+check "C modules find Lua in it" test -n "$(nm -D "$root/usr/bin/perigee" | grep ' T lua_pushvalue$')"
+check "the kernel's program" grep -q '"/usr/bin/perigee", "jupyter"' "$root/usr/share/jupyter/kernels/perigee/kernel.json"
+check "make install-debug" make -s B="$B" PREFIX=/usr DESTDIR="$root" install-debug
+check "symbols of the program" test -n "$(nm "$root/usr/bin/.debug/perigee.debug" | grep ' t protected_main$')"
 check "make uninstall DESTDIR" make -s B="$B" PREFIX=/usr DESTDIR="$root" uninstall
 check "uninstall takes what install put" test "$(cd "$root" && find . ! -type d | sort | tr '\n' ' ')" = \
     "./usr/bin/other ./usr/include/perigee/other.h "

@@ -26,7 +26,7 @@ end
 local function entry_html(entry)
   local examples = {}
   for i, example in ipairs(entry.examples) do
-    examples[i] = html.escape("> " .. example.code .. (example.gives and "\n" .. example.gives or ""))
+    examples[i] = html.escape("> " .. example.code .. (example.gives and "\n" .. help.lines(example.gives) or ""))
   end
   return table.concat{
     ('<section id="%s" data-text="%s"><h3><code>%s</code></h3>\n'):format(html.escape(entry.name),

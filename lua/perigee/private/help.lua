@@ -167,6 +167,26 @@ function help.first_sentence(entry)
   return text:match("^(.-[.:])%s") or text
 end
 
+-- What an example gives, written in one line, in the lines in which it is printed: an array's rows and its footer.
+function help.lines(gives)
+  local body, shape = gives:match("^(.-)%s*(%[[%dx]+ %a%w*%])$")
+  if not body or body:find("%[") then return gives end
+  local columns, cells, width = tonumber(shape:match("(%d+) ")), {}, 0
+  for cell in body:gmatch("%S+") do
+    cells[#cells + 1] = cell
+    width = math.max(width, #cell)
+  end
+  local rows = select(2, shape:gsub("x", ""))
+  if #cells == 0 or rows > 1 or rows == 1 and tonumber(shape:match("%d+")) * columns ~= #cells then return gives end
+  local out = {}
+  for i, cell in ipairs(cells) do
+    local last = rows == 1 and i % columns == 0 or i == #cells
+    out[i] = (" "):rep(width - #cell + (rows == 1 and i % columns == 1 % columns and 1 or i == 1 and 1 or 2)) .. cell ..
+      (last and "\n" or "")
+  end
+  return table.concat(out) .. shape
+end
+
 -- An entry as the terminal shows it.
 function help.render(entry)
   local out = {entry.signature, "", entry.text}
@@ -189,7 +209,7 @@ function help.render(entry)
     out[#out + 1] = "\nexample"
     for _, example in ipairs(entry.examples) do
       out[#out + 1] = "  > " .. example.code
-      if example.gives then out[#out + 1] = "  " .. example.gives end
+      if example.gives then out[#out + 1] = "  " .. help.lines(example.gives):gsub("\n", "\n  ") end
     end
   end
   return table.concat(out, "\n")
