@@ -58,7 +58,7 @@ bring() {
 }
 
 faces() {
-    missed="problem 2 takes --faces FILE instead"
+    missed="experiments with faces take --faces FILE instead"
     bring python3-skimage lfw_subset.npy
 }
 
