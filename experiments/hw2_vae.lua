@@ -92,7 +92,7 @@ ex:figure("vae_faces", collages(new, twice), "(a) 100 faces of the VAE, E[x|z] o
   .. "lie in 0.5 .. 0.73"})
 ex:figure("ae_faces", collages(vae.faces(plain, z), vae.faces(frozen, z)), "(b) 100 faces of the auto-encoder from "
   .. "the same z (left); of the VAE whose batch norm was frozen (right).",
-  {report = "no faces from the auto-encoder either; all of the VAE's are of a net that was frozen"})
+  {report = "the VAE that was trained is one whose batch norm was frozen"})
 ex:figure("sharp_faces", course.collage(vae.faces(sharp, z), 10), string.format("(a) 100 faces of a VAE whose KL term "
   .. "counts %g: less like N(0, I) within, and sharper.", o.sharp))
 
@@ -137,8 +137,7 @@ local rows = {{"VAE", vae.faces(net, line):reshape(20, 576)}, {"auto-encoder", v
 local images, labels = {}, {}
 for k, row in ipairs(rows) do images[k], labels[k] = row[2]:astype("f64"), row[1] end
 ex:figure("line", course.collage(pg.concat(images, 1):reshape(-1, 24, 24), 20, {scale = 2, row_labels = labels}),
-  "(d) 20 points on the line between two z from N(0, I), decoded by each model.",
-  {report = "one row, of the VAE"})
+  "(d) 20 points on the line between two z from N(0, I), decoded by each model.")
 
 -- ---- (e): those faces on the two axes of a PCA of all data, numbered -------------------------------
 local project = plane(all)
@@ -168,7 +167,7 @@ for k, row in ipairs{rows[1], rows[3], {"VAE as published", pg.sigmoid(rows[1][2
 end
 ex:figure("line_projected", pg.plot.grid(figures, 2, 3),
   "(e) The 20 faces of the line on the two axes along which the faces vary most: among all faces (grey), and numbered.",
-  {report = "Figures 6, 7: the VAE's points in a small cluster away from the faces, PPCA's along a straight line",
+  {report = "Figures 6, 7: the VAE's points in a tight cluster, shifted",
   note = "the cluster comes from the second sigmoid"})
 
 -- ---- theirs beside ours, and the homework's questions ------------------------------------------------
@@ -192,7 +191,7 @@ ex:table("theirs beside ours", {"", "published", "here"}, {
     curves["VAE: test loss"][-1])},
   {"batch norm", "frozen after the first validation, epoch 5", "trained to the end; frozen as well, beside it"},
   {"pixels of new faces", "0.5 .. 0.73", string.format("%.2f .. %.2f", new:min(), new:max())},
-  {"the VAE's line in (e)", "a cluster beside the faces", string.format("among the faces, %.2f times as long as its "
+  {"the VAE's line in (e)", "a tight cluster, shifted", string.format("among the faces, %.2f times as long as its "
     .. "ends are apart", measures[1].way)},
 }, "theirs beside ours")
 if not ex.quick then
@@ -208,7 +207,7 @@ nothing tells it where to put its codes.
 
 **(c)** Its codes spread with standard deviations from %.1f to %.1f, and N(0, I) is a spot in their middle. The VAE's
 draws from Q(z|x), all faces together, have standard deviations from %.2f to %.2f: the KL term draws each posterior
-towards N(0, I), and the sum over faces comes to look like it, though each posterior alone is narrow.
+towards N(0, I), and the sum over faces comes to look like it, though one face's posterior is narrow in what is used.
 
 **(d)** One face turns into the other by small steps, and what lies between are faces too, not two faces laid over each
 other. The auto-encoder's line passes through places that stand for nothing.
@@ -216,7 +215,7 @@ other. The auto-encoder's line passes through places that stand for nothing.
 **(e)** PPCA's decoder is affine, so its 20 faces lie on a straight line at even steps in every projection, and on the
 way the two ends are laid over each other. The VAE's decoder bends: its way is %.3f times as long as its ends are apart,
 and its longest step %.2f times its shortest, because the decoder moves fast between kinds of faces and slowly within
-one. The published cluster away from the faces is the second sigmoid's: it shrinks every picture to values between
+one. The published cluster is the second sigmoid's: it shrinks every picture to values between
 0.5 and 0.73. No assumption of PPCA has a part in it.
 
 **Batch norm frozen after epoch %d**, as published, did no harm by itself here: the test loss ends %.2f nats from the
