@@ -183,12 +183,14 @@ ex:table("theirs", {"", "published", "here"}, {
 }, "Theirs beside ours.")
 ex:note(string.format([[
 **3-1(a).** From scratch the Frechet distance falls from %.2f to %.2f. Two made faces are %.3f apart in the mean, two
-real ones %.3f: were G to collapse to one face, it would be near 0. %.0f %% of the training faces have a made one
-among their own five nearest.
+real ones %.3f: were G to collapse to one face, it would be near 0. Most faces have defects, and noise up to what D is
+shown (%g) is never punished.
 
 **3-1(b).** The published generator stood under no_grad: none of its parameters moved, so its faces are the VAE's, to
 the bit, and D, which trains against a G that cannot answer, wins: its loss is %.0f times below G's. The report saw just
-that and blamed D. Trained, the same start ends with losses %.1f times apart, and its faces leave the VAE's: they gain
-the sharp edges that an auto-encoder blurs, since by these D tells them from real ones.]],
-  scratch["scratch: Frechet distance"][1], scratch["scratch: Frechet distance"][-1], rows[2][4], real_spread,
-  rows[2][5] * 100, ratio(as_published, "published"), ratio(as_meant, "trained")))
+that and blamed D. Trained, the same start ends with G's loss %.1f times D's, and its faces leave the VAE's: sharper and
+noisier, %.3f apart where the VAE's are %.3f, at a Frechet distance of %.2f instead of %.2f. Coverage (%.2f and
+%.2f) is to be read with care: a blurred face is near many faces, pixel by pixel, and like none of them.]],
+  scratch["scratch: Frechet distance"][1], scratch["scratch: Frechet distance"][-1], rows[2][4], real_spread, o.noise,
+  ratio(as_published, "published"), ratio(as_meant, "trained"), rows[5][4], rows[3][4], rows[5][6], rows[3][6],
+  rows[5][5], rows[3][5]))
