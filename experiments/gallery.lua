@@ -110,5 +110,36 @@ show("text", "Words, rules and marks.",
     :scatter({2.4, 3, 3.6}, {0.5, 1, 0.4}, {marker = "ring", size = 9})
     :text(2.06, 1.56, "the middle"))
 
-ex:figure("all", pg.plot.grid(figures, 3, 4, {width = 4 * 360, height = 3 * 270}), "All of them on one page.")
+-- A surface by its level lines.
+local hx, hy = pg.linspace(-3, 3, 80), pg.linspace(-2, 2, 60)
+local mx, my = pg.meshgrid(hx, hy)
+local hills = (mx - mx ^ 3 / 9 + my ^ 3 / 3 * mx) * (-(mx ^ 2 + my ^ 2) / 2.5):exp()
+show("contour", "Areas between level lines, and the lines.",
+  figure {title = "Hills", xlabel = "x", ylabel = "y"}
+    :contourf(hx, hy, hills, {cmap = "magma", label = "height"})
+    :contour(hx, hy, hills, {color = "white", width = 0.8}))
+
+show("boxplot", "Groups by their quartiles.",
+  figure {title = "Three methods", ylabel = "error"}
+    :boxplot({rng:gamma(3, 1, 200), rng:gamma(5, 0.8, 200), rng:normal(3, 0.7, 200)},
+      {names = {"first", "second", "third"}}))
+
+show("violin", "Groups by their density.",
+  figure {title = "Three methods", ylabel = "error"}
+    :violin({rng:gamma(3, 1, 400), rng:gamma(5, 0.8, 400),
+      pg.concat({rng:normal(2, 0.4, 200), rng:normal(4, 0.4, 200)})}, {names = {"first", "second", "third"}}))
+
+local fx, fy = pg.meshgrid(pg.linspace(-2, 2, 15), pg.linspace(-2, 2, 12))
+show("quiver", "A field of vectors.",
+  figure {title = "A swirl", xlabel = "x", ylabel = "y"}
+    :quiver(fx, fy, -fy, fx - 0.3 * fy, {color = 1}))
+
+local tx = pg.linspace(0, 10, 60)
+local events = rng:exponential(0.8, 12):cumsum()
+show("step", "Steps, and an area down to 0.",
+  figure {title = "Events", xlabel = "time", ylabel = "count"}
+    :fill_between(tx, tx / 0.8, {label = "expected"})
+    :step(events, pg.range(1, 12), {label = "events", width = 2}))
+
+ex:figure("all", pg.plot.grid(figures, 3, 6, {width = 6 * 320, height = 3 * 240}), "All of them on one page.")
 ex:metric("figures", #figures)

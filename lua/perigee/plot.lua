@@ -414,7 +414,8 @@ function grid:show() return show(self) end
 
 --- pg.plot.colormap(name [, n]) -> array
 -- The colours of a map, from its low end to its high one.
--- @param name  string: "viridis", "grey", "blues" or "diverging"
+-- @param name  string: "viridis", "magma", "inferno", "plasma", "cubehelix", "grey", "blues", "diverging", or
+-- "twilight", whose ends meet
 -- @param n  integer: how many (256)
 -- @return array  n x 3, 0..1
 -- @example pg.plot.colormap("grey", 2):totable()[2][1] --> 1.0

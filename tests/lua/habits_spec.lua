@@ -52,7 +52,32 @@ describe("a habit of pg", function()
   end)
 end)
 
+-- What a script would read: pg.linalg.rank, a:dot, rng:random, fig:line, nn.linear, net.params, ex:metric.
+local objects = {
+  pg = pg, a = array, b = array, x = array, y = array, rng = rng, fig = figure, nn = pg.nn, net = net,
+  g = array, c = array, math = math, os = os, io = io, string = string, table = table, ex = false, m = false, w = array,
+  object = false, loss = array,
+}
+
 describe("a cure", function()
+  for _, place in ipairs(names_of(habits.rows)) do
+    it("in the place " .. place .. " names what is there", function()
+      for _, name in ipairs(names_of(habits.rows[place])) do
+        local cure = habits.rows[place][name]:gsub('"[^"]*"', "")
+        for first, rest in cure:gmatch("%f[%w_]([%a_][%w_]*)([.:][%a_][%w_.:]*)") do
+          local object = objects[first]
+          assert.not_nil(object, ("%s of %s: what is %s%s?"):format(name, place, first, rest))
+          for field in rest:gmatch("[%w_]+") do
+            if object then
+              local ok, value = pcall(function() return object[field] end)
+              assert.truthy(ok and value ~= nil, ("%s of %s: there is no %s%s"):format(name, place, first, rest))
+              object = value
+            end
+          end
+        end
+      end
+    end)
+  end
   it("is there for more than 150 names", function() assert.truthy(habits.count() > 400) end)
 end)
 

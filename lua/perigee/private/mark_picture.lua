@@ -57,7 +57,7 @@ heatmap.options.clabel = nil
 -- @param opts.x  {lo, hi}: the outer edges of the first and last column; default 0.5, w + 0.5
 -- @param opts.y  {lo, hi}: likewise of the rows
 -- @param opts.origin  string: row 1 is "upper" or "lower"; default "lower" where y is given, else "upper"
--- @param opts.cmap  string or list of colours: "viridis" (default), "grey", "blues" or "diverging"
+-- @param opts.cmap  string or list of colours: "viridis" (default), or another that pg.plot.colormap has
 -- @param opts.range  {lo, hi}: the values of the map's ends; default the finite least and greatest
 -- @param opts.log  boolean: colours by the logarithm (false)
 -- @param opts.colorbar  boolean (true)

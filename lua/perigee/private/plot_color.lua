@@ -14,17 +14,40 @@ local named = {black = "#000000", white = "#FFFFFF", grey = "#7F7F7F", gray = "#
   red = "#C4161C", green = "#009E73", orange = "#E69F00", purple = "#7B3FA0", pink = "#CC79A7", sky = "#56B4E9",
   yellow = "#F0E442", brown = "#8C5A2B", lightgrey = "#CCCCCC", lightgray = "#CCCCCC"}
 
--- Levels 0..255 at even distances; between them a map is linear. viridis: every sixteenth of the
--- table by Nathaniel Smith and Stefan van der Walt (2015), which they gave to the public (CC0).
+-- Levels 0..255 at even distances; between them a map is linear. viridis, magma, inferno and plasma: every sixteenth of
+-- the tables by Nathaniel Smith and Stefan van der Walt (2015), twilight of that by Bastian Bechtold (2017), which they
+-- gave to the public (CC0). cubehelix: Green, Bull. Astron. Soc. India 39, 289 (2011), start 0.5, -1.5 rotations.
 local maps = {
   viridis = {{68, 1, 84}, {72, 24, 106}, {71, 45, 123}, {66, 64, 134}, {59, 82, 139}, {51, 99, 141}, {44, 114, 142},
     {38, 130, 142}, {33, 145, 140}, {31, 160, 136}, {40, 174, 128}, {63, 188, 115}, {94, 201, 98}, {132, 212, 75},
     {173, 220, 48}, {216, 226, 25}, {253, 231, 37}},
+  magma = {{0, 0, 4}, {10, 8, 34}, {29, 17, 71}, {54, 16, 107}, {81, 18, 124}, {106, 28, 129}, {131, 38, 129},
+    {156, 46, 127}, {183, 55, 121}, {207, 64, 112}, {229, 80, 100}, {244, 105, 92}, {251, 135, 97}, {254, 165, 113},
+    {254, 194, 135}, {253, 224, 161}, {252, 253, 191}},
+  inferno = {{0, 0, 4}, {11, 7, 36}, {33, 12, 74}, {61, 9, 101}, {87, 16, 110}, {113, 25, 110}, {138, 34, 106},
+    {163, 44, 97}, {188, 55, 84}, {208, 69, 69}, {227, 89, 51}, {241, 113, 31}, {249, 140, 10}, {252, 170, 15},
+    {249, 201, 50}, {242, 232, 101}, {252, 255, 164}},
+  plasma = {{13, 8, 135}, {49, 5, 151}, {76, 2, 161}, {102, 0, 167}, {126, 3, 168}, {149, 17, 161}, {170, 35, 149},
+    {188, 53, 135}, {204, 71, 120}, {217, 88, 106}, {229, 107, 93}, {240, 127, 79}, {248, 148, 65}, {253, 171, 51},
+    {253, 195, 40}, {249, 221, 37}, {240, 249, 33}},
+  twilight = {{226, 217, 226}, {194, 206, 212}, {147, 180, 198}, {114, 151, 193}, {98, 118, 186}, {94, 81, 173},
+    {89, 42, 143}, {69, 19, 92}, {48, 20, 55}, {74, 19, 66}, {116, 30, 79}, {152, 53, 80}, {178, 86, 82},
+    {194, 124, 99}, {204, 162, 135}, {216, 198, 189}, {226, 217, 226}},
   grey = {{0, 0, 0}, {255, 255, 255}},
   blues = {{255, 255, 255}, {190, 215, 238}, {110, 168, 214}, {40, 110, 178}, {8, 48, 107}},
   diverging = {{0, 60, 120}, {90, 150, 200}, {245, 245, 245}, {225, 140, 85}, {150, 45, 0}},
 }
-local map_names = {"blues", "diverging", "gray", "grey", "viridis"}
+maps.cubehelix = {}
+for i = 0, 32 do
+  local l = i / 32
+  local angle, amplitude = 2 * math.pi * (0.5 / 3 + 1 - 1.5 * l), l * (1 - l) / 2
+  local c, s = math.cos(angle) * amplitude, math.sin(angle) * amplitude
+  local rgb = {l - 0.14861 * c + 1.78277 * s, l - 0.29227 * c - 0.90649 * s, l + 1.97294 * c}
+  for k, v in ipairs(rgb) do rgb[k] = 255 * math.max(0, math.min(1, v)) end
+  maps.cubehelix[i + 1] = rgb
+end
+local map_names = {"blues", "cubehelix", "diverging", "gray", "grey", "inferno", "magma", "plasma", "twilight",
+  "viridis"}
 
 local function parse_text(text)
   local hex = (named[text] or text):match("^#(%x+)$")

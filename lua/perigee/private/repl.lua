@@ -176,7 +176,7 @@ end
 function commands.help(name)
   if name ~= "" then return show_help(name) end
   print([[
-?name         the manual entry, such as ?pg.svd; ? alone lists all
+?name         the manual entry, such as ?pg.linalg.svd; ? alone lists all
 name = value  makes a variable; `local` ones stay too
 expression    shows its value; a ; at the end suppresses that; _ is the last value
 :time expr    how long it takes        :load file   runs a script here
