@@ -191,6 +191,14 @@ fuzz:
 arm64:
 	@B=$B tests/arm64.sh
 
+# Data races, by ThreadSanitizer.
+raced := pool random reduce elementwise sort conv
+TSAN  := B=$B/tsan CC=clang OPT=-O1 SANITIZE="-fsanitize=thread -fno-omit-frame-pointer"
+tsan:
+	@vendor/install.sh check
+	@$(MAKE) --no-print-directory -s $(ALONG) $(TSAN) $B/tsan/libperigee.a $(raced:%=$B/tsan/test/test_%)
+	@B=$B/tsan tests/tsan.sh $(raced)
+
 # COUNT random small changes of the sources that match PATTERN, and whether the tests see them.
 SEED    := 1
 COUNT   := 20
@@ -329,6 +337,7 @@ help:
 	@echo "make check      the tests under sanitizers, layers, lint"
 	@echo "make fuzz       readers over mutated files, arrays over random programs; SECONDS=60 for each"
 	@echo "make valgrind   the C tests under valgrind"
+	@echo "make tsan       threads under ThreadSanitizer"
 	@echo "make arm64      kernel tests and specs of a cross build, in an emulator"
 	@echo "make mutants    random faults, and how many the tests see; SEED=1 COUNT=20 PATTERN="
 	@echo "make coverage   lines of src/ that the tests execute"

@@ -30,7 +30,7 @@ compile() {
     $compiler -Wall -Wextra -Werror ${SANITIZE:-} "$@" $(pkg-config --cflags perigee) -L"$prefix/lib" \
         $(pkg-config --libs perigee) -lpthread
 }
-for host in script module threads stops narrow; do
+for host in script module threads stops narrow plots; do
     check "build $host" compile gcc -std=c11 -D_POSIX_C_SOURCE=200809L -o "$prefix/$host" tests/embed/$host.c
     check "run $host" timeout 300 "$prefix/$host"
 done

@@ -16,7 +16,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-enum { THREADS = 4 };
+enum { THREADS = 8 };
 
 /* Endless, each in a way of its own. */
 static const char *const endless[] = {
