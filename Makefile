@@ -62,7 +62,7 @@ endif
 say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-4s %s\n')
 
 .PHONY: all run course test check bench clean help install uninstall fuzz coverage valgrind \
-        threats lua-suite docs compdb arm64 mutants tsan
+        threats lua-suite docs compdb arm64 mutants tsan compilers large
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -198,6 +198,14 @@ tsan:
 	@vendor/install.sh check
 	@$(MAKE) --no-print-directory -s $(ALONG) $(TSAN) $B/tsan/libperigee.a $(raced:%=$B/tsan/test/test_%)
 	@B=$B/tsan tests/tsan.sh $(raced)
+
+# Each compiler at each level, and the arrays that an int cannot count.
+compilers:
+	@vendor/install.sh check
+	@B=$B tests/compilers.sh
+
+large: all
+	$B/perigee tests/large.lua
 
 # COUNT random small changes of the sources that match PATTERN, and whether the tests see them.
 SEED    := 1
@@ -339,6 +347,8 @@ help:
 	@echo "make valgrind   the C tests under valgrind"
 	@echo "make tsan       threads under ThreadSanitizer"
 	@echo "make arm64      kernel tests and specs of a cross build, in an emulator"
+	@echo "make compilers  a build and its tests by each compiler at each level: an hour"
+	@echo "make large      arrays beyond 2^31 elements, where 20 GB are free"
 	@echo "make mutants    random faults, and how many the tests see; SEED=1 COUNT=20 PATTERN="
 	@echo "make coverage   lines of src/ that the tests execute"
 	@echo "make threats    which bad inputs have a test, and how many faults were survived"
