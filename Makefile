@@ -45,7 +45,7 @@ pure  := $(wildcard src/kernel/*.c src/format/*.c)
 draw  := $(wildcard src/draw/*.c)
 bound := src/perigee.c $(wildcard src/bind/*.c src/host/*.c)
 command := $(wildcard src/host/command/*.c)
-luas  := $(sort $(wildcard lua/perigee/*.lua lua/perigee/private/*.lua))
+luas  := $(sort $(wildcard lua/perigee/*.lua lua/perigee/private/*.lua lua/perigee/private/launch/*.lua))
 obj    = $(patsubst %.c,$B/obj/%.o,$(1))
 lib   := $(call obj,$(pure) $(draw) $(bound) vendor/stb.c) $B/obj/embedded.o
 

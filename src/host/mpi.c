@@ -202,6 +202,11 @@ const peri_mpi *peri_mpi_started(void)
     return state == OPEN ? &table : NULL;
 }
 
+int peri_mpi_rank(void)
+{
+    return table.rank;
+}
+
 void peri_mpi_patience(double seconds)
 {
     patience = seconds;

@@ -59,6 +59,9 @@ const peri_mpi *peri_mpi_start(char *why, size_t room);
 /* The table once it was started and has not ended; else NULL. */
 const peri_mpi *peri_mpi_started(void);
 
+/* This process's rank, also when MPI has ended; 0 where it never started. */
+int peri_mpi_rank(void);
+
 /* How long a wait lasts before it is given up, in seconds; 0: for ever, as at first. */
 void peri_mpi_patience(double seconds);
 

@@ -25,6 +25,12 @@ static const double GRACE = 2.0, LOOK = 0.05, LOOK_ALL = 0.25;
 /* Seconds between two writes of a running job's end of output. */
 static const double SHOW = 1.0;
 
+/* A process by its number and when it began, so that a later one of that number is another. */
+struct relative {
+    pid_t pid;
+    unsigned long long born;
+};
+
 struct peri_job {
     pid_t pid;
     int pipe, log;
@@ -32,6 +38,8 @@ struct peri_job {
     int exit;
     double started, ended, timeout, kill_at, looked, looked_all;
     size_t memory, resident, peak, left;
+    struct relative *kin; /* what descended from the leader when it was last looked at */
+    size_t nkin;
     size_t head;              /* bytes written to the log's head */
     unsigned long long tail;  /* bytes that came after it */
     unsigned long long shown; /* how many of them had come when the log's end was written last */
@@ -94,7 +102,9 @@ void peri_jobs_watch(bool on)
 
 typedef struct {
     pid_t pid, parent, session;
+    unsigned long long born;
     bool dead; /* and waits for its parent to notice */
+    bool ours; /* belongs to the job that is looked at */
     size_t resident;
 } process;
 
@@ -115,11 +125,14 @@ static bool read_stat(const char *pid, process *p)
     int parent, session;
     char state;
     long pages;
+    unsigned long long born;
     if (rest == NULL || sscanf(rest + 1,
                                " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-                               "%*d %*d %*d %*u %*u %ld",
-                               &state, &parent, &session, &pages) != 4)
+                               "%*d %*d %*d %llu %*u %ld",
+                               &state, &parent, &session, &born, &pages) != 5)
         return false;
+    p->born = born;
+    p->ours = false;
     p->pid = (pid_t)strtol(pid, NULL, 10);
     p->parent = parent;
     p->session = session;
@@ -159,22 +172,90 @@ static bool has_orphans(void)
     return n == (ssize_t)sizeof text || children != unreaped;
 }
 
-static void add_resident(const process *p, void *context)
+typedef struct {
+    process *list;
+    size_t count, room;
+} processes;
+
+static void note_process(const process *p, void *context)
 {
-    peri_job *job = context;
-    if (p->session == job->pid)
-        job->resident += p->resident;
+    processes *all = context;
+    if (all->count == all->room) {
+        const size_t room = all->room > 0 ? 2 * all->room : 256;
+        process *list = realloc(all->list, room * sizeof *list);
+        if (list == NULL)
+            return;
+        all->list = list;
+        all->room = room;
+    }
+    all->list[all->count++] = *p;
 }
 
-static void kill_member(const process *p, void *context)
+static bool is_kin(const peri_job *job, const process *p)
 {
-    peri_job *job = context;
-    if (p->session != job->pid || p->pid == job->pid)
-        return;
-    if (!p->dead && kill(p->pid, SIGKILL) == 0)
-        job->left++;
-    if (p->parent == getpid())
-        waitpid(p->pid, NULL, p->dead ? 0 : WNOHANG);
+    for (size_t i = 0; i < job->nkin; i++)
+        if (job->kin[i].pid == p->pid && job->kin[i].born == p->born)
+            return true;
+    return false;
+}
+
+/* All processes there are, those of the job marked: what is in its session, and what descends from
+ * that or from what was seen to do so before, in whatever session it is now. For free(). */
+static process *members_of(peri_job *job, size_t *count)
+{
+    processes all = {0};
+    each_process(note_process, &all);
+    bool more = true;
+    for (size_t i = 0; i < all.count; i++)
+        all.list[i].ours = all.list[i].session == job->pid || is_kin(job, &all.list[i]);
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < all.count; i++) {
+            for (size_t k = 0; k < all.count && !all.list[i].ours; k++)
+                all.list[i].ours =
+                    all.list[k].ours && all.list[k].pid == all.list[i].parent && (more = true);
+        }
+    }
+    *count = all.count;
+    return all.list;
+}
+
+static void look_at_all(peri_job *job)
+{
+    size_t count, n = 0;
+    process *all = members_of(job, &count);
+    job->resident = 0;
+    for (size_t i = 0; i < count; i++)
+        n += all[i].ours;
+    struct relative *kin = realloc(job->kin, (n + 1) * sizeof *kin);
+    if (kin != NULL) {
+        job->kin = kin;
+        job->nkin = 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (all[i].ours) {
+            job->resident += all[i].resident;
+            if (kin != NULL)
+                kin[job->nkin++] = (struct relative){all[i].pid, all[i].born};
+        }
+    free(all);
+}
+
+/* Kills what belongs to the job besides its leader. */
+static void kill_members(peri_job *job)
+{
+    size_t count;
+    process *all = members_of(job, &count);
+    for (size_t i = 0; i < count; i++) {
+        const process *p = &all[i];
+        if (!p->ours || p->pid == job->pid)
+            continue;
+        if (!p->dead && kill(p->pid, SIGKILL) == 0)
+            job->left++;
+        if (p->parent == getpid())
+            waitpid(p->pid, NULL, p->dead ? 0 : WNOHANG);
+    }
+    free(all);
 }
 
 static void kill_child(const process *p, void *context)
@@ -458,7 +539,7 @@ static void enforce(peri_job *job, double t)
     if (job->reason != PERI_JOB_RUNNING) {
         if (t >= job->kill_at) {
             signal_job(job, SIGKILL);
-            each_process(kill_member, job);
+            kill_members(job);
             job->left = 0;
             job->kill_at = t + GRACE;
         }
@@ -468,8 +549,7 @@ static void enforce(peri_job *job, double t)
         end_as(job, PERI_JOB_TIMED_OUT, GRACE);
     if (t - job->looked_all >= LOOK_ALL) {
         job->looked = job->looked_all = t;
-        job->resident = 0;
-        each_process(add_resident, job);
+        look_at_all(job);
         note_peak(job);
     } else if (t - job->looked >= LOOK) {
         job->looked = t;
@@ -492,7 +572,7 @@ static bool reap(peri_job *job)
     job->ended = now();
     job->left = 0;
     if (has_orphans())
-        each_process(kill_member, job);
+        kill_members(job);
     drain(job, 1 << 10);
     unreaped--;
     if (wait4(job->pid, &status, 0, &usage) == job->pid) {
@@ -568,13 +648,14 @@ void peri_job_free(peri_job *job)
         return;
     if (job->state == PERI_JOB_RUNNING) {
         signal_job(job, SIGKILL);
-        each_process(kill_member, job);
+        kill_members(job);
         waitpid(job->pid, NULL, 0);
         unreaped--;
         finish_log(job);
     }
     if (job->pipe >= 0)
         close(job->pipe);
+    free(job->kin);
     free(job);
 }
 

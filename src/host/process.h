@@ -8,7 +8,8 @@
  * as they are each second, with a line between that says how much is left out. It dies when the
  * process that started it dies.
  *
- * A job ends when its leader has ended; then everything left in its session is killed. Its state:
+ * A job ends when its leader has ended; then everything left of it is killed: what is in its
+ * session, and what was seen to descend from it in another, as MPI's ranks may be. Its state:
  */
 #ifndef PERIGEE_HOST_PROCESS_H
 #define PERIGEE_HOST_PROCESS_H
@@ -34,7 +35,7 @@ typedef struct {
     const char *const *envp; /* "NAME=value"; ends with NULL */
     const char *log;         /* path of the log file, made anew */
     double timeout;          /* seconds; 0: none. SIGTERM, and 2 s later SIGKILL */
-    size_t memory;           /* bytes its session may be resident with; 0: any number */
+    size_t memory;           /* bytes it may be resident with, all its processes; 0: any number */
 } peri_job_spec;
 
 /* Starts a job. Returns 0 or an errno value, and then *what is "log" or "start". */
@@ -53,8 +54,8 @@ peri_job_state peri_job_status(const peri_job *job);
 int peri_job_exit(const peri_job *job);       /* exit status, or signal */
 double peri_job_seconds(const peri_job *job); /* run time so far, or in all */
 size_t
-peri_job_resident(const peri_job *job);     /* bytes its session is resident with, as last seen */
-size_t peri_job_peak(const peri_job *job);  /* the most that was seen */
+peri_job_resident(const peri_job *job);    /* bytes its processes are resident with, as last seen */
+size_t peri_job_peak(const peri_job *job); /* the most that was seen */
 bool peri_job_clipped(const peri_job *job); /* whether the log leaves something out */
 
 /* Whether the log could not be written whole, such as on a full disk. */

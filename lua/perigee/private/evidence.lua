@@ -67,12 +67,16 @@ local function files_below(folder, prefix, list)
   return list
 end
 
--- What a job that has ended read and left. started: seconds since 1970.
-function evidence.of(dir, script, started)
-  local text = system.read(dir .. "/.reads", 1 << 22) or ""
-  os.remove(dir .. "/.reads")
-  local paths, reads = {}, json.list()
-  for path in text:gmatch("[^%z]+") do paths[#paths + 1] = path end
+-- What a job that has ended read and left. started: seconds since 1970; ranks: how many processes it was, or nil.
+function evidence.of(dir, script, started, ranks)
+  local paths, reads, met = {}, json.list(), {}
+  for rank = 0, (ranks or 1) - 1 do
+    local file = dir .. "/.reads" .. (rank > 0 and "-" .. rank or "")
+    for path in (system.read(file, 1 << 22) or ""):gmatch("[^%z]+") do
+      if not met[path] then paths[#paths + 1], met[path] = path, true end
+    end
+    os.remove(file)
+  end
   table.sort(paths)
   for _, path in ipairs(paths) do
     local kind = system.kind(path)

@@ -1,22 +1,20 @@
 -- SPDX-License-Identifier: MIT
 -- pg._runner.main(words...) -> exit status: `perigee run`. Each script and setting is a job in a process of its own;
--- this starts them, a few at a time, and says how each ended.
+-- this says what they are, has them run by a launcher (private/launch) and reports how each ended.
 --
 -- A job gets one BLAS thread unless --threads gives more, as far as the cores go: so results do not depend on -j.
--- The budget of --memory is kept by the job's own allocator; behind it process.c ends a job whose session passes it by
--- 256 MB.
 local pg = ...
 local display = pg._display
 local evidence = pg._evidence
+local files = pg["_launch/files"]
 local json = pg._json
 local manifest = pg._manifest
-local oom = pg._oom
 local options = pg._options
-local plain = pg._plain
 local process = pg._process
 local result = pg._result
 local sweep = pg._sweep
 local system = pg._system
+local watch = pg["_launch/local"]
 
 local DECLARED = {
   {name = "jobs", short = "j", type = "integer", placeholder = "N", help = "how many run at a time (default: cores)"},
@@ -35,22 +33,19 @@ local DECLARED = {
   {name = "fail_fast", type = "flag", default = false, help = "stop at the first job that fails"},
   {name = "dry_run", type = "flag", default = false, help = "say what would run"},
   {name = "sandbox", type = "flag", default = false, help = "run each job without access to files and programs"},
+  {name = "ranks", type = "integer", placeholder = "N", help = "each job is one program of N processes, see pg.mpi"},
+  {name = "launcher", type = "string", default = "local", choices = {"local", "slurm", "files"},
+    help = "who runs the jobs: this machine, Slurm, or workers that you start"},
+  {name = "workers", type = "integer", placeholder = "N",
+    help = "start N workers that share the jobs (default: one a job)"},
+  {name = "slurm", type = "string", many = true, placeholder = "K=V", help = "an option of sbatch: partition=long"},
+  {name = "detach", type = "flag", default = false, help = "submit the batch and leave it"},
+  {name = "attach", type = "flag", default = false, help = "wait for the batch in --out and report"},
+  {name = "collect", type = "flag", default = false, help = "report what the batch in --out has so far"},
+  {name = "cancel", type = "flag", default = false, help = "end the batch in --out and report"},
+  {name = "worker", type = "flag", default = false, help = "take jobs of the batch in --out until none is left"},
   {name = "help", type = "flag", default = false, help = "these lines"},
 }
-
-local SIGNALS = {
-  [1] = "SIGHUP", [2] = "SIGINT", [3] = "SIGQUIT", [4] = "SIGILL", [6] = "SIGABRT", [7] = "SIGBUS", [8] = "SIGFPE",
-  [9] = "SIGKILL", [11] = "SIGSEGV", [13] = "SIGPIPE", [15] = "SIGTERM", [24] = "SIGXCPU", [31] = "SIGSYS",
-}
-
-local HEADROOM = 256 << 20
-
-local function tail_of(path)
-  local text, size = system.read(path, 8192, true)
-  if text == nil then return "" end
-  if size > #text then text = text:gsub("^[^\n]*\n", "", 1) end -- it begins within a line
-  return plain(text)
-end
 
 -- ---- what to run -----------------------------------------------------------------------------
 
@@ -127,7 +122,8 @@ end
 -- What a job's result depends on besides its data, as one hash.
 local function key_of(job, context)
   return system.digest(table.concat({job.sha256, context.program_sha256, tostring(context.opts.memory),
-    tostring(context.opts.sandbox), tostring(context.threads), table.concat(job.arguments, "\0")}, "\0"))
+    tostring(context.opts.sandbox), tostring(context.threads), table.concat(job.arguments, "\0"),
+    context.opts.ranks and "ranks " .. context.opts.ranks}, "\0"))
 end
 
 -- Whether an earlier run's result still holds; then it is taken over.
@@ -142,165 +138,6 @@ local function take_over(job)
   return true
 end
 
--- ---- one job ---------------------------------------------------------------------------------
-
--- Removes what an earlier run of this job left, and nothing else.
-local function clear(job)
-  local before = result.read(job.dir)
-  for _, record in ipairs(before and before.records or {}) do
-    if record.kind == "figure" then os.remove(job.dir .. "/" .. record.file) end
-  end
-  for _, file in ipairs{"manifest.json", "metrics.json", "log.txt", ".reads"} do os.remove(job.dir .. "/" .. file) end
-end
-
-local function start(job, context)
-  local opts = context.opts
-  job.started, job.oom = system.now(), oom()
-  local ok, why = pcall(function()
-    system.mkdirs(job.dir)
-    clear(job)
-    local argv = {context.program}
-    if opts.sandbox then argv[#argv + 1] = "--sandbox" end
-    if opts.memory then table.move({"--memory", tostring(opts.memory)}, 1, 2, #argv + 1, argv) end
-    argv[#argv + 1] = job.script
-    table.move(job.arguments, 1, #job.arguments, #argv + 1, argv)
-    local environment = table.move(context.environment, 1, #context.environment, 1, {})
-    table.insert(environment, "PERIGEE_JOB=" .. job.dir)
-    table.insert(environment, "PERIGEE_HASHES=" .. evidence.known())
-    job.process = process.start(argv, environment, job.dir .. "/log.txt", opts.timeout or 0,
-      opts.memory and (opts.memory << 20) + HEADROOM or 0)
-  end)
-  if not ok then
-    job.state, job.exit, job.seconds, job.peak_mb, job.reason = "failed", 127, 0, 0, tostring(why)
-  end
-  return ok
-end
-
--- The sentence of an error in a log: what stands before the traceback, else the last line.
-local function reason_in(log)
-  local before = log:match("^(.*)\nstack traceback:")
-  local last
-  for line in ((before or log) .. "\n"):gmatch("([^\r\n]*)[\r\n]") do
-    if line:find("%S") and not line:find("^%[perigee: ") then last = line end
-  end
-  return last and last:gsub("^perigee: ", "")
-end
-
-local function judge(job, opts)
-  local word, code = job.process:state()
-  local clipped, lost = job.process:log()
-  job.exit, job.seconds, job.peak_mb = code, job.process:seconds(), job.process:peak() / 2 ^ 20
-  job.tail = tail_of(job.dir .. "/log.txt")
-  job.clipped = clipped
-  job.result, job.remark = result.read(job.dir)
-  if word == "exited" and code == 0 then
-    local skipped = job.result and job.result.skipped
-    job.state, job.reason = skipped and "skipped" or "passed", skipped and plain(skipped)
-    if lost then job.state, job.reason = "failed", job.dir .. "/log.txt: the log could not be written whole" end
-  elseif word == "exited" then
-    job.state = job.tail:find("not enough memory", 1, true) and "out_of_memory" or "failed"
-    job.reason = reason_in(job.tail) or ("exit status %d"):format(code)
-  elseif word == "killed" and code == 9 and job.oom and (oom() or 0) > job.oom then
-    job.state, job.reason = "out_of_memory", "killed by the system: the memory of its control group is used up"
-  elseif word == "killed" then
-    job.state, job.reason = "killed", "by " .. (SIGNALS[code] or "signal " .. code)
-  elseif word == "timed_out" then
-    job.state, job.reason = "timed_out", ("ran longer than %s"):format(display.duration(opts.timeout))
-  elseif word == "too_large" then
-    job.state, job.reason = "out_of_memory", ("used %.0f MB; the budget is %d MB and 256 MB more"):format(job.peak_mb,
-      opts.memory)
-  else
-    job.state, job.reason = "interrupted", job.reason or "the batch was stopped"
-  end
-  job.process:free()
-  job.process = nil
-end
-
-local function write_manifest(job, context)
-  local found = job.result or {}
-  local m = manifest.machine()
-  m.job, m.name, m.key = job.name, found.name, job.key
-  m.script = {path = job.script, sha256 = job.sha256}
-  m.program = {path = context.program, sha256 = context.program_sha256}
-  m.arguments, m.settings = json.list(job.arguments), job.settings
-  m.options, m.seed, m.quick = found.options, found.seed, found.quick
-  m.data = json.list(found.data or {})
-  m.ranks, m.mpi, m.hosts = manifest.take_ranks(job.dir)
-  -- What a job says of itself is taken as known where it could do what it likes in any case.
-  for _, entry in ipairs(context.opts.sandbox and {} or m.data) do evidence.learn(entry.path, entry.sha256) end
-  if job.state == "passed" then
-    m.reads, m.files = evidence.of(job.dir, job.script, job.started)
-  else
-    os.remove(job.dir .. "/.reads")
-  end
-  m.threads, m.memory_mb, m.timeout, m.sandbox = context.threads, context.opts.memory, context.opts.timeout,
-    context.opts.sandbox
-  m.state, m.exit, m.reason, m.seconds, m.peak_mb = job.state, job.exit, job.reason, job.seconds, job.peak_mb
-  m.started, m.ended = manifest.time(job.started), manifest.time(job.started + job.seconds)
-  local path = job.dir .. "/manifest.json"
-  os.remove(path) -- were it a pipe, writing would wait for a reader
-  pcall(manifest.write, path, m)
-end
-
--- ---- the batch -------------------------------------------------------------------------------
-
-local function never_started(job, reason)
-  job.state, job.exit, job.seconds, job.peak_mb, job.reason = "interrupted", -1, 0, 0, reason
-end
-
--- Runs the waiting jobs. Returns why it stopped early, or nil.
-local function run_all(waiting, context, view)
-  local opts, running, next_one, stop = context.opts, {}, 1, nil
-  local function ended(job)
-    write_manifest(job, context)
-    view:ended(job)
-    if opts.fail_fast and not stop and job.state ~= "passed" and job.state ~= "skipped" then
-      stop = "an earlier job failed"
-      for _, other in ipairs(running) do
-        other.reason = stop
-        other.process:stop(2)
-      end
-    end
-  end
-  if process.wait({}, 0) == nil then stop = "the batch was stopped" end
-  while #running > 0 or (next_one <= #waiting and not stop) do
-    while #running < context.slots and next_one <= #waiting and not stop do
-      local job = waiting[next_one]
-      next_one = next_one + 1
-      if start(job, context) then running[#running + 1] = job else ended(job) end
-    end
-    local processes = {}
-    for i, job in ipairs(running) do processes[i] = job.process end
-    local count, signal = process.wait(processes, view.live and 0.1 or 1)
-    if count == nil then
-      local grace = stop and 0 or 2
-      stop = stop or ("the batch got %s"):format(SIGNALS[signal] or "a signal")
-      for _, job in ipairs(running) do
-        job.reason = stop
-        job.process:stop(grace)
-      end
-    elseif count > 0 then
-      local still = {}
-      local done = {}
-      for _, job in ipairs(running) do
-        local list = job.process:state() == "running" and still or done
-        list[#list + 1] = job
-      end
-      running = still
-      for _, job in ipairs(done) do
-        judge(job, opts)
-        ended(job)
-      end
-    end
-    view:running(running)
-  end
-  for i = next_one, #waiting do
-    never_started(waiting[i], stop)
-    view.counts.interrupted = (view.counts.interrupted or 0) + 1
-  end
-  return stop
-end
-
 local function summary_of(batch)
   local jobs = json.list()
   for i, job in ipairs(batch.jobs) do
@@ -313,14 +150,10 @@ local function summary_of(batch)
   return {jobs = jobs, counts = batch.counts, started = batch.started, seconds = batch.seconds}
 end
 
-local function shell(word)
-  return word:find("^[%w%-_./=,+:@%%]+$") and word or "'" .. word:gsub("'", "'\\''") .. "'"
-end
-
 local function say_plan(jobs, context)
   for _, job in ipairs(jobs) do
     local words = {}
-    for i, word in ipairs{job.script, table.unpack(job.arguments)} do words[i] = shell(word) end
+    for i, word in ipairs{job.script, table.unpack(job.arguments)} do words[i] = files.shell(word) end
     print(("%s  %s: perigee %s"):format(job.state == "passed" and "keep" or "run ", job.dir, table.concat(words, " ")))
   end
   print(("%d job%s, %d at a time"):format(#jobs, #jobs == 1 and "" or "s", context.slots))
@@ -350,24 +183,31 @@ local function take_folder(dir)
   end
 end
 
-local function environment(threads)
-  local list, own = {}, {OPENBLAS_NUM_THREADS = threads, OMP_NUM_THREADS = threads, GOTO_NUM_THREADS = threads}
-  for _, entry in ipairs(process.environment()) do
-    local name = entry:match("^[^=]*")
-    if own[name] == nil and name ~= "PERIGEE_JOB" and name ~= "PERIGEE_HASHES" then list[#list + 1] = entry end
-  end
-  for _, name in ipairs{"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS"} do
-    list[#list + 1] = name .. "=" .. own[name]
-  end
-  return list
-end
+local WHATS = {"attach", "collect", "cancel", "worker"}
 
 local function check(opts)
-  for _, name in ipairs{"jobs", "timeout", "memory", "threads"} do
+  for _, name in ipairs{"jobs", "timeout", "memory", "threads", "workers", "ranks"} do
     if opts[name] and opts[name] <= 0 then error(("--%s: expected more than 0, got %s"):format(name, opts[name]), 0) end
   end
   if opts.memory and opts.memory > 1 << 40 then error("--memory: no machine has so much, got " .. opts.memory, 0) end
   if opts.seed and opts.seed < 0 then error("--seed: expected an integer of at least 0, got " .. opts.seed, 0) end
+  local what
+  for _, name in ipairs(WHATS) do
+    if opts[name] and what then error(("--%s and --%s: give one of them"):format(what, name), 0) end
+    what = opts[name] and name or what
+  end
+  if opts.launcher == "local" and not what then
+    for _, name in ipairs{"workers", "slurm", "detach"} do
+      if opts[name] then error(("--%s: belongs to --launcher slurm or files"):format(name), 0) end
+    end
+  end
+  if opts.slurm and opts.launcher ~= "slurm" then error("--slurm: belongs to --launcher slurm", 0) end
+  for _, setting in ipairs(opts.slurm or {}) do
+    if not setting:find("^[%a][%w%-]*=?") or setting:find("^wrap") or setting:find("^array") then
+      error(("--slurm: expected an option of sbatch such as partition=long, got '%s'"):format(setting), 0)
+    end
+  end
+  return what
 end
 
 local function prepare(words)
@@ -376,57 +216,44 @@ local function prepare(words)
     if opts[option.name] == nil then opts[option.name] = option.default end
   end
   if opts.help then return opts end
-  check(opts)
-  if #rest == 0 then error("name at least one script; --help lists the options", 0) end
+  local what = check(opts)
   opts.out = #opts.out > 1 and opts.out:gsub("/+$", "") or opts.out
+  if what then
+    if #rest > 0 then
+      error(("--%s: takes no script, the batch in --out has them; got '%s'"):format(what, rest[1]), 0)
+    end
+    return opts, nil, what
+  end
+  if #rest == 0 then error("name at least one script; --help lists the options", 0) end
   return opts, jobs_of(opts, rest)
 end
 
-local runner = {}
+-- Who starts the workers of a batch: nil where hands do.
+local function engine_of(launcher) return launcher == "slurm" and pg["_launch/slurm"] or nil end
 
-function runner.main(...)
-  local ok, opts, jobs = pcall(prepare, {...})
-  if not ok then return usage_error(tostring(opts)) end
-  if opts.help then
-    print("usage: perigee run [options] script...\n\nRuns each script, with each setting, in a process of its own " ..
-      "and writes one report.\n\noptions:\n" .. options.lines(DECLARED))
-    return 0
+-- Raises where a batch that was submitted to the folder is not over.
+local function check_free(out)
+  local batch = files.read_batch(out)
+  if batch == nil then return end
+  local open = #files.open_jobs(batch)
+  if open == 0 then return end
+  local engine = engine_of(batch.launcher)
+  if engine and batch.slurm and engine.lives(batch) then
+    error(("%s: its batch is in Slurm still (job %s); --attach waits for it, --cancel ends it"):format(out,
+      batch.slurm), 0)
+  elseif not engine and files.may_come(batch) then
+    error(("%s: its batch goes on still (%d of %d jobs have ended); --attach waits for it, --cancel ends it")
+      :format(out, #batch.waiting - open, #batch.waiting), 0)
   end
-  local slots = math.min(opts.jobs or system.cores(), #jobs)
-  local threads = math.max(1, math.min(opts.threads, system.cores() // slots))
-  local program = process.program()
-  process.watch(true) -- until the program ends
-  local context = {opts = opts, slots = slots, threads = threads, program = program,
-    program_sha256 = system.hash(program), environment = environment(threads)}
-  for _, job in ipairs(jobs) do job.key = key_of(job, context) end
+end
 
-  local lock <close> = not opts.dry_run and take_folder(opts.out)
-  if lock == nil then return 2 end
-  local waiting, view = {}, display.new(#jobs)
-  for _, job in ipairs(jobs) do
-    if not (opts.resume and take_over(job)) then waiting[#waiting + 1] = job end
-  end
-  if opts.dry_run then
-    say_plan(jobs, context)
-    return 0
-  end
-
-  local started, clock = system.now(), pg.clock()
-  for _, job in ipairs(jobs) do
-    if job.kept then view:ended(job) end
-  end
-  local done, stop = pcall(run_all, waiting, context, view)
-  process.sweep()
-  view:close()
-  if not done then error(stop, 0) end
-
-  local batch = {jobs = jobs, counts = view.counts, started = manifest.time(started), seconds = pg.clock() - clock,
-    slots = slots, threads = threads, out = opts.out}
+-- The reports; returns the exit status.
+local function report(batch, total)
   local written, why = pcall(function()
-    system.write(opts.out .. "/summary.json", json.encode(summary_of(batch)))
-    system.write(opts.out .. "/junit.xml", pg._junit(batch))
-    system.write(opts.out .. "/metrics.csv", pg._report_runs.csv(batch))
-    system.write(opts.out .. "/index.html", pg._report(batch))
+    system.write(batch.out .. "/summary.json", json.encode(summary_of(batch)))
+    system.write(batch.out .. "/junit.xml", pg._junit(batch))
+    system.write(batch.out .. "/metrics.csv", pg._report_runs.csv(batch))
+    system.write(batch.out .. "/index.html", pg._report(batch))
   end)
   local parts, good = {}, 0
   for _, state in ipairs{"passed", "skipped", "failed", "timed_out", "killed", "out_of_memory", "interrupted"} do
@@ -434,14 +261,132 @@ function runner.main(...)
     if n then parts[#parts + 1] = ("%d %s"):format(n, (state:gsub("_", " "))) end
     if state == "passed" or state == "skipped" then good = good + (n or 0) end
   end
-  print(("%d job%s: %s (%s)"):format(#jobs, #jobs == 1 and "" or "s", table.concat(parts, ", "),
+  print(("%d job%s: %s (%s)"):format(total, total == 1 and "" or "s", table.concat(parts, ", "),
     display.duration(batch.seconds)))
   if not written then
     io.stderr:write("perigee run: ", tostring(why), "\n")
     return 1
   end
-  print(opts.out .. "/index.html")
-  return good == #jobs and 0 or 1
+  print(batch.out .. "/index.html")
+  return good == total and 0 or 1
+end
+
+-- Waits for a batch that was submitted, or looks at it, and reports.
+local function attend(batch, jobs, context, view)
+  local clock, started = pg.clock(), system.now()
+  local engine = engine_of(batch.launcher)
+  if context.opts.cancel then files.cancel(batch, engine) end
+  local ok, why = pcall(files.wait, batch, jobs, context, view, engine)
+  view:close()
+  if not ok then error(why, 0) end
+  return report({jobs = jobs, counts = view.counts, started = batch.submitted or manifest.time(started),
+    seconds = pg.clock() - clock, slots = batch.workers, threads = batch.options.threads, out = batch.out}, #jobs)
+end
+
+local function say_submitted(batch, context)
+  local out = files.shell(batch.out)
+  local n = ("%d worker%s for %d job%s"):format(batch.workers, batch.workers == 1 and "" or "s", #batch.waiting,
+    #batch.waiting == 1 and "" or "s")
+  if batch.slurm then
+    print(("submitted to Slurm: job %s, %s"):format(batch.slurm, n))
+  else
+    print(("start workers where this folder is seen: %s run --worker --out %s"):format(files.shell(context.program),
+      out))
+  end
+  if not context.opts.detach then return end
+  for what, word in ("wait for it: --attach,look at it:  --collect,end it:      --cancel,"):gmatch("(.-)(%-%-%a+),") do
+    print(("%sperigee run %s --out %s"):format(what, word, out))
+  end
+  if batch.slurm then
+    print(("a report when all is over: sbatch -d afterany:%s --wrap %s"):format(batch.slurm,
+      files.shell(("%s run --attach --out %s"):format(files.shell(context.program), out))))
+  end
+end
+
+local runner = {}
+
+function runner.main(...)
+  local ok, opts, jobs, what = pcall(prepare, {...})
+  if not ok then return usage_error(tostring(opts)) end
+  if opts.help then
+    print("usage: perigee run [options] script...\n\nRuns each script, with each setting, in a process of its own " ..
+      "and writes one report.\n\noptions:\n" .. options.lines(DECLARED))
+    return 0
+  end
+  if what == "worker" then
+    local fine, status = pcall(files.work, opts)
+    return fine and status or usage_error(tostring(status))
+  end
+  if what then
+    local batch = files.read_batch(opts.out)
+    if batch == nil then return usage_error(opts.out .. ": no batch was submitted there") end
+    process.watch(true)
+    jobs = files.jobs_of(batch)
+    local waits, view = {}, display.new(#jobs)
+    for _, n in ipairs(batch.waiting) do waits[n] = true end
+    for n, job in ipairs(jobs) do
+      if not waits[n] then
+        take_over(job)
+        if job.kept then view:ended(job) end
+      end
+    end
+    local o = batch.options
+    opts.timeout, opts.memory, opts.sandbox = o.timeout, o.memory, o.sandbox
+    local fine, status = pcall(attend, batch, jobs, {opts = opts, threads = o.threads, program = batch.program.path,
+      program_sha256 = batch.program.sha256}, view)
+    return fine and status or usage_error(tostring(status))
+  end
+  local away = opts.launcher ~= "local"
+  local ranks = opts.ranks or 1
+  local slots = math.min(opts.jobs or math.max(1, system.cores() // ranks), #jobs)
+  local threads = away and opts.threads or math.max(1, math.min(opts.threads, system.cores() // (slots * ranks)))
+  local program = process.program()
+  process.watch(true) -- until the program ends
+  local context = {opts = opts, slots = slots, threads = threads, program = program,
+    program_sha256 = system.hash(program), environment = watch.environment(threads)}
+  for _, job in ipairs(jobs) do job.key = key_of(job, context) end
+
+  local lock <close> = not opts.dry_run and take_folder(opts.out)
+  if lock == nil then return 2 end
+  if not opts.dry_run then
+    local free, why = pcall(check_free, opts.out)
+    if not free then return usage_error(tostring(why)) end
+  end
+  local waiting, view = {}, display.new(#jobs)
+  for _, job in ipairs(jobs) do
+    if not (opts.resume and take_over(job)) then waiting[#waiting + 1] = job end
+  end
+  local engine = engine_of(opts.launcher)
+  if opts.dry_run then
+    say_plan(jobs, context)
+    if engine and #waiting > 0 then
+      local words = engine.words({id = "ID", waiting = waiting,
+        workers = math.min(opts.workers or #waiting, #waiting, engine.most_workers())}, context)
+      for i, word in ipairs(words) do words[i] = files.shell(word) end
+      print(table.concat(words, " "))
+    end
+    return 0
+  end
+
+  local started, clock = system.now(), pg.clock()
+  for _, job in ipairs(jobs) do
+    if job.kept then view:ended(job) end
+  end
+  if away and #waiting > 0 then
+    local fine, batch = pcall(files.submit, waiting, jobs, context, engine)
+    if not fine then return usage_error(tostring(batch)) end
+    say_submitted(batch, context)
+    if opts.detach then return 0 end
+    local good, status = pcall(attend, batch, jobs, context, view)
+    return good and status or usage_error(tostring(status))
+  end
+  if system.kind(files.dir(opts.out)) then files.remove(files.dir(opts.out)) end -- of a batch that is over
+  local done, stop = pcall(watch.run_all, waiting, context, view)
+  process.sweep()
+  view:close()
+  if not done then error(stop, 0) end
+  return report({jobs = jobs, counts = view.counts, started = manifest.time(started), seconds = pg.clock() - clock,
+    slots = slots, threads = threads, out = opts.out}, #jobs)
 end
 
 return runner

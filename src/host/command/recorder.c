@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/mpi.h"
+
 /* A path that was asked for. What the job itself wrote, before or after it read it, says nothing of
  * what it depends on. */
 typedef struct noted {
@@ -86,7 +88,10 @@ static void note(const char *path, bool written)
 static void finish(void)
 {
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/.reads", record.folder) >= (int)sizeof path)
+    char rank[16] = ""; /* each rank of a job leaves its own */
+    if (peri_mpi_rank() > 0)
+        snprintf(rank, sizeof rank, "-%d", peri_mpi_rank());
+    if (snprintf(path, sizeof path, "%s/.reads%s", record.folder, rank) >= (int)sizeof path)
         return;
     /* Whatever stands there, such as a pipe, which would wait for a reader. */
     unlink(path);
