@@ -361,7 +361,7 @@ function files.wait(batch, jobs, context, view, engine)
     local now = pg.clock()
     if now - asked >= every then
       asked, every = now, math.min(30, every * 1.2)
-      local may_come = true
+      local may_come
       if engine then
         local why
         tasks, why, may_come = engine.ask(batch, said)

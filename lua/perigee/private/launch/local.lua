@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- pg["_launch/local"]: jobs on this machine, a few at a time, each in a process of its own that is watched here; how each
--- ended is judged here too. `perigee run` without a launcher is this, and so is a worker on a node (files.lua).
+-- pg["_launch/local"]: jobs on this machine, a few at a time, each in a process of its own that is watched here; how
+-- each ended is judged here too. `perigee run` without a launcher is this, and so is a worker on a node (files.lua).
 --
 -- The budget of --memory is kept by the job's own allocator; behind it process.c ends a job whose processes pass it by
 -- 256 MB.
@@ -44,12 +44,13 @@ end
 local ranks_by
 local function launcher_of(ranks)
   if ranks_by == nil then
-    local f = io.popen("p=$(command -v \"${PERIGEE_MPIRUN:-mpirun}\" || command -v mpiexec || command -v srun) && echo \"$p\" && " ..
-      "\"$p\" --version 2>&1 | head -n 3")
+    local f = io.popen([[p=$(command -v "${PERIGEE_MPIRUN:-mpirun}" || command -v mpiexec || command -v srun) &&
+      echo "$p" && "$p" --version 2>&1 | head -n 3]])
     local path, version = f:read("l", "a")
     f:close()
     if path == nil or path == "" then
-      error("--ranks: there is neither mpirun nor srun here; install openmpi-bin or mpich, or name one in PERIGEE_MPIRUN", 0)
+      error("--ranks: there is neither mpirun nor srun here; install openmpi-bin or mpich, or name one in " ..
+        "PERIGEE_MPIRUN", 0)
     end
     ranks_by = {path = path}
     -- Pinned to cores, the jobs of a machine would all share the first.

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- pg["_launch/slurm"]: Slurm as what starts the workers of a batch (files.lua): one job array, whose tasks are
--- `perigee run --worker`. Slurm is asked whether a task may still come, and never for a result: its answers are late, lost
--- with its controller, and forgotten after minutes; sacct may not be there at all.
+-- `perigee run --worker`. Slurm is asked whether a task may still come, and never for a result: its answers are late,
+-- lost with its controller, and forgotten after minutes; sacct may not be there at all.
 local pg = ...
 local process, system = pg._process, pg._system
 
@@ -71,8 +71,8 @@ function slurm.words(batch, context)
   end
   for _, setting in ipairs(opts.slurm or {}) do words[#words + 1] = "--" .. setting end
   words[#words + 1] = "--wrap"
-  words[#words + 1] = ("exec env PERIGEE_TASK=$SLURM_ARRAY_JOB_ID %s run --worker --out %s"):format(shell(context.program),
-    shell(out))
+  words[#words + 1] = ("exec env PERIGEE_TASK=$SLURM_ARRAY_JOB_ID %s run --worker --out %s"):format(
+    shell(context.program), shell(out))
   return words
 end
 
@@ -108,12 +108,12 @@ local ACTIVE = {}
 for word in ("PENDING CONFIGURING RUNNING COMPLETING SUSPENDED STOPPED SIGNALING STAGE_OUT REQUEUED REQUEUE_FED " ..
   "REQUEUE_HOLD RESIZING SPECIAL_EXIT RESV_DEL_HOLD"):gmatch("%S+") do ACTIVE[word] = true end
 
-local ENDED = {TIMEOUT = "timed_out", DEADLINE = "timed_out", OUT_OF_MEMORY = "out_of_memory", CANCELLED = "interrupted",
-  PREEMPTED = "interrupted", REVOKED = "interrupted", NODE_FAIL = "killed", BOOT_FAIL = "killed", FAILED = "killed",
-  COMPLETED = "killed"}
+local ENDED = {TIMEOUT = "timed_out", DEADLINE = "timed_out", OUT_OF_MEMORY = "out_of_memory",
+  CANCELLED = "interrupted", PREEMPTED = "interrupted", REVOKED = "interrupted", NODE_FAIL = "killed",
+  BOOT_FAIL = "killed", FAILED = "killed", COMPLETED = "killed"}
 
--- The tasks that Slurm knows by their numbers, {state =, node =, reason =}, then nil and whether one may still come; nil
--- and why when it does not answer. said: what was told already.
+-- The tasks that Slurm knows by their numbers, {state =, node =, reason =}, then nil and whether one may still come;
+-- nil and why when it does not answer. said: what was told already.
 function slurm.ask(batch, said)
   local text, ok = output({"squeue", "-h", "-r", "-t", "all", "-j", batch.slurm, "--name=" .. name_of(batch), "-O",
     "ArrayTaskID:12,State:22,NodeList:40,Reason:80"}, 30)
