@@ -14,6 +14,9 @@
 /* BLOCK and CHAINS fix the order of additions; see the header. */
 enum { BLOCK = 512, CHAINS = 16 };
 
+/* Of least and largest elements, whose order does not matter, so many are taken at a time. */
+enum { FREE_BLOCK = 8192 };
+
 /* Results computed side by side where the neighbours in memory belong to different ones. */
 enum { STRIP = 512, NARROW = 8 };
 
@@ -334,6 +337,12 @@ static double join_tree(const tree *t, kind k, const double *rest)
     return result;
 }
 
+/* Whether no further element can change it. */
+static bool is_settled(kind k, double value)
+{
+    return (k == ANY && value != 0) || (k == ALL && value == 0);
+}
+
 /* The result of elements from..to-1 alone; `columns` where they are turned, from 0 on. */
 static double reduce_range(const plan *p, kind k, const char *base, double c, size_t from,
                            size_t to, turned *columns)
@@ -345,8 +354,9 @@ static double reduce_range(const plan *p, kind k, const char *base, double c, si
     cursor at = {.offset = 0};
     if (!direct && columns == NULL)
         at = cursor_at(p, from);
-    for (size_t i = from; i < to; i += BLOCK) {
-        const size_t n = to - i < BLOCK ? to - i : BLOCK;
+    const size_t step = direct && (k == MIN || k == MAX) ? FREE_BLOCK : BLOCK;
+    for (size_t i = from; i < to; i += step) {
+        const size_t n = to - i < step ? to - i : step;
         const void *x = base + i * p->width;
         if (columns != NULL) {
             take_turned(p, columns, base, n, (char *)block);
@@ -362,7 +372,7 @@ static double reduce_range(const plan *p, kind k, const char *base, double c, si
         } else {
             value = p->table->block[k](x, n, c);
         }
-        if ((k == ANY && value != 0) || (k == ALL && value == 0))
+        if (is_settled(k, value))
             return value;
         add_to_tree(&t, k, 0, value);
     }
@@ -420,8 +430,14 @@ static double reduce_blocks(const plan *p, kind k, const char *base, double c)
 {
     if (can_turn(p))
         return reduce_turned(p, k, base, c);
-    if (p->n >= SHARED)
+    if (p->n >= SHARED) {
+        if (k == ANY || k == ALL) { /* before threads are asked */
+            const double first = reduce_range(p, k, base, c, 0, BLOCK, NULL);
+            if (is_settled(k, first))
+                return first;
+        }
         return reduce_parts(p, k, base, c);
+    }
     return reduce_range(p, k, base, c, 0, p->n, NULL);
 }
 
