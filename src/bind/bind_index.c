@@ -499,7 +499,8 @@ static int no_field(lua_State *L, const char *key)
 
 static int index_array(lua_State *L)
 {
-    if (lua_type(L, 2) == LUA_TSTRING) {
+    const int type = lua_type(L, 2);
+    if (type == LUA_TSTRING) {
         lua_pushvalue(L, 2);
         if (lua_rawget(L, lua_upvalueindex(METHODS)) == LUA_TLIGHTUSERDATA) {
             const peri_array *a = peri_arg_array(L, 1, "a");
@@ -519,8 +520,10 @@ static int index_array(lua_State *L)
         }
         return no_field(L, lua_tostring(L, 2));
     }
-    const peri_array *a = peri_arg_array(L, 1, "a");
-    if (lua_type(L, 2) == LUA_TNUMBER) {
+    const peri_array *a = peri_plain_array(L, 1);
+    if (a == NULL)
+        a = peri_arg_array(L, 1, "a");
+    if (type == LUA_TNUMBER) {
         int exact;
         const lua_Integer i = lua_tointegerx(L, 2, &exact);
         if (!exact)
@@ -536,7 +539,7 @@ static int index_array(lua_State *L)
             peri_push_view(L, 1, address(a, offset), a->ndim - 1, a->shape + 1, a->stride + 1);
         return peri_recorded(L, a->node, 2);
     }
-    if (lua_type(L, 2) == LUA_TTABLE) {
+    if (type == LUA_TTABLE) {
         peri_region r;
         resolve(L, a, 2, 0, (int)lua_rawlen(L, 2), &r);
         push_region(L, 1, a, &r);

@@ -29,6 +29,7 @@ typedef struct {
     unary_loop *unary[PERI_EW_COMPOSED - PERI_EW_UNARY];
     binary_loop *binary[PERI_EW_VMATH2 - PERI_EW_BINARY];
     ternary_loop *ternary[PERI_EW_SPECIAL - PERI_EW_TERNARY];
+    ternary_loop *choose; /* where, by a condition of the same dtype */
     unary_loop *copy, *cube, *inverse, *root;
 } loops;
 
@@ -539,18 +540,25 @@ peri_status peri_elementwise_dense(peri_ew op, int dtype, size_t n, const void *
 peri_status peri_elementwise_where(int condition, int dtype, size_t n, const void *const in[],
                                    void *out, const peri_stop *stop)
 {
-    unsigned char mask[BLOCK];
+    _Alignas(64) unsigned char mask[BLOCK];
     const bool each[3] = {true, true, true};
+    const loops *table = loops_of(dtype);
     if (condition == input_dtype(PERI_EW_WHERE, 0, dtype))
         return peri_elementwise_dense(PERI_EW_WHERE, dtype, n, in, each, out, stop);
+    const bool same = condition == dtype && peri_is_real(dtype);
     const size_t width = peri_dtype_size(dtype), own = peri_dtype_size(condition);
-    for (size_t i = 0; i < n; i += BLOCK) {
-        const size_t count = n - i < BLOCK ? n - i : BLOCK;
-        peri_convert(count, PERI_BOOL, mask, 1, condition, (const char *)in[0] + i * own, 1);
-        const void *from[3] = {mask, (const char *)in[1] + i * width,
-                               (const char *)in[2] + i * width};
-        if (!run(PERI_EW_WHERE, dtype, count, from, each, (char *)out + i * width))
-            return PERI_ERR_DTYPE;
+    const size_t step = same ? POLL : BLOCK;
+    for (size_t i = 0; i < n; i += step) {
+        const size_t count = n - i < step ? n - i : step;
+        const char *c = (const char *)in[0] + i * own, *a = (const char *)in[1] + i * width,
+                   *b = (const char *)in[2] + i * width;
+        char *to = (char *)out + i * width;
+        if (same) {
+            table->choose(count, c, a, b, to);
+        } else {
+            peri_convert(count, PERI_BOOL, mask, 1, condition, c, 1);
+            table->ternary[PERI_EW_WHERE - PERI_EW_TERNARY](count, mask, a, b, to);
+        }
         if (i % POLL == 0 && peri_stop_requested(stop))
             return PERI_ERR_INTERRUPTED;
     }

@@ -292,6 +292,7 @@ ROUNDING(float, f, 0x1p23F)
     BINARY_LOOP(T, T, MAX##bits, (x != x ? x : (x > y ? x : y)))                                   \
     BINARY_LOOP(T, T, HYPOT##bits, SIMD(hypot1##s)(x, y))                                          \
     BINARY_LOOP(T, T, LEAKY_RELU##bits, (x > 0 ? x : x * y))                                       \
+    TERNARY_LOOP(T, T, choose##bits, (x != 0 ? y : z))                                             \
     TERNARY_LOOP(T, T, CLIP##bits, SIMD(clip1_##bits)(x, y, z))
 
 /* Plain selections one after another, so that the compiler makes vectors of them. */
@@ -320,8 +321,9 @@ MASK_LOOPS(uint8_t, 8)
 #define TABLE(bits)                                                                                \
     {                                                                                              \
         .unary = {PERI_EACH_UNARY(UNARY##bits)}, .binary = {PERI_EACH_BINARY(BINARY##bits)},       \
-        .ternary = {PERI_EACH_TERNARY(TERNARY##bits)}, .copy = SIMD(copy##bits),                   \
-        .cube = SIMD(cube##bits), .inverse = SIMD(inverse##bits), .root = SIMD(root##bits),        \
+        .ternary = {PERI_EACH_TERNARY(TERNARY##bits)}, .choose = SIMD(choose##bits),               \
+        .copy = SIMD(copy##bits), .cube = SIMD(cube##bits), .inverse = SIMD(inverse##bits),        \
+        .root = SIMD(root##bits),                                                                  \
     }
 
 static const loops SIMD(loops)[3] = {
