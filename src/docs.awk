@@ -21,12 +21,15 @@ function row(text,    part, n, words, w, i) {
         begin("pg." part[2] "(" part[6] ") -> integer | array")
     } else if (group == "SCAN" || group == "SHARE") {
         begin("pg." part[2] "(" part[6] ") -> array")
+    } else if (group == "VIEW") {
+        begin("pg." part[2] "(" part[6] ") -> " (text ~ /a number where/ ? "view or number" : "view"))
     } else if (group == "REDUCTION") {
         begin("pg." part[2] "(" part[6] ") -> " (text ~ /MASK/ ? "boolean" : "number") " | array")
     } else {
         begin("pg." part[2] "(" part[6] " [, out]) -> array")
     }
     line(part[8])
+    # Of a sentence that is long the further lines begin with its end.
     n = split(part[10], words_of, /\\n/)
     if (n > 0 && words_of[1] !~ /^@/ && words_of[1] != "") line(words_of[1])
     if (group == "PLACE") {
@@ -41,8 +44,10 @@ function row(text,    part, n, words, w, i) {
         line("@param opts.out  array of the result's shape and dtype")
     } else if (group == "SHARE") {
         line("@param a  array")
-        line("@param axis  integer or table of integers over which the result sums to 1; absent: all")
+        line("@param axis  integer or table of integers, over which softmax sums to 1; absent: all")
         line("@param opts.out  array of the shape and dtype of a")
+    } else if (group == "VIEW") {
+        # as written in its row
     } else if (group == "REDUCTION") {
         line("@param a  array")
         line("@param axis  integer or table of integers, from 1, negative from the end; absent: all axes")

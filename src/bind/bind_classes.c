@@ -1,55 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pg.log_softmax and pg.one_hot. */
+ * pg.one_hot: classes as rows. */
 #include "bind/bind.h"
-#include "bind/out.h"
-#include "kernel/copy.h"
-#include "kernel/softmax.h"
-
-/*** pg.log_softmax(a [, axis]) -> array
- * a - logsumexp(a): the logarithm of softmax(a), without its underflow.
- * @param a  array
- * @param axis  integer: along which softmax sums to 1; default all elements
- * @return array of a's shape
- * @error an axis that a has not
- * @example pg.log_softmax(pg.zeros(4)):exp():sum() --> 1.0
- */
-static int log_softmax(lua_State *L)
-{
-    lua_settop(L, 2);
-    const peri_array *a = peri_arg_array(L, 1, "a");
-    const bool all = lua_isnil(L, 2) || a->ndim == 0;
-    const int axis = all ? 0 : peri_arg_axis(L, 2, "axis", a->ndim);
-    const int dtype = peri_promote1(a->dtype);
-    const peri_array *y = peri_push_array(L, dtype, a->ndim, a->shape);
-    const size_t cols = all ? a->size : a->shape[axis];
-    if (a->size == 0)
-        return 1;
-    /* The axis moved to the end, there and back. */
-    size_t shape[PERI_MAX_NDIM];
-    ptrdiff_t from[PERI_MAX_NDIM], to[PERI_MAX_NDIM];
-    int k = 0;
-    for (int i = 0; i < a->ndim; i++)
-        if (all || i != axis) {
-            shape[k] = a->shape[i];
-            from[k] = a->stride[i];
-            to[k++] = y->stride[i];
-        }
-    if (!all) {
-        shape[k] = cols;
-        from[k] = a->stride[axis];
-        to[k] = y->stride[axis];
-    }
-    const peri_view in = {a->data, a->dtype, a->ndim, shape, from};
-    const peri_view out = {y->data, y->dtype, y->ndim, shape, to};
-    const peri_array *rows = peri_push_array(L, dtype, a->ndim, shape);
-    const peri_view moved = peri_view_of(rows);
-    peri_copy(&moved, &in);
-    peri_softmax(PERI_LOG_SOFTMAX, a->size / cols, cols, dtype, rows->data, rows->data);
-    peri_copy(&out, &moved);
-    lua_pop(L, 1);
-    return 1;
-}
 
 /*** pg.one_hot(classes, n [, dtype]) -> array
  * Rows of zeros with a one at the class.
@@ -87,8 +39,7 @@ static int one_hot(lua_State *L)
 
 PERI_OPENER(classes)
 {
-    static const luaL_Reg functions[] = {
-        {"log_softmax", log_softmax}, {"one_hot", one_hot}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"one_hot", one_hot}, {NULL, NULL}};
     peri_array_functions(L, functions);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "bind/nested.h"
 #include "bind/tape.h"
 #include "kernel/copy.h"
+#include "kernel/ops.h"
 #include "kernel/region.h"
 
 static void push_at(lua_State *L, const peri_array *a, ptrdiff_t offset)
@@ -184,12 +185,6 @@ static int push_region(lua_State *L, int idx, const peri_array *a, const peri_re
     return 1;
 }
 
-/*** pg.slice(a, i | {j, k [, step]} | {}, ...) -> view or number
- * A part of a that shares its memory; a[{...}] is the same. A number drops its axis, {k} keeps it
- * with length 1, {j, k} is j to k inclusive, {} is all; trailing axes may be left out.
- * @param a  array
- * @example pg.range(1, 6):slice({2, -1, 2}):sum() --> 12.0
- */
 static int slice(lua_State *L)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
@@ -666,12 +661,6 @@ static int reshape(lua_State *L)
     return 1;
 }
 
-/*** pg.transpose(a [, i, j, ...]) -> view
- * The axes in another order; reversed when no order is given. Shares memory.
- * @param a  array
- * @param i  integers or one table: the axes of a in the order wanted
- * @example pg.zeros(2, 3, 4):transpose(3, 1, 2).shape --> (4, 2, 3)
- */
 static int transpose(lua_State *L)
 {
     const peri_array *a = peri_arg_array(L, 1, "a");
@@ -758,18 +747,11 @@ static int squeeze(lua_State *L)
 PERI_OPENER(index)
 {
     static const luaL_Reg methods[] = {
-        {"get", get},
-        {"set", set},
-        {"slice", slice},
-        {"assign", assign},
-        {"dims", dims},
-        {"reshape", reshape},
-        {"transpose", transpose},
-        {"expand_dims", expand_dims},
-        {"squeeze", squeeze},
-        {"with", with},
-        {"detach", detach},
-        {"broadcast_to", broadcast_to},
+        {"get", get},         {"set", set},
+        {"assign", assign},   {"dims", dims},
+        {"reshape", reshape}, {"expand_dims", expand_dims},
+        {"squeeze", squeeze}, {"with", with},
+        {"detach", detach},   {"broadcast_to", broadcast_to},
         {NULL, NULL},
     };
     static const luaL_Reg metamethods[] = {
@@ -778,6 +760,10 @@ PERI_OPENER(index)
     peri_functions(L, functions);
     peri_array_functions(L, methods);
     peri_array_metamethods(L, metamethods);
+    static const lua_CFunction views[PERI_VIEWS] = {
+        [PERI_VIEW_TRANSPOSE] = transpose, [PERI_VIEW_SLICE] = slice};
+    for (int k = 0; k < PERI_VIEWS; k++)
+        peri_array_operation(L, peri_view_ops[k].name, views[k], NULL, NULL, &peri_view_ops[k]);
     /* The fields stand among the methods as light userdata, so that one look-up finds either. */
     lua_rawgetp(L, LUA_REGISTRYINDEX, &peri_methods_key);
     for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {

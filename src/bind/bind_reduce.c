@@ -9,6 +9,7 @@
 #include "kernel/copy.h"
 #include "kernel/elementwise.h"
 #include "kernel/reduce.h"
+#include "kernel/softmax.h"
 
 enum { LONG = 1 << 17 };
 
@@ -250,29 +251,63 @@ static int scan(lua_State *L)
     return 1;
 }
 
-static int softmax(lua_State *L)
+/* Whether groups are rows in memory: the reduced axes are the last ones. *cols: elements of one. */
+static bool are_rows(const struct request *r, const peri_array *a, size_t *cols)
 {
-    struct request r;
+    *cols = 1;
+    int axis = a->ndim - 1;
+    for (; axis >= 0 && r->reduced[axis]; axis--)
+        *cols *= a->shape[axis];
+    for (; axis >= 0; axis--)
+        if (r->reduced[axis])
+            return false;
+    return true;
+}
+
+/* softmax and log_softmax of groups that lie strewn: what one has in common first, then all. */
+static void share_strewn(lua_State *L, const struct request *r, peri_along op,
+                         const peri_view *from, const peri_view *to, const peri_stop *stop)
+{
     size_t shape[PERI_MAX_NDIM];
+    ptrdiff_t stride[PERI_MAX_NDIM];
+    for (int axis = 0; axis < from->ndim; axis++)
+        shape[axis] = r->reduced[axis] ? 1 : from->shape[axis];
+    const peri_array *one = peri_push_array(L, from->dtype, from->ndim, shape);
+    /* One number of each group, seen in the shape of all. */
+    const peri_view small = peri_view_of(one);
+    peri_broadcast_strides(&small, from->ndim, from->shape, stride);
+    const peri_view spread = {one->data, one->dtype, from->ndim, from->shape, stride};
+    const peri_reduction first = op == PERI_ALONG_SOFTMAX ? PERI_MAX : PERI_LOGSUMEXP;
+    peri_check(L, 0, peri_reduce(first, from, r->reduced, 0, &small, stop), NULL);
+    peri_check(L, 0, peri_elementwise(PERI_EW_SUB, (peri_view[]){*from, spread}, to, stop), NULL);
+    if (op == PERI_ALONG_SOFTMAX) {
+        peri_check(L, 0, peri_elementwise(PERI_EW_EXP, to, to, stop), NULL);
+        peri_check(L, 0, peri_reduce(PERI_SUM, to, r->reduced, 0, &small, stop), NULL);
+        peri_check(L, 0, peri_elementwise(PERI_EW_DIV, (peri_view[]){*to, spread}, to, stop), NULL);
+    }
+    lua_pop(L, 1);
+}
+
+static int share(lua_State *L)
+{
+    const peri_op *op = peri_row(L);
+    struct request r;
+    size_t cols;
     read_request(L, out_names, &r);
     peri_array *a = peri_arg_operand(L, 1, "a");
-    for (int axis = 0; axis < a->ndim; axis++)
-        shape[axis] = r.reduced[axis] ? 1 : a->shape[axis];
-    const peri_stop *stop = stop_flag(L, a);
-    const peri_array *scale = peri_push_array(L, a->dtype, a->ndim, shape);
     const peri_array *out = push_like(L, &a, r.options, a->ndim, a->shape);
-    const peri_view from = peri_view_of(a), to = peri_view_of(out), small = peri_view_of(scale);
+    const peri_view from = peri_view_of(a), to = peri_view_of(out);
     if (a->size == 0)
         return 1;
-    /* The largest (then the sum) of each group, seen in the shape of a. */
-    ptrdiff_t stride[PERI_MAX_NDIM];
-    peri_broadcast_strides(&small, a->ndim, a->shape, stride);
-    const peri_view spread = {scale->data, scale->dtype, a->ndim, a->shape, stride};
-    peri_check(L, 0, peri_reduce(PERI_MAX, &from, r.reduced, 0, &small, stop), NULL);
-    peri_check(L, 0, peri_elementwise(PERI_EW_SUB, (peri_view[]){from, spread}, &to, stop), NULL);
-    peri_check(L, 0, peri_elementwise(PERI_EW_EXP, &to, &to, stop), NULL);
-    peri_check(L, 0, peri_reduce(PERI_SUM, &to, r.reduced, 0, &small, stop), NULL);
-    peri_check(L, 0, peri_elementwise(PERI_EW_DIV, (peri_view[]){to, spread}, &to, stop), NULL);
+    if (!are_rows(&r, a, &cols) || !out->dense) {
+        share_strewn(L, &r, (peri_along)op->id, &from, &to, stop_flag(L, a));
+        return 1;
+    }
+    if (!a->dense)
+        peri_copy(&to, &from);
+    peri_softmax(op->id == PERI_ALONG_SOFTMAX ? PERI_SOFTMAX : PERI_LOG_SOFTMAX, a->size / cols,
+                 cols, a->dtype, a->dense ? a->data : out->data, out->data);
+    peri_check(L, 0, PERI_OK, NULL);
     return 1;
 }
 
@@ -289,7 +324,7 @@ PERI_OPENER(reduce)
 #define FUNCTION scan
     PERI_EACH_SCAN(REGISTER)
 #undef FUNCTION
-#define FUNCTION softmax
+#define FUNCTION share
     PERI_EACH_SHARE(REGISTER)
 #undef FUNCTION
     return 0;

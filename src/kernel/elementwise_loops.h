@@ -44,6 +44,13 @@
         }                                                                                          \
     }
 
+/* The same with the inputs exchanged: x > y is y < x. */
+#define TURNED_LOOP(name, other)                                                                   \
+    static void SIMD(name)(size_t n, const void *pa, bool ea, const void *pb, bool eb, void *po)   \
+    {                                                                                              \
+        SIMD(other)(n, pb, eb, pa, ea, po);                                                        \
+    }
+
 /* C: the first input's type. */
 #define TERNARY_LOOP(C, T, name, expression)                                                       \
     static void SIMD(name)(size_t n, const void *pa, const void *pb, const void *pc, void *po)     \
@@ -256,8 +263,8 @@ ROUNDING(float, f, 0x1p23F)
     BINARY_LOOP(T, uint8_t, NE##bits, x != y)                                                      \
     BINARY_LOOP(T, uint8_t, LT##bits, x < y)                                                       \
     BINARY_LOOP(T, uint8_t, LE##bits, x <= y)                                                      \
-    BINARY_LOOP(T, uint8_t, GT##bits, x > y)                                                       \
-    BINARY_LOOP(T, uint8_t, GE##bits, x >= y)                                                      \
+    TURNED_LOOP(GT##bits, LT##bits)                                                                \
+    TURNED_LOOP(GE##bits, LE##bits)                                                                \
     BINARY_LOOP(T, uint8_t, AND##bits, (x != 0) & (y != 0))                                        \
     BINARY_LOOP(T, uint8_t, OR##bits, (x != 0) | (y != 0))                                         \
     BINARY_LOOP(T, uint8_t, XOR##bits, (x != 0) != (y != 0))                                       \
@@ -338,6 +345,7 @@ static const loops SIMD(loops)[3] = {
 
 #undef UNARY_LOOP
 #undef BINARY_LOOP
+#undef TURNED_LOOP
 #undef TERNARY_LOOP
 #undef MASK_LOOPS
 #undef LOOPS

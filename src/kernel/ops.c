@@ -17,6 +17,7 @@
 #define ROW2(ID, ...) ROW(PERI_EW_, ID, 2, __VA_ARGS__)
 #define ROW3(ID, ...) ROW(PERI_EW_, ID, 3, __VA_ARGS__)
 #define ROWR(ID, ...) ROW(PERI_, ID, 1, __VA_ARGS__)
+#define ROWV(ID, ...) ROW(PERI_VIEW_, ID, 1, __VA_ARGS__)
 #define ROWA(ID, ...) ROW(PERI_ALONG_, ID, 1, __VA_ARGS__)
 
 const peri_op peri_ew_ops[PERI_EW_COUNT] = {
@@ -28,3 +29,5 @@ const peri_op peri_reduction_ops[PERI_REDUCTIONS] = {PERI_EACH_REDUCTION(ROWR)};
 
 const peri_op peri_along_ops[PERI_ALONGS] = {PERI_EACH_PLACE(ROWA) PERI_EACH_SCAN(ROWA)
                                                  PERI_EACH_SHARE(ROWA)};
+
+const peri_op peri_view_ops[PERI_VIEWS] = {PERI_EACH_VIEW(ROWV)};

@@ -7,7 +7,7 @@
  *     X(ID, "name", "operator", "arguments", LOOPS, RESULT, SLOPE, "sentence", "further lines")
  *
  * name        pg.name and a:name; what a message calls it
- * operator    the metamethod that is the same function, or ""
+ * operator    the metamethod that is the same function, or ""; of views what is written for it
  * arguments   as the manual writes them; one in brackets may be left out
  * LOOPS       REAL: its loops are over f64 and f32, what is only stored is converted;
  *             ALL: over every dtype, where all inputs have the same
@@ -250,7 +250,26 @@
 #define PERI_EACH_SHARE(X) \
     X(SOFTMAX, "softmax", "", "a [, axis] [, opts]", REAL, REAL, SMOOTH, \
       "e^x / sum e^x, without overflow.", \
-      "@example pg.softmax(pg.array{0, 0}):max() --> 0.5")
+      "@example pg.softmax(pg.array{0, 0}):max() --> 0.5") \
+    X(LOG_SOFTMAX, "log_softmax", "", "a [, axis] [, opts]", REAL, REAL, SMOOTH, \
+      "a - logsumexp(a): the logarithm of softmax(a), without its underflow.", \
+      "@error an axis that a has not\n" \
+      "@example pg.log_softmax(pg.zeros(4)):exp():sum() --> 1.0")
+
+/* Views: the same memory, seen otherwise. */
+#define PERI_EACH_VIEW(X) \
+    X(TRANSPOSE, "transpose", ".T", "a [, i, j, ...]", ALL, SAME, SMOOTH, \
+      "The axes in another order; reversed when no order is given, as by a.T. Shares memory.", \
+      "@param a  array\n" \
+      "@param i  integers or one table: the axes of a in the order wanted\n" \
+      "@return view\n" \
+      "@example pg.zeros(2, 3, 4):transpose(3, 1, 2).shape --> (4, 2, 3)") \
+    X(SLICE, "slice", "a[...]", "a, i | {j, k [, step]} | {}, ...", ALL, SAME, SMOOTH, \
+      "A part of a that shares its memory; a[{...}] is the same. A number drops its axis, {k} keeps it", \
+      "with length 1, {j, k} is j to k inclusive, {} is all; trailing axes may be left out.\n" \
+      "@param a  array\n" \
+      "@return view; a number where no axis is left\n" \
+      "@example pg.range(1, 6):slice({2, -1, 2}):sum() --> 12.0")
 
 typedef enum { PERI_LOOPS_REAL, PERI_LOOPS_ALL } peri_loops;
 typedef enum { PERI_RESULT_REAL, PERI_RESULT_MASK, PERI_RESULT_PLACE, PERI_RESULT_SAME } peri_result;
@@ -290,8 +309,15 @@ typedef enum {
         PERI_ALONGS
 } peri_along;
 
+typedef enum {
+#define PERI_VIEW_ID(ID, ...) PERI_VIEW_##ID,
+    PERI_EACH_VIEW(PERI_VIEW_ID)
+#undef PERI_VIEW_ID
+        PERI_VIEWS
+} peri_view_kind;
+
 typedef struct {
-    int id; /* peri_ew, peri_reduction or peri_along */
+    int id; /* peri_ew, peri_reduction, peri_along or peri_view_kind */
     int arity;
     const char *name, *metamethod, *arguments, *sentence, *further;
     peri_loops loops;
@@ -300,7 +326,7 @@ typedef struct {
 } peri_op;
 
 extern const peri_op peri_ew_ops[PERI_EW_COUNT], peri_reduction_ops[PERI_REDUCTIONS],
-    peri_along_ops[PERI_ALONGS];
+    peri_along_ops[PERI_ALONGS], peri_view_ops[PERI_VIEWS];
 
 static inline int peri_ew_arity(peri_ew op)
 {

@@ -295,6 +295,10 @@ rules.softmax = {function(g, y, _, axis)
   local list = named(y, axis)
   return t - y * (list and t:sum(list, {keepdims = true}) or t:sum())
 end}
+rules.log_softmax = {function(g, y, _, axis)
+  local list = named(y, axis)
+  return g - pg.exp(y) * (list and g:sum(list, {keepdims = true}) or g:sum())
+end}
 rules.prod = {function(g, y, a, axis, opts)
   if not pg.eq(a, 0):any() then return spread(g * y, a, axis, opts) / a end
   -- The product of those before times that of those after.

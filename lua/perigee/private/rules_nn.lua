@@ -67,11 +67,6 @@ rules.pad = {function(g, _, a, widths)
   return g:slice(table.unpack(region))
 end}
 
-rules.log_softmax = {function(g, y, _, axis)
-  if axis == nil then return g - pg.exp(y) * g:sum() end
-  return g - pg.exp(y) * g:sum(axis, {keepdims = true})
-end}
-
 -- ---- the rest -----------------------------------------------------------------------------------
 
 -- One pass where the rules of rules.lua take several; a is what is kept, the operand or of relu the result.
