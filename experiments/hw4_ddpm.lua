@@ -21,10 +21,10 @@ local ex = pg.experiment{
     channels = pg.option{default = 16, help = "the small net's channels at full size"},
     T = pg.option{default = 1000, help = "steps of diffusion"},
     beta = pg.option{default = 0.01, help = "the last noise variance (of 1000 steps; fewer have more each)"},
-    steps = pg.option{default = 5000, help = "steps of training"},
+    steps = pg.option{default = 5000, help = "steps of training, in fifties"},
     batch = pg.option{default = 32, help = "faces in a step"},
     lr = pg.option{type = "number", help = "first learning rate: 2e-3, and 1e-4 with the course's net"},
-    label_steps = pg.option{default = 1500, help = "steps of training of the regressor"},
+    label_steps = pg.option{default = 1500, help = "steps of training of the regressor, in twenties"},
     count = pg.option{default = 100, help = "faces to make"},
     each = pg.option{default = 4, help = "guided faces of each label and way"},
   },
@@ -82,8 +82,8 @@ local opt = pg.optim.adam{lr = family.published and lr or pg.optim.cosine(lr, o.
 if o.weights then
   family.read(smooth, o.weights)
 else
-  local curves = course.train(ex, "ddpm", o.steps // 50, {net = net, smooth = smooth, opt = opt, rng = train_rng,
-    data = X:sum()}, function(epoch)
+  local parts = {net = net, smooth = smooth, opt = opt, rng = train_rng, data = X:sum()}
+  local curves = course.train(ex, "ddpm", math.max(1, o.steps // 50), parts, function(epoch)
     local sum = 0
     for k = 50 * epoch - 49, 50 * epoch do
       local x = X:take(train_rng:integers(1, n, o.batch))
@@ -214,7 +214,7 @@ ex:metric("parameters of the regressor", reg.nparams, family.published and {repo
 local miss = pg.value_and_grad(function(m, x, t, noise, y) return nn.mse(m(diffuse(x, t, noise), t), y) end)
 local reg_opt = pg.optim.adam{lr = family.published and 1e-4 or pg.optim.cosine(lr, o.label_steps)}
 local parts = {net = reg, opt = reg_opt, rng = label_rng, data = X:sum()}
-course.train(ex, "label", o.label_steps // 20, parts, function()
+course.train(ex, "label", math.max(1, o.label_steps // 20), parts, function()
   local sum = 0
   for _ = 1, 20 do
     local rows_of = label_rng:integers(1, n, o.batch)

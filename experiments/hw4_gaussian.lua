@@ -20,7 +20,7 @@ local ex = pg.experiment{
     beta = pg.option{default = 0.01, help = "the last noise variance (of 1000 steps; fewer have more each)"},
     samples = pg.option{default = 50000, help = "draws by the closed form's denoiser"},
     net_samples = pg.option{default = 5000, help = "draws by the trained net"},
-    steps = pg.option{default = 10000, help = "steps of training"},
+    steps = pg.option{default = 10000, help = "steps of training, in fifties"},
     batch = pg.option{default = 256, help = "draws in a step"},
     hidden = pg.option{default = 64, help = "units of the net's two hidden layers"},
     lr = pg.option{default = 5e-3, help = "first learning rate, which falls as a cosine"},
@@ -117,7 +117,7 @@ local function noised(x, t, noise)
 end
 local loss = pg.value_and_grad(function(n, z, t, noise) return nn.mse(tell(n, z, t), noise) end)
 local opt = pg.optim.adam{lr = pg.optim.cosine(o.lr, o.steps)}
-course.train(ex, "net", o.steps // 50, {net = net, opt = opt, rng = train_rng}, function()
+course.train(ex, "net", math.max(1, o.steps // 50), {net = net, opt = opt, rng = train_rng}, function()
   local sum = 0
   for _ = 1, 50 do
     local t, noise = train_rng:integers(1, T, o.batch), train_rng:standard_normal(o.batch, d)
