@@ -54,6 +54,30 @@ void *peri_push_scratch(lua_State *L, size_t bytes)
     return align(block, 0);
 }
 
+static const char work_key;
+
+void *peri_push_work(lua_State *L, size_t bytes)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &work_key);
+    const size_t kept = lua_type(L, -1) == LUA_TUSERDATA ? (size_t)lua_rawlen(L, -1) : 0;
+    if (kept >= ALIGNMENT && kept - ALIGNMENT >= bytes) {
+        lua_pushboolean(L, false); /* it is taken until it is put back */
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &work_key);
+        return align(lua_touserdata(L, -1), 0);
+    }
+    lua_pop(L, 1);
+    return peri_push_scratch(L, bytes);
+}
+
+void peri_pop_work(lua_State *L)
+{
+    enum { MOST_KEPT = 16 << 20 };
+    if (lua_rawlen(L, -1) <= MOST_KEPT)
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &work_key);
+    else
+        lua_pop(L, 1);
+}
+
 /* Lua's own "not enough memory" does not say what was asked for; so a large block is refused here
  * with shape and size, before Lua is asked, when it passes the limit or the address space. */
 static void refuse(lua_State *L, int dtype, int ndim, const size_t *shape, const char *reason)

@@ -25,6 +25,10 @@ peri_array *peri_push_foreign(lua_State *L, int owner_idx, void *data, int dtype
 /* Temporary memory for a kernel, 64-byte aligned, owned by a userdata that is pushed. */
 void *peri_push_scratch(lua_State *L, size_t bytes);
 
+/* The same for work of which each call needs as much again: pop gives it to the next call. */
+void *peri_push_work(lua_State *L, size_t bytes);
+void peri_pop_work(lua_State *L);
+
 /* a * b, or an error that says the array would be too large. */
 size_t peri_mul_size(lua_State *L, size_t a, size_t b);
 

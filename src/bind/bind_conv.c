@@ -79,7 +79,7 @@ static int run(lua_State *L, const peri_conv *s, int dtype, peri_conv_pass pass,
     const size_t slots = (size_t)peri_threads(0);
     const peri_stop *stop = &peri_getstate(L)->stop;
     const void *x = data_at(L, READ_X), *w = data_at(L, READ_W), *b = data_at(L, READ_BIAS);
-    void *work = peri_push_scratch(L, peri_conv_work(s, dtype, pass, PERI_CONV_AUTO, slots));
+    void *work = peri_push_work(L, peri_conv_work(s, dtype, pass, PERI_CONV_AUTO, slots));
     peri_status status = PERI_OK;
     switch (pass) {
     case PERI_CONV_FORWARD:
@@ -94,7 +94,7 @@ static int run(lua_State *L, const peri_conv *s, int dtype, peri_conv_pass pass,
                                             stop);
     }
     peri_check(L, 0, status, NULL);
-    lua_pop(L, 1);
+    peri_pop_work(L);
     return 1;
 }
 

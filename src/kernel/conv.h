@@ -20,6 +20,8 @@
  *   Winograd           F(4x4,3x3) for 3x3 with stride 1: 36 products for 16 pixels where the
  *                      direct sum has 144 (Lavin & Gray 2015, arXiv:1509.09308). Its rounding is
  *                      some 10 times that of the direct sum: 1e-5 of the largest value in f32.
+ *                      F(4x4,2x2) for 4x4 with stride 2, whose four phases are convolutions of 2x2
+ *                      with stride 1: 25 products for 64.
  *
  * The same bits come out whatever the thread count. `slots` is how many blocks may compute at a
  * time, each with scratch of its own in the workspace: usually peri_threads(0). It has no

@@ -242,14 +242,14 @@ static KERNEL void NAME(pixels)(const peri_pixels *q)
     } while (i < q->outer);
 }
 
-/* ---- Winograd F(4x4, 3x3) ----------------------------------------------------------------- */
+/* ---- Winograd ----------------------------------------------------------------------------- */
 
 /* U is packed as [xi][panel of N][K][panel]: a panel has WIDE vectors, the last one what is left.
  */
 static KERNEL void NAME(products)(const peri_products *q)
 {
     NAME(tile_job) job = {.outer = 1, .inner = q->K, .step = 1, .ldc = q->N};
-    for (size_t xi = 0; xi < 36; xi++) {
+    for (size_t xi = 0; xi < q->count; xi++) {
         const REAL *V = (const REAL *)q->V + xi * q->tiles * q->K;
         const REAL *U = (const REAL *)q->U + xi * q->K * q->N;
         REAL *M = (REAL *)q->M + xi * q->tiles * q->N;
@@ -268,12 +268,12 @@ static KERNEL void NAME(products)(const peri_products *q)
     }
 }
 
-/* acc (36,K,N) += V^T Q for each of the 36, V (36,tiles,K), Q (36,tiles,N). */
-static KERNEL void NAME(wino_sum)(size_t tiles, size_t K, size_t N, const void *V, const void *Q,
-                                  void *acc)
+/* acc (count,K,N) += V^T Q for each, V (count,tiles,K), Q (count,tiles,N). */
+static KERNEL void NAME(wino_sum)(size_t count, size_t tiles, size_t K, size_t N, const void *V,
+                                  const void *Q, void *acc)
 {
     NAME(tile_job) job = {.outer = 1, .inner = tiles, .step = K, .ldb = N, .ldc = N, .add = true};
-    for (size_t xi = 0; xi < 36; xi++) {
+    for (size_t xi = 0; xi < count; xi++) {
         for (size_t k = 0; k < K; k += TILE_ROWS) {
             const size_t rows = K - k < TILE_ROWS ? K - k : TILE_ROWS;
             for (size_t r = 0; r < rows; r++)
@@ -325,101 +325,86 @@ INLINE void NAME(transform_grad)(const vec y[4], vec o[6])
     o[5] = y[3];
 }
 
-/* V[xi][c] of the 6x6 pixels at patch, whose pixels have C channels each and whose rows are `row`
- * elements apart. */
-static KERNEL void NAME(wino_in)(const void *patch, size_t row, size_t C, void *V, size_t plane)
+/* The same of F(4x4, 2x2), with the points 0, 1, -1, 2 and infinity. */
+INLINE void NAME(half_transform_in)(const vec d[5], vec o[5])
 {
-    for (size_t c = 0; c < C; c += LANES) {
-        const REAL *p = (const REAL *)patch + c;
-        REAL *to = (REAL *)V + c;
-        vec t[6][6];
-        UNROLL for (size_t j = 0; j < 6; j++)
-        {
-            vec d[6], o[6];
-            UNROLL for (size_t i = 0; i < 6; i++)
-            {
-                d[i] = NAME(load)(p + i * row + j * C);
-            }
-            NAME(transform_in)(d, o);
-            UNROLL for (size_t i = 0; i < 6; i++)
-            {
-                t[i][j] = o[i];
-            }
-        }
-        UNROLL for (size_t i = 0; i < 6; i++)
-        {
-            vec o[6];
-            NAME(transform_in)(t[i], o);
-            UNROLL for (size_t j = 0; j < 6; j++)
-            {
-                NAME(store)(to + (i * 6 + j) * plane, o[j]);
-            }
-        }
-    }
+    const vec two = NAME(splat)(2), three = NAME(splat)(3);
+    o[0] = NAME(fma)(two, d[0] - d[2], d[3] - d[1]);
+    o[1] = NAME(fma)(-two, d[1], d[3] - d[2]);
+    o[2] = NAME(fma)(two, d[1], NAME(fma)(-three, d[2], d[3]));
+    o[3] = d[3] - d[1];
+    o[4] = NAME(fma)(two, d[1] - d[3], d[4] - d[2]);
 }
 
-static KERNEL void NAME(wino_out)(const void *M, size_t plane, size_t C, void *patch, size_t row)
+INLINE void NAME(half_transform_out)(const vec m[5], vec o[4])
 {
-    for (size_t c = 0; c < C; c += LANES) {
-        const REAL *m = (const REAL *)M + c;
-        REAL *p = (REAL *)patch + c;
-        vec t[4][6];
-        UNROLL for (size_t j = 0; j < 6; j++)
-        {
-            vec d[6], o[4];
-            UNROLL for (size_t i = 0; i < 6; i++)
-            {
-                d[i] = NAME(load)(m + (i * 6 + j) * plane);
-            }
-            NAME(transform_out)(d, o);
-            UNROLL for (size_t i = 0; i < 4; i++)
-            {
-                t[i][j] = o[i];
-            }
-        }
-        UNROLL for (size_t i = 0; i < 4; i++)
-        {
-            vec o[4];
-            NAME(transform_out)(t[i], o);
-            UNROLL for (size_t j = 0; j < 4; j++)
-            {
-                NAME(store)(p + i * row + j * C, o[j]);
-            }
-        }
-    }
+    const vec two = NAME(splat)(2), four = NAME(splat)(4), eight = NAME(splat)(8);
+    const vec a = m[1] + m[2], b = m[1] - m[2];
+    o[0] = m[0] + a + m[3];
+    o[1] = NAME(fma)(two, m[3], b);
+    o[2] = NAME(fma)(four, m[3], a);
+    o[3] = NAME(fma)(eight, m[3], b) + m[4];
 }
 
-/* A dY A^T of the 4x4 pixels at patch. */
-static KERNEL void NAME(wino_grad)(const void *patch, size_t row, size_t C, void *V, size_t plane)
+INLINE void NAME(half_transform_grad)(const vec y[4], vec o[5])
 {
-    for (size_t c = 0; c < C; c += LANES) {
-        const REAL *p = (const REAL *)patch + c;
-        REAL *to = (REAL *)V + c;
-        vec t[6][4];
-        UNROLL for (size_t j = 0; j < 4; j++)
-        {
-            vec d[4], o[6];
-            UNROLL for (size_t i = 0; i < 4; i++)
-            {
-                d[i] = NAME(load)(p + i * row + j * C);
-            }
-            NAME(transform_grad)(d, o);
-            UNROLL for (size_t i = 0; i < 6; i++)
-            {
-                t[i][j] = o[i];
-            }
-        }
-        UNROLL for (size_t i = 0; i < 6; i++)
-        {
-            vec o[6];
-            NAME(transform_grad)(t[i], o);
-            UNROLL for (size_t j = 0; j < 6; j++)
-            {
-                NAME(store)(to + (i * 6 + j) * plane, o[j]);
-            }
-        }
-    }
+    const vec two = NAME(splat)(2), four = NAME(splat)(4);
+    const vec a = y[0] + y[2], b = y[1] + y[3];
+    o[0] = y[0];
+    o[1] = a + b;
+    o[2] = a - b;
+    o[3] = NAME(fma)(four, y[2], y[0]) + two * NAME(fma)(four, y[3], y[1]);
+    o[4] = y[3];
 }
+
+/* The two of F(4x4, 3x3) and F(4x4, 2x2): tiles of 6x6 and of 5x5. Pixels of a patch have C
+ * channels each; its rows are `row` elements apart and its columns `step`. */
+#define TILE_TRANSFORM(name, transform, FROM, TO, READ, WRITE)                                     \
+    static KERNEL void NAME(name)(TILE_ARGUMENTS)                                                  \
+    {                                                                                              \
+        for (size_t c = 0; c < C; c += LANES) {                                                    \
+            const REAL *from = (const REAL *)source + c;                                           \
+            REAL *to = (REAL *)result + c;                                                         \
+            vec t[TO][FROM];                                                                       \
+            UNROLL for (size_t j = 0; j < (FROM); j++)                                             \
+            {                                                                                      \
+                vec d[FROM], o[TO];                                                                \
+                UNROLL for (size_t i = 0; i < (FROM); i++)                                         \
+                {                                                                                  \
+                    d[i] = NAME(load)(from + (READ));                                              \
+                }                                                                                  \
+                NAME(transform)(d, o);                                                             \
+                UNROLL for (size_t i = 0; i < (TO); i++)                                           \
+                {                                                                                  \
+                    t[i][j] = o[i];                                                                \
+                }                                                                                  \
+            }                                                                                      \
+            UNROLL for (size_t i = 0; i < (TO); i++)                                               \
+            {                                                                                      \
+                vec o[TO];                                                                         \
+                NAME(transform)(t[i], o);                                                          \
+                UNROLL for (size_t j = 0; j < (TO); j++)                                           \
+                {                                                                                  \
+                    NAME(store)(to + (WRITE), o[j]);                                               \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define TILE_ARGUMENTS                                                                             \
+    const void *source, size_t row, size_t step, size_t C, void *result, size_t plane
+/* V = B^T d B, and A dY A^T of the 4x4 pixels at the patch. */
+TILE_TRANSFORM(wino_in, transform_in, 6, 6, i *row + j * step, (i * 6 + j) * plane)
+TILE_TRANSFORM(wino_grad, transform_grad, 4, 6, i *row + j * step, (i * 6 + j) * plane)
+TILE_TRANSFORM(half_in, half_transform_in, 5, 5, i *row + j * step, (i * 5 + j) * plane)
+TILE_TRANSFORM(half_grad, half_transform_grad, 4, 5, i *row + j * step, (i * 5 + j) * plane)
+#undef TILE_ARGUMENTS
+#define TILE_ARGUMENTS                                                                             \
+    const void *source, size_t plane, size_t C, void *result, size_t row, size_t step
+/* The 4x4 pixels A^T M A. */
+TILE_TRANSFORM(wino_out, transform_out, 6, 4, (i * 6 + j) * plane, i *row + j * step)
+TILE_TRANSFORM(half_out, half_transform_out, 5, 4, (i * 5 + j) * plane, i *row + j * step)
+#undef TILE_ARGUMENTS
+#undef TILE_TRANSFORM
 
 /* ---- weights of Winograd ------------------------------------------------------------------- */
 
@@ -479,6 +464,92 @@ static KERNEL void NAME(wino_weights)(const void *W, size_t c_step, size_t o_ste
                 NAME(store)(to + (a * 6 + b) * K * N, u[b]);
             }
         }
+    }
+}
+
+INLINE void NAME(half_transform_g)(const vec g[2], vec o[5])
+{
+    const vec half = NAME(splat)((REAL)0.5), sixth = NAME(splat)((REAL)(1.0 / 6));
+    o[0] = half * g[0];
+    o[1] = -half * (g[0] + g[1]);
+    o[2] = sixth * (g[1] - g[0]);
+    o[3] = sixth * (g[0] + g[1] + g[1]);
+    o[4] = g[1];
+}
+
+INLINE void NAME(half_transform_gt)(const vec s[5], vec o[2])
+{
+    const vec half = NAME(splat)((REAL)0.5), sixth = NAME(splat)((REAL)(1.0 / 6));
+    o[0] = half * (s[0] - s[1]) + sixth * (s[3] - s[2]);
+    o[1] = sixth * (s[2] + s[3] + s[3]) + (s[4] - half * s[1]);
+}
+
+/* U[xi][panel][k][first + o] = G g G^T for o < N8, a multiple of a vector; g (2,2) of o < O has its
+ * elements at W + o o_step + at[0..3]. */
+static KERNEL void NAME(half_weights)(const void *W, size_t o_step, const size_t at[4], size_t k,
+                                      size_t K, size_t O, size_t first, size_t N8, size_t N,
+                                      void *U)
+{
+    for (size_t o = 0; o < N8; o += LANES) {
+        const REAL *from = (const REAL *)W + o * o_step;
+        const size_t here = o >= O ? 0 : O - o < LANES ? O - o : LANES;
+        REAL part[4][LANES] = {{0}};
+        for (size_t i = 0; i < here; i++)
+            for (size_t e = 0; e < 4; e++)
+                part[e][i] = from[i * o_step + at[e]];
+        vec t[2][5];
+        UNROLL for (size_t b = 0; b < 2; b++)
+        {
+            const vec g[2] = {NAME(load)(part[b]), NAME(load)(part[2 + b])};
+            NAME(half_transform_g)(g, t[b]);
+        }
+        const size_t n = first + o, panel = n / PANEL * PANEL;
+        const size_t wide = N - panel < PANEL ? N - panel : PANEL;
+        REAL *to = (REAL *)U + panel * K + k * wide + n - panel;
+        UNROLL for (size_t a = 0; a < 5; a++)
+        {
+            const vec g[2] = {t[0][a], t[1][a]};
+            vec u[5];
+            NAME(half_transform_g)(g, u);
+            UNROLL for (size_t b = 0; b < 5; b++)
+            {
+                NAME(store)(to + (a * 5 + b) * K * N, u[b]);
+            }
+        }
+    }
+}
+
+/* dW[o o_step + at[e]] (+)= G^T S G for one k, S the sum of the chunks, each (25,K,N). */
+static KERNEL void NAME(half_back)(const void *sums, size_t chunks, size_t chunk, size_t k,
+                                   size_t K, size_t O, size_t N, bool add, size_t o_step,
+                                   const size_t at[4], void *dW)
+{
+    for (size_t o = 0; o < O; o += LANES) {
+        vec t[5][2];
+        for (size_t a = 0; a < 5; a++) {
+            vec s[5];
+            UNROLL for (size_t b = 0; b < 5; b++)
+            {
+                const REAL *from = (const REAL *)sums + ((a * 5 + b) * K + k) * N + o;
+                s[b] = NAME(load)(from);
+                for (size_t i = 1; i < chunks; i++)
+                    s[b] += NAME(load)(from + i * chunk);
+            }
+            NAME(half_transform_gt)(s, t[a]);
+        }
+        REAL part[4][LANES];
+        UNROLL for (size_t b = 0; b < 2; b++)
+        {
+            const vec s[5] = {t[0][b], t[1][b], t[2][b], t[3][b], t[4][b]};
+            vec column[2];
+            NAME(half_transform_gt)(s, column);
+            NAME(store)(part[b], column[0]);
+            NAME(store)(part[2 + b], column[1]);
+        }
+        REAL *to = (REAL *)dW + o * o_step;
+        for (size_t i = 0; i < LANES && o + i < O; i++)
+            for (size_t e = 0; e < 4; e++)
+                to[i * o_step + at[e]] = part[e][i] + (add ? to[i * o_step + at[e]] : 0);
     }
 }
 
@@ -676,6 +747,11 @@ static const peri_conv_functions NAME(conv) = {
     .wino_sum = NAME(wino_sum),
     .wino_weights = NAME(wino_weights),
     .wino_back = NAME(wino_back),
+    .half_in = NAME(half_in),
+    .half_out = NAME(half_out),
+    .half_grad = NAME(half_grad),
+    .half_weights = NAME(half_weights),
+    .half_back = NAME(half_back),
     .spread = NAME(spread),
     .collect = NAME(collect),
     .deal = NAME(deal),

@@ -76,13 +76,19 @@ typedef struct {
     void *C;
 } peri_pixels;
 
-/* A block of `tiles` Winograd tiles: M (36, tiles, N) = V (36, tiles, K) U, where U is packed by
- * pack. N and K are multiples of a vector. */
+/* A block of `tiles` Winograd tiles: M (count, tiles, N) = V (count, tiles, K) U, where U is packed
+ * by pack. N and K are multiples of a vector. */
 typedef struct {
-    size_t tiles, K, N;
+    size_t count, tiles, K, N;
     const void *V, *U;
     void *M;
 } peri_products;
+
+/* A tile's pixels to its elements, `plane` apart, and back. */
+typedef void (*peri_tile_in)(const void *patch, size_t row, size_t step, size_t C, void *V,
+                             size_t plane);
+typedef void (*peri_tile_out)(const void *M, size_t plane, size_t C, void *patch, size_t row,
+                              size_t step);
 
 typedef struct {
     size_t lanes, panel; /* elements of a vector, pixels of a panel */
@@ -90,10 +96,14 @@ typedef struct {
     void (*gather)(const peri_gathering *q);
     void (*pixels)(const peri_pixels *q);
     void (*products)(const peri_products *q);
-    void (*wino_in)(const void *patch, size_t row, size_t C, void *V, size_t plane);
-    void (*wino_out)(const void *M, size_t plane, size_t C, void *patch, size_t row);
-    void (*wino_grad)(const void *patch, size_t row, size_t C, void *V, size_t plane);
-    void (*wino_sum)(size_t tiles, size_t K, size_t N, const void *V, const void *Q, void *acc);
+    peri_tile_in wino_in, wino_grad, half_in, half_grad;
+    peri_tile_out wino_out, half_out;
+    void (*wino_sum)(size_t count, size_t tiles, size_t K, size_t N, const void *V, const void *Q,
+                     void *acc);
+    void (*half_weights)(const void *W, size_t o_step, const size_t at[4], size_t k, size_t K,
+                         size_t O, size_t first, size_t N8, size_t N, void *U);
+    void (*half_back)(const void *sums, size_t chunks, size_t chunk, size_t k, size_t K, size_t O,
+                      size_t N, bool add, size_t o_step, const size_t at[4], void *dW);
     void (*wino_weights)(const void *W, size_t c_step, size_t o_step, bool turned, size_t c,
                          size_t K, size_t O, size_t N, void *U);
     void (*wino_back)(const void *sums, size_t chunks, size_t chunk, size_t c, size_t C, size_t K,

@@ -325,6 +325,22 @@ static void compare_winograd(void)
         compare(&s, PERI_F32, PERI_CONV_WINOGRAD, 1e-5);
         compare(&s, PERI_F64, PERI_CONV_WINOGRAD, 1e-13);
     }
+    for (int i = 0; i < 12; i++) { /* the four phases of a stride of 2 */
+        peri_conv s = {.n = between(0, 5),
+                       .c = between(1, 35),
+                       .h = between(2, 21),
+                       .w = between(2, 21),
+                       .o = between(1, 35),
+                       .kh = 4,
+                       .kw = 4,
+                       .stride = {2, 2},
+                       .dilation = {1, 1},
+                       .groups = 1};
+        s.padding[0] = s.h < 4 ? 1 + s.h % 2 : between(0, 2);
+        s.padding[1] = s.w < 4 ? 1 + s.w % 2 : between(0, 2);
+        compare(&s, PERI_F32, PERI_CONV_WINOGRAD, 1e-5);
+        compare(&s, PERI_F64, PERI_CONV_WINOGRAD, 1e-13);
+    }
 }
 
 static void test_winograd_equals_seven_loops(void **state)
