@@ -59,11 +59,13 @@ function course.faces(ex, side, opts)
   if not path then ex:skip("no faces; run vendor/datasets.sh, or give --faces FILE") end
   local faces = pg.load(path)
   if not given then faces = faces:slice{1, 100} end -- the other 100 of this set are not faces
-  if faces.ndim == 4 then faces = faces:reshape(faces.shape[1], faces.shape[2], faces.shape[3]) end
-  if faces.ndim == 2 then
-    local h = math.floor(math.sqrt(faces.shape[2]) + 0.5)
-    faces = faces:reshape(-1, h, h)
+  local shape = type(faces) == "userdata" and faces.shape or {}
+  local pixels = (shape[2] or 0) * (shape[3] or 1)
+  local height = #shape == 2 and math.floor(math.sqrt(pixels) + 0.5) or shape[2]
+  if #shape < 2 or #shape > 4 or (shape[4] or 1) ~= 1 or #shape == 2 and height * height ~= pixels or shape[1] < 2 then
+    error(path .. ": expected grey images, n x h x w, got " .. (#shape > 0 and tostring(shape) or "something else"), 0)
   end
+  faces = faces:reshape(shape[1], height, pixels // height)
   if ex.options.transpose then faces = faces:transpose(1, 3, 2) end
   local most = opts and opts.most
   local n = #faces

@@ -46,6 +46,13 @@ describe("hw2_vae", function()
     assert.is_true(math.abs(m.metrics["PPCA: way over distance"] - 1) < 1e-6)
     assert.is_true(m.metrics["VAE: way over distance"] >= 1)
   end)
+  it("refuses what are no grey images", function()
+    pg.save(folder .. "/colour.npy", pg.zeros(4, 8, 8, 3))
+    local status, _, err = tool.sh(("%s experiments/hw2_vae.lua --quick --faces %s/colour.npy --out %s/no"):format(
+      tool.quote(tool.program), folder, folder))
+    assert.equal(1, status)
+    assert.truthy(err:find("colour.npy: expected grey images, n x h x w, got (4, 8, 8, 3)", 1, true), err)
+  end)
   it("draws its pictures", function()
     for _, name in ipairs{"loss", "vae_faces", "ae_faces", "latents", "line", "line_projected"} do
       local picture = pg.load(folder .. "/out/" .. name .. ".png")
