@@ -395,7 +395,10 @@ return function(spec)
   if not fine then error(declared, 2) end
   local ok, given, rest = pcall(options.parse, declared, words)
   local problem = not ok and tostring(given)
-  if ok and rest[1] then problem = ("unexpected word '%s'; options are written --name value"):format(rest[1]) end
+  if ok then
+    local placed, why = pcall(options.place, declared, given, rest)
+    if not placed then problem = why end
+  end
   if ok and given.seed and given.seed < 0 then
     problem = "--seed: expected an integer of at least 0, got " .. given.seed
   end

@@ -211,7 +211,20 @@ function encode.kitty(a)
   return table.concat(out) .. "\n"
 end
 
-function encode.blocks(a, columns)
+-- The nearest of xterm's 256 colours: a cube of 6 x 6 x 6 and 24 greys.
+local STEPS = {0, 95, 135, 175, 215, 255}
+
+local function nearest_256(r, g, b)
+  local function step(v) return v < 48 and 1 or v < 115 and 2 or (v - 35) // 40 + 1 end
+  local i, j, k = step(r), step(g), step(b)
+  local grey = math.max(0, math.min(23, ((r + g + b) // 3 - 3) // 10))
+  local level = 8 + 10 * grey
+  local function off(x, y, z) return (x - r) ^ 2 + (y - g) ^ 2 + (z - b) ^ 2 end
+  if off(level, level, level) < off(STEPS[i], STEPS[j], STEPS[k]) then return 232 + grey end
+  return 16 + 36 * (i - 1) + 6 * (j - 1) + (k - 1)
+end
+
+local function blocks(a, columns, code)
   local h, w = a:dims()
   if w > columns then a = image.resize(a, math.max(1, h * columns // w), columns) end
   local rows, grey, out = a:totable(), a.ndim == 2, {}
@@ -221,17 +234,67 @@ function encode.blocks(a, columns)
       local v = grey and pixel or pixel[k]
       c[k] = v ~= v and 0 or math.floor(math.max(0, math.min(255, v)) + 0.5)
     end
-    return ("%d;%d;%d"):format(c[1], c[2], c[3])
+    return code(c[1], c[2], c[3])
   end
   for i = 1, #rows, 2 do
     local line = {}
     for j, upper in ipairs(rows[i]) do
       local lower = rows[i + 1] and rows[i + 1][j]
-      line[j] = "\27[38;2;" .. color(upper) .. (lower and ";48;2;" .. color(lower) or "") .. "m▀"
+      line[j] = "\27[38;" .. color(upper) .. (lower and ";48;" .. color(lower) or "") .. "m▀"
     end
     out[#out + 1] = table.concat(line) .. "\27[0m\n"
   end
   return table.concat(out)
+end
+
+function encode.blocks(a, columns)
+  return blocks(a, columns, function(r, g, b) return ("2;%d;%d;%d"):format(r, g, b) end)
+end
+
+-- The same in 256 colours.
+encode["256"] = function(a, columns)
+  return blocks(a, columns, function(r, g, b) return ("5;%d"):format(nearest_256(r, g, b)) end)
+end
+
+-- DEC's sixels, six rows of pixels a line of letters, in the 216 colours of the cube; runs are written by their length.
+function encode.sixel(a)
+  local h, w = a:dims()
+  if w > 800 then
+    a = image.resize(a, math.max(1, h * 800 // w), 800)
+    h, w = a:dims()
+  end
+  if a.ndim == 2 then a = pg.stack({a, a, a}, 3) end
+  a = pg.clip(pg.where(pg.isfinite(a), a, 0), 0, 255)
+  local level = pg.round(a / 51)
+  local index = (level:slice({}, {}, 1) * 36 + level:slice({}, {}, 2) * 6 + level:slice({}, {}, 3)):totable()
+  local out = {("\27Pq\"1;1;%d;%d"):format(w, h)}
+  for k = 0, 215 do
+    out[#out + 1] = ("#%d;2;%d;%d;%d"):format(k, k // 36 * 20, k // 6 % 6 * 20, k % 6 * 20)
+  end
+  for top = 1, h, 6 do
+    local rows, order = {}, {}
+    for d = 0, math.min(5, h - top) do
+      local row = index[top + d]
+      for j = 1, w do
+        local c = math.tointeger(row[j])
+        if not rows[c] then rows[c], order[#order + 1] = {}, c end
+        rows[c][j] = (rows[c][j] or 0) | 1 << d
+      end
+    end
+    table.sort(order)
+    for _, c in ipairs(order) do
+      local letters, j = {"#", c}, 1
+      while j <= w do
+        local bits, from = rows[c][j] or 0, j
+        while j <= w and (rows[c][j] or 0) == bits do j = j + 1 end
+        local letter = string.char(63 + bits)
+        letters[#letters + 1] = j - from > 3 and ("!%d%s"):format(j - from, letter) or letter:rep(j - from)
+      end
+      out[#out + 1] = table.concat(letters) .. "$"
+    end
+    out[#out + 1] = "-"
+  end
+  return table.concat(out) .. "\27\\\n"
 end
 
 image._encode = encode
@@ -244,18 +307,20 @@ local function ability()
     or says("TERM_PROGRAM", "wezterm")) then
     return "kitty"
   end
-  return (says("COLORTERM", "truecolor") or says("COLORTERM", "24bit")) and "blocks" or "file"
+  if says("TERM", "sixel") or says("TERM", "mlterm") or says("TERM", "foot") then return "sixel" end
+  if says("COLORTERM", "truecolor") or says("COLORTERM", "24bit") then return "blocks" end
+  return says("TERM", "256color") and "256" or "file"
 end
 
 --- pg.image.show(a [, opts])
 -- Shows a picture in the terminal: with kitty's protocol where the terminal says it has that,
--- else in half-block characters of 24-bit colour, else saved, with a line that says where.
+-- else as sixels, else in half-block characters of 24-bit or 256 colours, else saved, with a line that says where.
 -- @param a  array, h x w or h x w x 3, 0..255, or a figure of pg.plot
--- @param opts.mode  string: "auto" (default), "kitty", "blocks" or "file"
+-- @param opts.mode  string: "auto" (default), "kitty", "sixel", "blocks", "256" or "file"
 -- @param opts.path  string: where it is saved (.png); default a new file for temporary ones
 function image.show(a, opts)
   opts = args.options("show", 2, opts, {mode = "auto", path = args.any})
-  local mode = args.choice("show", 2, "mode", opts.mode, {"auto", "kitty", "blocks", "file"})
+  local mode = args.choice("show", 2, "mode", opts.mode, {"auto", "kitty", "sixel", "blocks", "256", "file"})
   if type(a) == "table" and a.pixels then a = a:pixels() end
   args.array("show", 1, "a", a)
   if a.ndim < 2 or a.ndim > 3 or (a.ndim == 3 and a.shape[3] ~= 3 and a.shape[3] ~= 4) or a.size == 0 then

@@ -7,6 +7,8 @@ local pg = ...
 --   "strings"; taken from the default when left out
 -- @param spec.default  the value when the option is not given (default: nil)
 -- @param spec.choices  list: the values that may be given
+-- @param spec.position  integer: it may be given without its name, as the first (1), second, ... word; a list takes all
+-- words that are left
 -- @param spec.help  string: what --help says
 -- @return option  for the options table of pg.experiment
 -- @error an unknown type, or neither a type nor a default

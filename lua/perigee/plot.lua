@@ -316,6 +316,7 @@ end
 local function show(self)
   local outlet = rawget(pg, "_outlet") -- a notebook's
   if outlet then outlet.show(self) else pg.image.show(pixels(self)) end
+  plot._shown = self -- so that the prompt does not show again what a line has shown
   return self
 end
 

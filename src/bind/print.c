@@ -21,6 +21,9 @@
 
 enum { EDGE = 3, LEAST_DIGITS = 3 };
 
+/* A vector of up to so many numbers is shown whole, in several lines. */
+enum { WRAPPED = 200 };
+
 struct layout {
     int precision;    /* significant digits at most */
     size_t threshold; /* above so many elements an axis longer than 2 * EDGE is summarised */
@@ -188,6 +191,26 @@ static void print_row(const struct printer *p, const char *at)
     luaL_addchar(p->buffer, '\n');
 }
 
+/* A vector in lines of as many numbers as the width takes. */
+static void print_lines(const struct printer *p)
+{
+    const peri_array *a = p->a;
+    const struct layout *l = p->layout;
+    const size_t each = (size_t)(l->width + 1) / (size_t)(l->cell + 2);
+    for (size_t i = 0; i < a->shape[0]; i++) {
+        const char *at = (const char *)a->data +
+                         (ptrdiff_t)i * a->stride[0] * (ptrdiff_t)peri_dtype_size(a->dtype);
+        char text[512];
+        const bool first = i % (each > 0 ? each : 1) == 0;
+        const int length = format_number(l, peri_read(a->dtype, at), text, sizeof text);
+        if (first && i > 0)
+            luaL_addchar(p->buffer, '\n');
+        pad(p->buffer, l->cell - length + (first ? 1 : 2));
+        luaL_addlstring(p->buffer, text, (size_t)length);
+    }
+    luaL_addchar(p->buffer, '\n');
+}
+
 static void print_matrix(const struct printer *p, const char *at)
 {
     const peri_array *a = p->a;
@@ -233,16 +256,18 @@ static void push_text(lua_State *L, const peri_array *a, struct layout *l)
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     struct printer p = {a, l, &buffer, false};
+    bool wrapped = false;
     /* A page of rows is too much as well, however short they are. */
     l->summarise =
         a->size > l->threshold || (a->ndim >= 2 && a->shape[a->ndim - 2] > l->threshold / 20);
     if (a->size > 0) {
         choose_format(&p);
-        if (a->ndim > 0 && !fits(&p)) {
+        wrapped = a->ndim == 1 && a->size <= WRAPPED && a->size <= l->threshold && !fits(&p);
+        if (a->ndim > 0 && !wrapped && !fits(&p)) {
             p.narrow = true;
             choose_format(&p);
         }
-        while (a->ndim > 0 && !l->asked && !fits(&p) &&
+        while (a->ndim > 0 && !wrapped && !l->asked && !fits(&p) &&
                (!l->tight || l->precision > LEAST_DIGITS)) {
             l->precision -= l->tight;
             l->tight = true;
@@ -255,6 +280,8 @@ static void push_text(lua_State *L, const peri_array *a, struct layout *l)
                 &buffer, text,
                 (size_t)format_number(l, peri_read(a->dtype, a->data), text, sizeof text));
             luaL_addchar(&buffer, '\n');
+        } else if (wrapped) {
+            print_lines(&p);
         } else if (a->ndim == 1) {
             print_row(&p, a->data);
         } else if (a->ndim == 2) {
@@ -292,7 +319,8 @@ static int array_tostring(lua_State *L)
  * where a row would be too wide
  * @param opts.threshold  integer, default 1000: a larger array, or one of more rows than a
  * twentieth of it, shows 3 + 3 of each axis
- * @param opts.width  integer, default 80: a wider row shows 3 + 3 of its columns
+ * @param opts.width  integer, default 80: a wider row shows 3 + 3 of its columns; a vector of up to
+ * 200 numbers goes on in the next line
  * @return string
  * @example pg.tostring(pg.array{1, 2.5}) --> 1.0 2.5 [2 f64]
  */

@@ -14,6 +14,10 @@
  * prompt, which keeps variables, it is raised until the call has ended. */
 int peri_call(lua_State *L, int nargs, int nresults, bool prompt);
 
+/* The prompt, which first runs a script (NULL: none) so that its locals stay. 0 where all went
+ * well. */
+int peri_repl_script(lua_State *L, const char *script);
+
 /* Adds a hint to the message on top of the stack, of source text that does not compile, where a
  * habit of another language is the cause. */
 void peri_explain_refused(lua_State *L, const char *text);

@@ -122,7 +122,7 @@ PERI_OPENER(repl)
     return 1;
 }
 
-int peri_repl(lua_State *L)
+int peri_repl_script(lua_State *L, const char *script)
 {
     const int top = lua_gettop(L);
     luaL_checkstack(L, 10, "prompt");
@@ -132,11 +132,17 @@ int peri_repl(lua_State *L)
     peri_watch(L);
     lua_getfield(L, -1, "_repl");
     lua_getfield(L, -1, "run");
-    const int status = lua_pcall(L, 0, 0, 0);
+    lua_pushstring(L, script); /* nil for NULL */
+    const int status = lua_pcall(L, 1, 0, 0);
     if (status != LUA_OK) {
         const char *message = lua_tostring(L, -1);
         fprintf(stderr, "perigee: %s\n", message != NULL ? message : "(error without a message)");
     }
     lua_settop(L, top);
     return status == LUA_OK ? 0 : 1;
+}
+
+int peri_repl(lua_State *L)
+{
+    return peri_repl_script(L, NULL);
 }

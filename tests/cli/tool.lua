@@ -62,12 +62,13 @@ end
 
 -- Drives the program's prompt with lines as tests/cli/pty.c has them. Returns whether all was as written, what came,
 -- and the driver's own words.
-function tool.pty(lines, environment)
+-- words: the program's own.
+function tool.pty(lines, environment, words_of)
   local script = os.tmpname()
   tool.write(script, table.concat(lines, "\n") .. "\n")
   local out, err = os.tmpname(), os.tmpname()
-  local _, _, status = os.execute(("env TERM=xterm %s %s %s <%s >%s 2>%s"):format(environment or "", terminal(),
-    tool.quote(tool.program), script, out, err))
+  local _, _, status = os.execute(("env TERM=xterm %s %s %s %s <%s >%s 2>%s"):format(environment or "", terminal(),
+    tool.quote(tool.program), words_of or "", script, out, err))
   local text, words = tool.read(out), tool.read(err)
   for _, path in ipairs{script, out, err} do os.remove(path) end
   return status == 0, text, words

@@ -170,8 +170,8 @@ describe("pg.image.show", function()
 
   it("says what is wrong", function()
     assert.matches("a: expected h x w or h x w x 3, got shape %(4,%)", message(pg.image.show, pg.zeros(4)))
-    assert.matches('mode: expected one of "auto", "kitty", "blocks", "file", got "sixel"',
-      message(pg.image.show, pg.zeros(4, 4), {mode = "sixel"}))
+    assert.matches('mode: expected one of "auto", "kitty", "sixel", "blocks", "256", "file", got "ascii"',
+      message(pg.image.show, pg.zeros(4, 4), {mode = "ascii"}))
   end)
 end)
 

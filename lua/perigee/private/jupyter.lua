@@ -198,7 +198,7 @@ end
 
 local function runtime_failure(message)
   message = shorten(tostring(message))
-  local hint = hints.runtime(message)
+  local hint = not message:find("\nhint: ", 1, true) and hints.runtime(message)
   local name = message:find("interrupted!", 1, true) and "interrupted" or "error"
   return failure(name, message .. (hint and "\nhint: " .. hint or ""))
 end

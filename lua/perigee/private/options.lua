@@ -37,7 +37,9 @@ local function kind_of(value)
 end
 
 function options.option(spec)
-  local given = args.options("option", 1, spec, {type = args.any, default = args.any, choices = args.any, help = ""})
+  local given = args.options("option", 1, spec, {type = args.any, default = args.any, choices = args.any, help = "",
+    position = args.any})
+  if given.position ~= nil then args.integer("option", 1, "position", given.position, 1, 100) end
   local kind = given.type or kind_of(given.default)
   if kind == nil then args.fail("option", 1, "give a type, or a default that shows it") end
   local kinds = args.sorted_keys(KINDS)
@@ -64,6 +66,7 @@ function options.declare(table_of, where)
     end
     list[#list + 1] = {
       name = name, type = value.type, default = value.default, choices = value.choices, help = value.help,
+      position = value.position,
     }
   end
   return list
@@ -198,6 +201,29 @@ function options.parse(declared, words)
   return given, rest
 end
 
+-- Gives words that are no options to the options that have a position, the first to position 1; a list at the last
+-- position takes all that are left. Raises the sentence for the first word that has no place.
+function options.place(declared, given, words)
+  local at, last = {}, 0
+  for _, option in ipairs(declared) do
+    if option.position then at[option.position], last = option, math.max(last, option.position) end
+  end
+  for k, word in ipairs(words) do
+    local option = at[k]
+    local tail = at[last]
+    if not option and k > last and tail and ITEM[tail.type] then
+      local more = options.value(tail, word)
+      table.move(more, 1, #more, #given[tail.name] + 1, given[tail.name])
+    elseif not option then
+      error(("unexpected word '%s'; options are written --name value"):format(word), 0)
+    elseif given[option.name] ~= nil then
+      error(("'%s' and --%s are the same option"):format(word, option.name:gsub("_", "-")), 0)
+    else
+      given[option.name] = options.value(option, word)
+    end
+  end
+end
+
 -- A value as it is written on the command line.
 function options.text(value)
   if type(value) == "table" then
@@ -226,6 +252,7 @@ function options.lines(declared, quick)
   for i, option in ipairs(declared) do
     local facts = {}
     if option.help then facts[#facts + 1] = option.help end
+    if option.position then facts[#facts + 1] = ("or as word %d"):format(option.position) end
     if option.default ~= nil and option.default ~= false then
       facts[#facts + 1] = "default " .. options.text(option.default)
     end

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- pg._pretty(value) -> text: how the prompt shows a value. Tables are shown with their fields in order, three deep and
--- twenty wide; whatever has a text of its own shows that.
-local MOST, DEEPEST, WIDTH = 20, 3, 80
+-- pg._pretty(value [, width]) -> text: how the prompt shows a value. Tables are shown with their fields in order, three
+-- deep and twenty wide; whatever has a text of its own shows that.
+local pg = ...
+local MOST, DEEPEST = 20, 3
+local width = 80
 
 local function quoted(text)
   if #text > 200 then text = text:sub(1, 197) .. "..." end
@@ -46,8 +48,21 @@ end
 
 function show(value, depth, seen)
   if type(value) == "string" then return quoted(value) end
+  if rawequal(value, pg) then
+    local names = {}
+    for _, name in ipairs(pg._modules()) do
+      if name:sub(1, 1) ~= "_" and type(pg[name]) == "table" then names[#names + 1] = name end
+    end
+    table.sort(names)
+    return "Perigee's modules: " .. table.concat(names, ", ") .. "\n?NAME explains one, ? alone lists all functions"
+  end
   if own_text(value) then
-    local ok, text = pcall(tostring, value)
+    local ok, text
+    if getmetatable(value) == "array" then
+      ok, text = pcall(pg.tostring, value, {width = math.max(10, width)})
+    else
+      ok, text = pcall(tostring, value)
+    end
     if not ok then return "<" .. type(value) .. " whose __tostring fails>" end
     return depth > 0 and text:find("\n") and "\n" .. text or text
   end
@@ -58,13 +73,14 @@ function show(value, depth, seen)
   local parts = fields(value, depth, seen)
   seen[value] = nil
   local line = "{" .. table.concat(parts, ", ") .. "}"
-  if #line + 2 * depth <= WIDTH and not line:find("\n") then return line end
+  if #line + 2 * depth <= width and not line:find("\n") then return line end
   local indent = ("  "):rep(depth + 1)
   for i, part in ipairs(parts) do parts[i] = indent .. part:gsub("\n", "\n" .. indent) .. ",\n" end
   return "{\n" .. table.concat(parts) .. ("  "):rep(depth) .. "}"
 end
 
-return function(value)
+return function(value, columns)
+  width = columns and columns > 0 and columns or 80
   if type(value) == "string" then return value end
   return show(value, 0, {})
 end

@@ -7,6 +7,7 @@ local help = pg._help
 local hints = pg._hints
 local lexer = pg._lexer
 local pretty = pg._pretty
+local system = pg._system
 
 local repl = {}
 
@@ -21,20 +22,46 @@ local environment = setmetatable({}, {
 })
 repl.environment = environment
 
+-- Colours where both streams are a terminal's that has them, and NO_COLOR (no-color.org) does not forbid it.
+local coloured = false
+
+local function paint(code, text)
+  return coloured and ("\27[%sm%s\27[0m"):format(code, text) or text
+end
+
+-- The first line of an error in red, a hint in yellow.
 local function complain(message)
   io.stdout:flush()
+  if coloured then
+    message = message:gsub("^[^\n]+", function(line) return line:find("^hint: ") and line or paint("31", line) end, 1)
+      :gsub("%f[^\n\0]hint: [^\n]+", function(line) return paint("33", line) end)
+  end
   io.stderr:write(message, "\n")
   io.stderr:flush()
 end
 
 -- ---- compiling -------------------------------------------------------------------------------
 
--- The text as a function, or nil, the message and whether more text could complete it.
-local function compile(text, name)
+-- A chunk and the names that it declares as a function of its own.
+local function declaring(chunk, names)
+  return function()
+    for _, n in ipairs(names) do
+      declared[n] = true
+    end
+    return chunk()
+  end
+end
+
+-- The text as a function, or nil, the message and whether more text could complete it. results: the value of a last
+-- expression is one.
+local compile
+function compile(text, name, results)
   local f, expression = load("return " .. text, name, "t", environment)
   if f then return f end
   local kept, names = lexer.keep_locals(text)
   local chunk, message = load(kept, name, "t", environment)
+  local with_result = results and pg._last_value(text)
+  if with_result then return compile(with_result, name) end
   if chunk == nil then
     -- What was blanked out may have been the cure; the message for the text as written is the right one.
     local _, plain = load(text, name, "t", environment)
@@ -42,12 +69,7 @@ local function compile(text, name)
     local function unfinished(why) return why:find("<eof>$") ~= nil and not why:find("unfinished string", 1, true) end
     return nil, message, unfinished(message), unfinished(expression)
   end
-  return function()
-    for _, n in ipairs(names) do
-      declared[n] = true
-    end
-    return chunk()
-  end
+  return declaring(chunk, names)
 end
 
 -- "stdin:2: near ..." without the frames of the prompt itself, and without a traceback that says nothing more.
@@ -86,8 +108,10 @@ local function show_results(results, interactive)
   local ok, message = core.call(function()
     local parts = {}
     for i = 2, results.n do
-      if not (can_show(results[i]) and pcall(function() results[i]:show() end)) then
-        parts[#parts + 1] = pretty(results[i])
+      local value = results[i]
+      local seen = can_show(value) and rawequal(value, rawget(pg.plot, "_shown"))
+      if not seen and not (can_show(value) and pcall(function() value:show() end)) then
+        parts[#parts + 1] = pretty(value, system.columns(1))
       end
     end
     if #parts > 0 then print(table.concat(parts, "\t")) end
@@ -97,6 +121,7 @@ end
 
 -- Runs a compiled text; `quiet` keeps its results from being shown.
 local function run(f, interactive, quiet)
+  if rawget(pg, "plot") then pg.plot._shown = nil end
   local results = table.pack(core.call(f))
   if not results[1] then
     local message = tostring(results[2])
@@ -142,17 +167,37 @@ end
 
 local commands = {}
 
+-- Runs once, and what was quick again, in seven rounds of as many runs as take a fifteenth of a second.
 function commands.time(text, interactive)
-  local f, message = compile(text, "=stdin")
+  local f, message = compile(text, "=stdin", interactive)
   if f == nil then return complain(message) end
   local before = pg.clock()
   local took
-  run(function()
+  local fine = run(function()
     local results = table.pack(f())
     took = pg.clock() - before
     return table.unpack(results, 1, results.n)
   end, interactive, text:find(";%s*$") ~= nil)
-  print(seconds_text(took or pg.clock() - before))
+  if not fine or took > 0.2 then return print(seconds_text(took or pg.clock() - before)) end
+  local runs, rounds = 1, {}
+  local function round()
+    local start = pg.clock()
+    for _ = 1, runs do f() end
+    return pg.clock() - start
+  end
+  local ok, why = core.call(function()
+    local once = round()
+    while once < 0.07 / 2 and runs < 1e6 do
+      runs = math.min(1e6, math.max(2 * runs, math.floor(runs * 0.07 / math.max(once, 1e-7))))
+      once = round()
+    end
+    for k = 1, 7 do rounds[k] = round() / runs end
+  end)
+  if not ok then return complain(shorten(tostring(why))) end
+  table.sort(rounds)
+  local runs_text = ("%d run%s"):format(runs, runs == 1 and "" or "s")
+  print(("%s, at best %s (median and best of 7 rounds of %s)"):format(seconds_text(rounds[4]), seconds_text(rounds[1]),
+    runs_text))
 end
 
 function commands.mem()
@@ -162,16 +207,48 @@ function commands.mem()
     limit > 0 and (", limit %.0f MB"):format(limit / 2 ^ 20) or ""))
 end
 
+local function keys_of(t)
+  local set = {}
+  for k in next, t do set[k] = true end
+  return set
+end
+
+-- What there was before the last :load; what it added goes before the next one, so that a script finds nothing of its
+-- last run, and modules are read again.
+local loaded
+
+local function forget()
+  if not loaded then return end
+  for k in next, _G do
+    if not loaded._G[k] then _G[k] = nil end
+  end
+  for k in next, package.loaded do
+    if not loaded.modules[k] and k ~= "perigee" then package.loaded[k] = nil end
+  end
+  for k in next, declared do
+    if not loaded.declared[k] then
+      declared[k] = nil
+      rawset(environment, k, nil)
+    end
+  end
+end
+
 function commands.load(path, interactive)
   local file, why = io.open(path, "rb")
   if file == nil then return complain(why) end
   local text = file:read("a")
   file:close()
   if text == nil then return complain(path .. ": cannot be read") end
+  forget()
   local f, message = compile(text:gsub("^#[^\n]*", ""), "@" .. path)
-  if f == nil then return complain(message) end
+  if f == nil then return complain(hints.refused(message, text)) end
+  local before = {_G = keys_of(_G), modules = keys_of(package.loaded), declared = keys_of(declared)}
   run(f, interactive, true)
+  loaded = before
 end
+
+-- A script's file, run so that its locals stay: `perigee -i script.lua`.
+function repl.script(path) commands.load(path, true) end
 
 function commands.help(name)
   if name ~= "" then return show_help(name) end
@@ -179,12 +256,23 @@ function commands.help(name)
 ?name         the manual entry, such as ?pg.linalg.svd; ? alone lists all
 name = value  makes a variable; `local` ones stay too
 expression    shows its value; a ; at the end suppresses that; _ is the last value
-:time expr    how long it takes        :load file   runs a script here
+:time expr    how long it takes        :load file   runs a script afresh; its locals stay
 :mem          memory in use            !command     runs a shell command
 Ctrl-C        stops what is running    Ctrl-D       leaves]])
 end
 
 function commands.quit() return "quit" end
+
+-- Words that are written as in other languages' prompts, where no variable has the name.
+local function word_for_prompt(text)
+  local word, rest = text:match("^%s*(%a+)%s*(.-)%s*$")
+  if not word or rawget(environment, word) ~= nil or rawget(_G, word) ~= nil then return end
+  if (word == "exit" or word == "quit") and (rest == "" or rest == "()") then return ":quit" end
+  if word == "help" and (rest == "" or rest == "()") then return ":help" end
+  local name = word == "help" and (rest:match("^([%a_][%w_.:]*)$")
+    or rest:match('^%(%s*["\']?([%a_][%w_.:]*)["\']?%s*%)$'))
+  return name and "?" .. name
+end
 
 -- Whether the text was for the prompt itself; "quit" ends it.
 local function command(text, interactive)
@@ -289,11 +377,12 @@ local function read_statement(interactive)
   local text = read_entry()
   if not text then return text end
   text = interactive and strip_prompts(text) or text:gsub("^=", "return ")
+  text = interactive and word_for_prompt(text) or text
   if interactive and (text:find("^%s*[?!]") or text:find("^%s*:%a") or text:find("^[%w_.:]+%?$")) then
     return text, nil, nil, true
   end
   while true do
-    local f, message, more, more_of_expression = compile(text, "=stdin")
+    local f, message, more, more_of_expression = compile(text, "=stdin", interactive)
     more = more or interactive and more_of_expression
     if f or not more or interactive and hints.syntax(text, true) then return text, f, message end
     local line = core.read(prompt("_PROMPT2", ">> "))
@@ -303,8 +392,12 @@ local function read_statement(interactive)
   end
 end
 
-function repl.run()
+-- script: a file to begin with, of which the locals stay.
+function repl.run(script)
   local interactive = core.terminal()
+  coloured = interactive and not os.getenv("NO_COLOR") and os.getenv("TERM") ~= "dumb"
+  if interactive then print("?name explains a function, :help the prompt, Ctrl-D leaves") end
+  if script then repl.script(script) end
   core.open(function(line, first, last) return pg._complete(environment, line, first, last) end)
   local path = interactive and history_path()
   load_history(path)
@@ -318,7 +411,17 @@ function repl.run()
         if not ok then complain(shorten(tostring(result))) end
         if result == "quit" then return end
       elseif f then
-        run(f, interactive, interactive and text:find(";%s*$") ~= nil)
+        local name = interactive and text:match("^%s*([%a_][%w_]*)%s*$")
+        if name and name ~= "_" and not declared[name] and environment[name] == nil then
+          local hint = hints.global(name)
+          local known = keys_of(_G)
+          for k in next, environment do known[k] = true end
+          local near = not hint and pg._args.nearest(name, pg._args.sorted_keys(known))
+          complain(("there is no variable '%s'%s%s"):format(name, near and ("; did you mean '%s'?"):format(near) or "",
+            hint and "\nhint: " .. hint or ""))
+        else
+          run(f, interactive, interactive and text:find(";%s*$") ~= nil)
+        end
       else
         complain(interactive and message or "perigee: " .. message)
         local hint = interactive and hints.syntax(text)

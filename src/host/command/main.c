@@ -266,10 +266,13 @@ static int protected_main(lua_State *L)
             }
     if (run_options(L, argv, o.script) != LUA_OK)
         return 0;
-    if (o.script < argc && run_script(L, argv + o.script) != LUA_OK)
+    /* With -i on a terminal the prompt runs it, so that its locals stay to be looked at. */
+    const bool kept = o.interactive && o.script < argc && strcmp(argv[o.script], "-") != 0 &&
+                      isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    if (o.script < argc && !kept && run_script(L, argv + o.script) != LUA_OK)
         return 0;
     if (o.interactive) {
-        if (peri_repl(L) != 0)
+        if (peri_repl_script(L, kept ? argv[o.script] : NULL) != 0)
             return 0;
     } else if (o.script == argc && !(o.execute || o.version)) {
         if (isatty(STDIN_FILENO)) {
