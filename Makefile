@@ -338,7 +338,7 @@ $B/dist/perigee-$(VERSION).tar.gz:
 # A Debian package of program, libraries, headers and the notebook's kernel, in $B/deb, from the sources as they lie
 # here.
 deb:
-	@packaging/deb.sh "$B" "$(VERSION)"
+	+@packaging/deb.sh "$B" "$(VERSION)"
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
