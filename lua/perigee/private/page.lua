@@ -143,7 +143,7 @@ var big,shown;
 function close(){if(big){big.remove();big=null;}}
 function enlarge(img){close();shown=img;big=document.createElement("div");big.className="big";
 var copy=img.cloneNode(),p=document.createElement("p"),f=img.closest("figure"),c=f&&f.querySelector("figcaption");
-copy.removeAttribute("loading");p.textContent=c?c.textContent:img.alt;big.append(copy,p);
+if(c)p.append.apply(p,c.cloneNode(true).childNodes);else p.textContent=img.alt;big.append(copy,p);
 big.addEventListener("click",close);document.body.append(big);}
 document.addEventListener("click",function(e){var t=e.target;if(t.tagName==="IMG"&&t.closest("figure"))enlarge(t);});
 document.addEventListener("keydown",function(e){if(!big)return;if(e.key==="Escape")close();

@@ -138,7 +138,7 @@ local function image_of(job, record)
   if sized then width, height = (">I4I4"):unpack(bytes, 17) end
   -- Small pictures are enlarged with their pixels kept as squares; ink on white is turned around where it is dark.
   local class = (width <= 200 and "pixel " or "") .. (record.plot and "ink" or "")
-  return ('<img loading="lazy" decoding="async" src="data:image/png;base64,%s" alt="%s"%s%s>'):format(
+  return ('<img decoding="async" src="data:image/png;base64,%s" alt="%s"%s%s>'):format(
     system.base64(bytes), escape(record.caption or record.name),
     sized and (' width="%d" height="%d"'):format(width, height) or "",
     class ~= "" and ' class="' .. class:gsub(" $", "") .. '"' or "")
