@@ -151,6 +151,15 @@ check:
 	@B=$B/asan SANITIZED=1 tests/run.sh
 	@$(MAKE) --no-print-directory fuzz SECONDS=3
 
+# Batches on a real Slurm of two nodes on this machine, which needs root, and both MPIs. Ten minutes.
+.PHONY: cluster
+cluster:
+	@vendor/install.sh run
+	@vendor/install.sh cluster
+	@$(MAKE) --no-print-directory $(ALONG) all
+	@B=$B tests/cluster/mpi_test.sh
+	@B=$B tests/cluster/slurm_test.sh
+
 # Half an hour; two matrix tests take most of it.
 valgrind:
 	@vendor/install.sh check
@@ -343,6 +352,7 @@ deb:
 help:
 	@sed -n 's/^#   make/make/p' Makefile
 	@echo "make check      the tests under sanitizers, layers, lint"
+	@echo "make cluster    batches on a real Slurm of this machine, ranks under Open MPI and MPICH; needs root"
 	@echo "make fuzz       readers over mutated files, arrays over random programs; SECONDS=60 for each"
 	@echo "make valgrind   the C tests under valgrind"
 	@echo "make tsan       threads under ThreadSanitizer"

@@ -8,8 +8,8 @@ local book = {}
 
 local FOLDER = (arg and arg[0] or ""):match("^(.*)/guide/") or "."
 
-local ORDER = {"start", "arrays", "plots", "experiments", "models", "nets", "notebooks", "embedding", "sandbox",
-  "random", "performance"}
+local ORDER = {"start", "arrays", "plots", "experiments", "models", "nets", "cluster", "notebooks", "embedding",
+  "sandbox", "random", "performance"}
 
 local function read(path)
   local file = assert(io.open(path, "rb"))

@@ -67,6 +67,17 @@
 -- least and greatest of each metric, means over seeds, a table that sorts by a click, curves of the runs one
 -- chooses. `perigee run --help` lists the options.
 
+--- cluster
+-- Many jobs: `perigee run --launcher slurm` has Slurm run the jobs of a batch, in tasks that share them;
+-- `--launcher files` leaves it to you to start `perigee run --worker --out DIR`, anywhere that sees the folder.
+--
+--     perigee run --launcher slurm --workers 10 --slurm partition=long --out DIR ... fit.lua
+--     perigee run --detach ...                          submits and leaves
+--     perigee run --attach|--collect|--cancel --out DIR waits for it, looks at it, ends it
+--
+-- One large program: `perigee run --ranks 4 fit.lua` or `mpirun -n 4 perigee fit.lua`, see pg.mpi. What pg.mpi.sum, map
+-- and merge give, and fits with {shards=, mpi=true}, has the same bits for any number of ranks.
+
 --- prompt
 -- `perigee` without a script. What a line gives is shown, `;` at its end keeps it quiet, `_` is the last
 -- value; `local` variables stay for later lines; a statement goes on over lines until it is complete.

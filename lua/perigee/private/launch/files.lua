@@ -176,17 +176,22 @@ local function take(batch, me)
       end
     end
   end
-  local wanted = {}
   if me.task and batch.workers == #batch.waiting then
-    wanted[1] = batch.waiting[me.task]
-  else
-    for _, name in ipairs(names_in(dir .. "/todo")) do wanted[#wanted + 1] = math.tointeger(tonumber(name)) end
-    table.sort(wanted)
+    local n = batch.waiting[me.task]
+    return n and grab("todo/" .. n, n) and n or nil
   end
-  for _, n in ipairs(wanted) do
-    if grab("todo/" .. n, n) then return n end
+  -- The folder is listed again only when all of the last list are gone, since it may hold a hundred thousand.
+  while true do
+    while me.list and me.at < #me.list do
+      me.at = me.at + 1
+      local n = me.list[me.at]
+      if grab("todo/" .. n, n) then return n end
+    end
+    me.list, me.at = {}, 0
+    for _, name in ipairs(names_in(dir .. "/todo")) do me.list[#me.list + 1] = math.tointeger(tonumber(name)) end
+    table.sort(me.list)
+    if #me.list == 0 then return nil end
   end
-  return nil
 end
 
 -- Publishes an attempt that has ended; false where another was first.
@@ -234,11 +239,12 @@ function files.work(opts)
     io.stdout:flush()
   end
   local stopped
+  local jobs = files.jobs_of(batch)
   beat()
   while not stopped and system.kind(batch.dir .. "/cancel") == nil do
     local n = take(batch, me)
     if n == nil then break end
-    local job = files.jobs_of(batch)[n]
+    local job = jobs[n]
     job.dir = ("%s/attempts/%d@%s"):format(batch.dir, n, me.id)
     -- By the name it was submitted with, where that leads to it from here.
     local seen, path = pcall(system.absolute, job.script)
