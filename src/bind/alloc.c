@@ -155,8 +155,11 @@ peri_array *peri_push_array(lua_State *L, int dtype, int ndim, const size_t *sha
     } else {
         lua_pushcfunction(L, allocate);
         lua_pushinteger(L, (lua_Integer)block_bytes);
-        if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+        const int status = lua_pcall(L, 1, 1, 0);
+        if (status == LUA_ERRMEM)
             refuse(L, dtype, ndim, shape, "there is not enough memory");
+        if (status != LUA_OK) /* a hook's: someone wants the script to stop */
+            lua_error(L);
         block = lua_touserdata(L, -1);
     }
     peri_array *a = lay_out(block, dtype, ndim, shape, NULL);

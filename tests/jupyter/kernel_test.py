@@ -6,6 +6,8 @@ import unittest
 import jupyter_kernel_test
 from jupyter_client.manager import start_new_kernel
 
+WAIT = 300  # seconds after which a kernel counts as stuck, however busy the machine is
+
 
 class Protocol(jupyter_kernel_test.KernelTests):
     kernel_name = "perigee"
@@ -47,7 +49,7 @@ class Protocol(jupyter_kernel_test.KernelTests):
 class Beyond(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.km, cls.kc = start_new_kernel(kernel_name="perigee")
+        cls.km, cls.kc = start_new_kernel(startup_timeout=WAIT, kernel_name="perigee")
 
     @classmethod
     def tearDownClass(cls):
@@ -62,7 +64,7 @@ class Beyond(unittest.TestCase):
             if msg["msg_type"] not in ("status", "execute_input"):
                 came.append((msg["msg_type"], msg["content"]))
 
-        reply = self.kc.execute_interactive(code, timeout=60, output_hook=keep, **more)
+        reply = self.kc.execute_interactive(code, timeout=WAIT, output_hook=keep, **more)
         return reply["content"], came
 
     def text_of(self, came, name="stdout"):
@@ -73,11 +75,11 @@ class Beyond(unittest.TestCase):
                      "for i = 1, 1e9 do pg.zeros(2000, 2000):dot(pg.zeros(2000, 2000)) end",
                      "local f = coroutine.wrap(function() while true do end end) f()"):
             msg_id = self.kc.execute("print('on it') io.stdout:flush() pg.notebook.show(1)\n" + code)
-            while self.kc.get_iopub_msg(timeout=60)["msg_type"] != "display_data":
+            while self.kc.get_iopub_msg(timeout=WAIT)["msg_type"] != "display_data":
                 pass
             self.km.interrupt_kernel()
             while True:
-                reply = self.kc.get_shell_msg(timeout=60)
+                reply = self.kc.get_shell_msg(timeout=WAIT)
                 if reply["parent_header"]["msg_id"] == msg_id:
                     break
             self.assertEqual(reply["content"]["ename"], "interrupted", reply["content"])
@@ -144,7 +146,7 @@ class Beyond(unittest.TestCase):
                                                   "ran = true", "ran = true")]
         states = {}
         while len(states) < 3:
-            reply = self.kc.get_shell_msg(timeout=60)
+            reply = self.kc.get_shell_msg(timeout=WAIT)
             if reply["parent_header"]["msg_id"] in ids:
                 states[reply["parent_header"]["msg_id"]] = reply["content"]["status"]
         self.assertEqual([states[i] for i in ids], ["error", "aborted", "aborted"])
@@ -161,7 +163,7 @@ class Beyond(unittest.TestCase):
         for code, place, want in (("pg.linspace(0, ", 15, "linspace"), ("rows:sum(1)", 6, "sum"), ("rows", 2, "2x3")):
             msg_id = self.kc.inspect(code, place)
             while True:
-                reply = self.kc.get_shell_msg(timeout=60)
+                reply = self.kc.get_shell_msg(timeout=WAIT)
                 if reply["parent_header"]["msg_id"] == msg_id:
                     break
             self.assertTrue(reply["content"]["found"], code)
@@ -170,7 +172,7 @@ class Beyond(unittest.TestCase):
     def test_restart(self):
         self.run_cell("kept = 1")
         self.km.restart_kernel(now=False)
-        self.kc.wait_for_ready(timeout=60)
+        self.kc.wait_for_ready(timeout=WAIT)
         reply, came = self.run_cell("kept == nil")
         self.assertEqual(came[-1][1]["data"]["text/plain"], "true")
         self.assertEqual(reply["execution_count"], 1)

@@ -276,3 +276,16 @@ describe("what gradients are recorded on", function()
     for _, g in ipairs(grad(pg.full({3}, 0.5)):totable()) do assert.is_true(math.abs(g - want) < 1e-12) end
   end)
 end)
+
+describe("a hook's error", function()
+  it("is not taken for the end of memory where an array is made", function()
+    for at = 1, 2 do
+      local calls, zeros = 0, pg.zeros
+      local function hook()
+        calls = calls + 1
+        if calls == at then debug.sethook(); error("told to stop", 0) end
+      end
+      assert.equal("told to stop", try(function() debug.sethook(hook, "c") zeros(3000, 3000) end))
+    end
+  end)
+end)
