@@ -7,7 +7,7 @@
 --   lua5.4 tests/mutants.lua FOLDER list FILE              each row of FILE: path, line, what stands there instead,
 --                                                          with tabs between; @old@new@ changes a part of the line
 --
--- The copy, FOLDER/tree, is of the last commit.
+-- The copy, FOLDER/tree, is of the last commit. With BESIDE=1 in the environment only the tests beside a file are run.
 local folder, seed, count, pattern = ...
 if not count then
   io.stderr:write("mutants.lua FOLDER SEED COUNT [PATTERN] | FOLDER list FILE\n")
@@ -171,6 +171,8 @@ local function try(path, number, changed)
     verdict = "no program"
   elseif #tests > 0 and tested(only(tests), 400) then
     verdict = "killed"
+  elseif os.getenv("BESIDE") then
+    verdict = "not seen beside"
   elseif not run(("make -s -C %s -j2 build-tests >%s 2>&1"):format(tree, out)) then
     verdict = "no program"
   elseif tested("^[cps]", 3000) then
@@ -224,6 +226,6 @@ else
   end
 end
 local killed = (score["killed"] or 0) + (score["killed by another's tests"] or 0)
-local lives = score["LIVES"] or 0
+local lives = (score["LIVES"] or 0) + (score["not seen beside"] or 0)
 print(("mutants: %d of %d killed, %d by the tests beside them; %d were no program; seed %s"):format(killed,
   killed + lives, score["killed"] or 0, score["no program"] or 0, seed))
