@@ -392,12 +392,18 @@ it("goes on when nobody reads its progress any more", function()
   assert.equal(4, #json("pipe/summary.json").jobs)
 end)
 
-it("takes less than 10 s for 500 trivial jobs", function()
+it("takes less than 20 ms of the processor for a trivial job", function()
   for i = 1, 500 do script(("many/job%03d"):format(i), "return") end
+  local function of_children() -- seconds; the clock on the wall tells of other programs too
+    local fields = {}
+    for field in tool.read("/proc/self/stat"):gsub("^.*%) ", ""):gmatch("%S+") do fields[#fields + 1] = field end
+    return (fields[14] + fields[15]) / 100
+  end
+  local before = of_children()
   local status, out = batch("-j 2 --out many.out many")
+  local seconds = of_children() - before
   assert.equal(0, status)
-  local seconds = json("many.out/summary.json").seconds
-  assert.truthy(seconds < (os.getenv("SANITIZED") and 40 or 10), seconds .. " s")
+  assert.truthy(seconds > 0 and seconds < (os.getenv("SANITIZED") and 40 or 10), seconds .. " s")
   assert.truthy(out:find("500 jobs: 500 passed", 1, true))
 end)
 
