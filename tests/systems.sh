@@ -44,7 +44,7 @@ for package in gcc clang libc6-dev liblua5.4-dev libopenblas-dev liblapacke-dev 
     libdeflate-dev libcairo2-dev libfreetype-dev lua-busted; do
     dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' $package 2>/dev/null | sed -n 's/^ii  */system: /p'
 done
-echo "system: $NAME: $([ $status = 0 ] && echo fine || echo FAILED)"
+echo "system: $SYSTEM: $([ $status = 0 ] && echo fine || echo FAILED)"
 exit $status
 INSIDE
 # Mounts of its own, which end with it.
@@ -53,5 +53,5 @@ unshare --mount sh -c '
         mkdir -p "$0/$place"
         mount --rbind "/$place" "$0/$place" 2>/dev/null || mount --bind "/$place" "$0/$place"
     done
-    exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM="${TERM:-dumb}" NAME="$1" STEPS="$2" \
+    exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM="${TERM:-dumb}" SYSTEM="$1" STEPS="$2" \
         chroot "$0" sh /tmp/perigee/.system' "$root" "$name" "${STEPS:-test}"
