@@ -258,8 +258,17 @@ static void deadlines(void)
     lua_close(L);
 }
 
+/* For the whole process: threads of BLAS that wait for a processor burn its time meanwhile. */
+static void one_thread(void)
+{
+    lua_State *L = peri_newstate(&quiet);
+    expect_fine(L, "require 'perigee'.threads(1)");
+    lua_close(L);
+}
+
 int main(int argc, char **argv)
 {
+    one_thread();
     deadlines();
     stop_in_lapack();
     stop_at_random(argc > 1 ? atoi(argv[1]) : 1000);
