@@ -18,7 +18,7 @@
 
 enum {
     TEXT = 192,           /* what a rank says of its call where they differ */
-    SMALL = 8 << 10,      /* bytes of a node up to which everyone gets all nodes */
+    SMALL = 2 << 10,      /* bytes of a node up to which everyone gets all nodes */
     CHUNK = 1 << 24,      /* bytes of a longer one that are joined at a time */
     MOST_PLACES = 2 * 62, /* nodes of one rank at most */
     DATA = PERI_MPI_TAGS  /* the tag of rows that are gathered and scattered */
@@ -170,7 +170,7 @@ static void meet(lua_State *L, const request *ask, const void *more, size_t n,
     for (const char *p = call_name(L); *p != '\0'; p++)
         call = (call ^ (unsigned char)*p) * 0x100000001b3u;
     word.same[0] = call;
-    word.same[1] = (uint64_t)(ask->root + 1);
+    word.same[1] = (uint64_t)ask->root + 1;
     word.same[2] = ask->op != NULL ? mix((unsigned char)ask->op[0], (unsigned char)ask->op[1]) : 0;
     word.same[3] = ask->extra;
     if (ask->array != NULL) {
@@ -458,6 +458,19 @@ static void reduce_numbers(lua_State *L, const request *ask, int op, bool wide, 
         return;
     }
     meet(L, ask, NULL, 0, NULL);
+    if (bytes <= SMALL && (size_t)mpi->size <= PERI_MPI_ALL) {
+        _Alignas(64) static char values[PERI_MPI_ALL * SMALL];
+        place nodes[PERI_MPI_ALL];
+        char *at[PERI_MPI_ALL];
+        check_wait(L, peri_mpi_everyone(stop_of(L), data, values, bytes));
+        for (int r = 0; r < mpi->size; r++) {
+            nodes[r] = (place){r, 0};
+            at[r] = values + (size_t)r * bytes;
+        }
+        fold_all(op, wide, nodes, at, mpi->size, count);
+        memcpy(data, at[0], bytes);
+        return;
+    }
     layout p = plan(L, op, wide, mpi->size);
     char *own = data;
     combine(L, &p, &own, count, data);

@@ -87,11 +87,13 @@ int peri_mpi_announced(void)
     static const char *const counts[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE",
                                          "MPI_LOCALNRANKS"};
     static const char *const marks[] = {"PMI_RANK", "PMIX_RANK", "MPI_LOCALRANKID", "PALS_RANKID"};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        if (given(counts[i])) {
-            const long n = strtol(getenv(counts[i]), NULL, 10);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        const char *count = getenv(counts[i]);
+        if (count != NULL && *count != '\0') {
+            const long n = strtol(count, NULL, 10);
             return n < 1 ? 1 : (int)n;
         }
+    }
     /* In a step of srun; what a batch script has of its own says nothing about a process of it. */
     const char *tasks = given("SLURM_STEP_ID") ? getenv("SLURM_STEP_NUM_TASKS") : NULL;
     const long n = tasks != NULL ? strtol(tasks, NULL, 10) : 0;
@@ -378,16 +380,25 @@ peri_mpi_outcome peri_mpi_meet(const peri_stop *stop, const peri_mpi_word *mine,
 
 peri_mpi_outcome peri_mpi_everyone(const peri_stop *stop, const void *mine, void *all, size_t n)
 {
-    char *blocks = malloc((size_t)table.size * n + 1);
+    /* Kept for the next call; and after one that was given up, since a message may still come into
+     * it. */
+    static char *blocks;
+    static size_t room;
+    const size_t bytes = (size_t)table.size * n;
+    if (broken)
+        return PERI_MPI_BROKEN;
+    if (bytes > room) {
+        free(blocks);
+        blocks = malloc(bytes);
+        room = blocks != NULL ? bytes : 0;
+    }
     if (blocks == NULL)
-        return give_up(PERI_MPI_BROKEN);
+        return bytes > 0 ? give_up(PERI_MPI_BROKEN) : PERI_MPI_DONE;
     memcpy(blocks, mine, n);
     const peri_mpi_outcome outcome = gather_blocks(stop, MOVING, blocks, n);
     for (int i = 0; outcome == PERI_MPI_DONE && i < table.size; i++)
         memcpy((char *)all + (size_t)((table.rank + i) % table.size) * n, blocks + (size_t)i * n,
                n);
-    if (outcome == PERI_MPI_DONE)
-        free(blocks); /* else a message may still come into it */
     return outcome;
 }
 

@@ -127,7 +127,7 @@ function slurm.ask(batch, said)
       tasks[number] = task
       -- A word that is not known may well be a state of a task that goes on.
       if ACTIVE[state] or not ENDED[state] then active = true end
-      if task.reason:find("held", 1, true) and not said[number] then
+      if task.reason:lower():find("held", 1, true) and not said[number] then
         said[number] = true
         print(("task %s_%d is held by Slurm: %s; scontrol release %s_%d lets it go on"):format(batch.slurm, number,
           task.reason, batch.slurm, number))
