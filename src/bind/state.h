@@ -41,6 +41,7 @@ typedef struct peri_state {
     size_t peak;         /* most bytes seen held */
     uint64_t base, last; /* of nodes, see tape.h: nodes above base are tracked; the last number */
     uint64_t held;       /* base before recording was paused, or 0 */
+    uint64_t held_last;  /* the last number then: what is above was made since */
     uint64_t epoch;      /* which outermost gradient is open, or will be the next */
     const peri_guard *guard;
     struct peri_declared *declared; /* see register.c; kept in the registry */

@@ -157,7 +157,7 @@ static uint32_t place_of(const peri_state *s, const struct tape *t, const peri_a
 static void refuse_tracked(lua_State *L, const peri_array *a)
 {
     const peri_state *s = peri_getstate(L);
-    if (s->held != 0 && a->node > s->held && a->node <= s->base)
+    if (s->held != 0 && a->node > s->held && a->node <= s->held_last)
         peri_raise(L,
                    "an array that a gradient is being taken of is used without being an argument "
                    "of the function; give it as one");
@@ -1169,14 +1169,16 @@ static int tape_settle(lua_State *L)
 static int tape_pause(lua_State *L)
 {
     peri_state *s = peri_getstate(L);
-    const uint64_t base = s->base, held = s->held;
+    const uint64_t base = s->base, held = s->held, held_last = s->held_last;
     luaL_checkany(L, 1);
     if (s->held == 0)
         s->held = base;
+    s->held_last = s->last;
     s->base = s->last;
     const int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
     s->base = get_tape(L)->depth == 0 ? s->last : base;
     s->held = held;
+    s->held_last = held_last;
     if (status != LUA_OK)
         return lua_error(L);
     return lua_gettop(L);

@@ -361,6 +361,11 @@ net: 19 parameters, f32
     refuses("keep: the best is chosen by validation data", nn.fit, net, loss, {X, y}, {keep = "best", rng = rng})
   end)
 
+  it("names the layer whose numbers are no rows", function()
+    local m = nn.model(nn.embedding(5, 2), pg.random.new(0))
+    refuses("'embedding' %(idx: element 2 is 0, no index of axis 1, which has 5: indices count from 1%)",
+      m, pg.array{1, 0})
+  end)
   it("gets a gradient in place, beside one of all parameters too, and refuses to lose what is needed", function()
     local N = pg.random.new(3)
     local m = nn.model(nn.sequential{nn.linear(3, 2), nn.tanh, nn.linear(2, 2)}, N, {dtype = "f64"})

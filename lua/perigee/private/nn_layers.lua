@@ -92,6 +92,8 @@ function layers.linear(i, o, opts)
     end}
 end
 
+local look_up = args.named(pg.take, "embedding", 1) -- whose first argument users do not give
+
 --- pg.nn.embedding(n, d) -> layer
 -- Rows of an n x d weight by number: ids of any shape, counted from 1, give one more axis of d.
 -- @param n  integer
@@ -104,7 +106,7 @@ function layers.embedding(n, d, opts)
   return M.layer {kind = "embedding", title = ("embedding(%d, %d)"):format(n, d),
     params = {{"weight", {n, d}, initial("embedding", 3, given, init.normal(0, 1))}}, forward = function(m, ids)
       check_input("embedding", ids)
-      return m.weight:take(ids, 1)
+      return look_up(m.weight, ids, 1)
     end}
 end
 
