@@ -225,12 +225,15 @@ static bool compute_dense(lua_State *L, const peri_op *op, struct input in[], in
         }
         if (!a->dense || a->node != 0)
             return false;
-        if (first == NULL || k == first_value)
+        if (first == NULL || (k == first_value && k > 0))
             first = a;
         else if (a->dtype != first->dtype)
             return false;
-        if (k > 0 && in[0].array != NULL && !same_shape(a, in[0].array->ndim, in[0].array->shape))
-            return false;
+        if (k > 0 && in[0].array != NULL && !same_shape(a, in[0].array->ndim, in[0].array->shape)) {
+            if (count != 2 || a->size != 1 || a->ndim > first->ndim)
+                return false;
+            each[k] = false; /* one element for all */
+        }
         data[k] = a->data;
     }
     if (first == NULL || first->size == 0 || (numbers && count != 2))

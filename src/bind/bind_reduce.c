@@ -181,6 +181,23 @@ static int reduce(lua_State *L)
 
 /* ---- places ------------------------------------------------------------------------------ */
 
+/* The usual case, as in reduce_dense. */
+static int position_dense(lua_State *L, bool largest, const peri_array *a)
+{
+    static const bool reduced[1] = {true};
+    static const size_t one = 1;
+    static const ptrdiff_t step = 1;
+    const peri_stop *stop = stop_flag(L, a);
+    double number = 0;
+    const peri_view from = {a->data, a->dtype, 1, &a->size, &step},
+                    to = {&number, PERI_F64, 1, &one, &step};
+    const peri_status status = peri_reduce_position(largest, &from, reduced, &to, stop);
+    if (stop != NULL || status != PERI_OK)
+        peri_check(L, 0, status, NULL);
+    lua_pushinteger(L, (lua_Integer)number + 1);
+    return 1;
+}
+
 static int position(lua_State *L)
 {
     const peri_op *op = peri_row(L);
@@ -190,6 +207,9 @@ static int position(lua_State *L)
     size_t shape[PERI_MAX_NDIM];
     ptrdiff_t stride[PERI_MAX_NDIM];
     double number = 0;
+    const peri_array *plain = lua_gettop(L) == 1 ? peri_plain_array(L, 1) : NULL;
+    if (plain != NULL && plain->dense && plain->size > 0)
+        return position_dense(L, largest, plain);
     refuse_list(L);
     read_request(L, plain_names, &r);
     refuse_empty(L, &r);
@@ -226,6 +246,18 @@ static int scan(lua_State *L)
     const peri_op *op = peri_row(L);
     const bool product = op->id == PERI_ALONG_CUMPROD;
     struct request r;
+    const peri_array *plain = lua_gettop(L) == 1 ? peri_plain_array(L, 1) : NULL;
+    if (plain != NULL && plain->dense && peri_is_real(plain->dtype)) { /* the usual case */
+        const ptrdiff_t step = 1;
+        const peri_stop *stop = stop_flag(L, plain);
+        const peri_array *out = peri_push_array(L, plain->dtype, 1, &plain->size);
+        const peri_view all = {plain->data, plain->dtype, 1, &plain->size, &step};
+        const peri_view to = peri_view_of(out);
+        const peri_status status = peri_scan(product, &all, 0, &to, stop);
+        if (stop != NULL || status != PERI_OK)
+            peri_check(L, 0, status, NULL);
+        return 1;
+    }
     refuse_list(L);
     read_request(L, out_names, &r);
     peri_array *a = peri_arg_operand(L, 1, "a");

@@ -351,28 +351,55 @@ typedef struct {
     _Alignas(64) double block[MAX_OPERANDS][BLOCK];
 } buffers;
 
-/* Everything in blocks, each input dense, single or gathered by its own cursor. */
+/* Whether an input is one row, the same again and again. */
+static bool is_repeated(const walk *w, const operand *o)
+{
+    for (int axis = 0; axis < w->ndim - 1; axis++)
+        if (o->stride[axis] != 0)
+            return false;
+    return true;
+}
+
+/* The row of such an input, over and over up to n elements. */
+static void repeat_row(const walk *w, const operand *o, size_t n, char *to)
+{
+    const size_t size = peri_dtype_size(o->as), row = w->shape[w->ndim - 1] * size, all = n * size;
+    gather(o, o->data, o->stride[w->ndim - 1], w->shape[w->ndim - 1], to);
+    size_t done = row;
+    for (; done < all && done < 8 * row; done += row) /* one wide load of fresh stores would wait */
+        memcpy(to + done, to, row);
+    for (; done < all; done *= 2)
+        memcpy(to + done, to, all - done < done ? all - done : done);
+}
+
+/* Everything in blocks of whole rows, each input dense, single, repeated or gathered by its own
+ * cursor. */
 static peri_status run_short(walk *w, size_t n, const peri_stop *stop)
 {
     buffers work;
     const int arity = w->count - 1;
+    const size_t step = BLOCK - BLOCK % w->shape[w->ndim - 1];
     operand *out = &w->of[arity];
-    bool each[3] = {true, true, true};
+    bool each[3] = {true, true, true}, repeated[3] = {false, false, false};
+    size_t since = 0;
     for (int k = 0; k <= arity; k++) {
         operand *o = &w->of[k];
         o->at = 0;
-        memset(o->index, 0, sizeof o->index);
+        memset(o->index, 0, (size_t)w->ndim * sizeof *o->index);
         if (k < arity && o->single) {
             gather(o, o->data, 0, arity == 2 ? 1 : BLOCK, work.block[k]);
             each[k] = arity != 2;
+        } else if (k < arity && is_repeated(w, o)) {
+            repeat_row(w, o, n < step ? n : step, (char *)work.block[k]);
+            repeated[k] = true;
         }
     }
-    for (size_t i = 0; i < n; i += BLOCK) {
-        const size_t count = n - i < BLOCK ? n - i : BLOCK;
+    for (size_t i = 0; i < n; i += step) {
+        const size_t count = n - i < step ? n - i : step;
         const void *in[3] = {work.block[0], work.block[1], work.block[2]};
         for (int k = 0; k < arity; k++) {
             operand *o = &w->of[k];
-            if (o->single)
+            if (o->single || repeated[k])
                 continue;
             if (o->dense && o->dtype == o->as)
                 in[k] = o->data + i * peri_dtype_size(o->as);
@@ -385,8 +412,12 @@ static peri_status run_short(walk *w, size_t n, const peri_stop *stop)
             return PERI_ERR_DTYPE;
         if (!direct)
             walk_short(w, out, count, NULL, (const char *)work.block[arity]);
-        if (i % POLL == 0 && peri_stop_requested(stop))
-            return PERI_ERR_INTERRUPTED;
+        since += count;
+        if (since >= POLL) {
+            since = 0;
+            if (peri_stop_requested(stop))
+                return PERI_ERR_INTERRUPTED;
+        }
     }
     return PERI_OK;
 }

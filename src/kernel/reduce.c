@@ -179,7 +179,7 @@ static void make_plan(plan *p, const peri_view *a, const bool reduced[], const p
         return;
     }
     for (int k = 0; k < p->kept && p->n / BLOCK >> STRIP_LEVELS == 0; k++) {
-        if (p->kept_stride[k] == 1 && p->kept_shape[k] >= NARROW) {
+        if (p->kept_stride[k] == 1 && (p->kept_shape[k] >= NARROW || p->n <= CHAINS)) {
             const size_t extent = p->kept_shape[k];
             const ptrdiff_t out_stride = p->out_stride[k];
             for (int i = k; i + 1 < p->kept; i++) {
