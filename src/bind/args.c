@@ -102,7 +102,7 @@ peri_array *peri_arg_out(lua_State *L, int arg, int dtype, int ndim, const size_
 peri_array *peri_arg_inout(lua_State *L, int arg, const char *name, int dtype, int ndim,
                            bool contiguous)
 {
-    peri_array *a = peri_arg_array(L, arg, name);
+    peri_array *a = peri_arg_target_array(L, arg, name);
     if (dtype >= 0 && a->dtype != dtype)
         peri_argerror(L, arg, "%s: expected %s, which is written in place, got %s", name,
                       peri_dtype_name(dtype), peri_push_got(L, arg));
@@ -113,7 +113,7 @@ peri_array *peri_arg_inout(lua_State *L, int arg, const char *name, int dtype, i
         peri_argerror(
             L, arg,
             "%s: expected an array whose elements lie one after another, as it is written "
-            "in place, got a view",
+            "in place, got a view; give the array itself",
             name);
     return a;
 }

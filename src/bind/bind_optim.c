@@ -10,12 +10,7 @@
  * size. */
 static peri_array *check_flat(lua_State *L, int arg, const char *name, const peri_array *like)
 {
-    peri_array *a = peri_arg_target_array(L, arg, name);
-    if (!peri_is_contiguous(a))
-        peri_argerror(L, arg,
-                      "%s: expected a contiguous array, got a strided view; it is changed "
-                      "in place, so give the array itself",
-                      name);
+    peri_array *a = peri_arg_inout(L, arg, name, -1, -1, true);
     if (!peri_is_real(a->dtype))
         peri_argerror(L, arg, "%s: expected f64 or f32, got %s", name, peri_push_got(L, arg));
     if (like != NULL && (a->dtype != like->dtype || a->size != like->size))
