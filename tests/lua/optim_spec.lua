@@ -59,7 +59,8 @@ describe("optimizers", function()
     assert.is_true(math.abs(g:norm() - 1) < 1e-6)
     assert.equal("bad argument #2 to 'optim.clip_norm' (max_norm: expected a number above 0, got 0.0)",
       message(pg.optim.clip_norm, g, 0))
-    assert.truthy(message(pg.optim.clip_norm, pg.ones(4, 4).T, 1):find("grads: expected an array whose elements lie one after another", 1, true))
+    assert.truthy(message(pg.optim.clip_norm, pg.ones(4, 4).T, 1)
+      :find("grads: expected an array whose elements lie one after another", 1, true))
   end)
   it("name what is wrong", function()
     local function check(want, f, ...) assert.equal(want, message(f, ...)) end
