@@ -211,6 +211,7 @@ tsan:
 # Each compiler at each level, and the arrays that an int cannot count.
 compilers:
 	@vendor/install.sh check
+	@vendor/install.sh systems
 	@B=$B tests/compilers.sh
 
 large: all
