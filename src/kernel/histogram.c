@@ -2,6 +2,7 @@
 #include "kernel/histogram.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "kernel/copy.h"
@@ -61,7 +62,7 @@ void peri_histogram_edges(double lo, double hi, size_t nbins, double *edges)
 static size_t divided_bin(double v, const double *edges, size_t nbins, double scale)
 {
     const double place = (v - edges[0]) * scale;
-    size_t bin = place >= (double)nbins ? nbins - 1 : (size_t)place;
+    size_t bin = place >= (double)nbins ? nbins - 1 : (size_t)(ptrdiff_t)place;
     while (bin > 0 && v < edges[bin])
         bin--;
     while (bin + 1 < nbins && v >= edges[bin + 1])
@@ -120,7 +121,7 @@ peri_status peri_bincount_max(const peri_view *x, double first, double *largest,
     {
         const double *v = doubles_at(x, i, count, room);
         for (size_t j = 0; j < count; j++) {
-            if (!(v[j] >= first && v[j] == trunc(v[j]) && v[j] <= 0x1p53)) {
+            if (!(v[j] >= first && v[j] <= 0x1p53 && v[j] == (double)(int64_t)v[j])) {
                 *facts = (peri_facts){.arg = "x", .nindex = 1, .index = {i + j}, .got = v[j]};
                 return PERI_ERR_VALUE;
             }
@@ -143,7 +144,7 @@ void peri_bincount(const peri_view *x, const peri_view *weights, double first, s
         for (size_t j = 0; j < count; j++) {
             const double bin = v[j] - first; /* x may have changed since it was looked at */
             if (bin >= 0 && bin < (double)nbins)
-                counts[(size_t)bin] += weight != NULL ? weight[j] : 1;
+                counts[(ptrdiff_t)bin] += weight != NULL ? weight[j] : 1;
         }
     }
 }

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "kernel/copy.h"
+
 enum { SMALL = 24 };
 
 static void insertion_sort(double *x, size_t lo, size_t hi)
@@ -121,10 +123,10 @@ peri_status peri_quantile(const peri_view *x, const double *q, size_t nq, bool m
     size_t done = 0;
     for (size_t l = 0; l < lanes; l++) {
         size_t nans = n == 0;
-        for (size_t i = 0; i < n; i++) {
-            lane[i] = peri_get(x, (ptrdiff_t)(l * n + i));
+        if (n > 0)
+            peri_convert(n, PERI_F64, lane, 1, x->dtype, peri_address(x, (ptrdiff_t)(l * n)), 1);
+        for (size_t i = 0; i < n; i++)
             nans += lane[i] != lane[i];
-        }
         if (nans == 0)
             select_ranks(lane, 0, n, rank, nranks);
         for (size_t k = 0; k < nq; k++) {
