@@ -303,8 +303,10 @@ peri_mpi_outcome peri_mpi_swap(const peri_stop *stop, int tag, const void *out, 
     while (outcome == PERI_MPI_DONE && (n > 0 || m > 0)) {
         const size_t a = n < piece ? n : piece, b = m < piece ? m : piece;
         outcome = swap_once(stop, tag, p, a, a > 0 ? to : -1, q, b, b > 0 ? from : -1);
-        p += a;
-        q += b;
+        if (a > 0)
+            p += a;
+        if (b > 0)
+            q += b;
         n -= a;
         m -= b;
     }
