@@ -505,8 +505,8 @@ void peri_mpi_finish(void)
             fprintf(stderr, "perigee: rank %d: the script has ended here, and other ranks go on\n",
                     table.rank);
             failed_with = 1;
-            /* They have a sentence of their own to say. */
-            const struct timespec pause = {0, 300000000};
+            /* They have a sentence of their own to say, and then end this rank too. */
+            const struct timespec pause = {3, 0};
             nanosleep(&pause, NULL);
         }
     }
