@@ -6,9 +6,8 @@
 --   D minimises E[bce(D(x), 0.9)] + E[bce(D(G(z)), 0)],   G minimises E[bce(D(G(z)), 1)],   z ~ N(0, I), 32 numbers
 local pg = require "perigee"
 local nn = pg.nn
-local folder = arg[0]:match("^.*/") or ""
-local course, measures = dofile(folder .. "lib/course.lua"), dofile(folder .. "lib/measures.lua")
-local face_vae = dofile(folder .. "lib/face_vae.lua")
+local course = dofile((arg[0]:match("^.*/") or "") .. "lib/course.lua")
+local measures, face_vae = course.use("measures"), course.use("face_vae")
 
 local ex = pg.experiment{
   name = "hw3_gan",

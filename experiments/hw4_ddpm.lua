@@ -6,8 +6,8 @@
 --   z_{t-1} = (z_t - beta_t / sqrt(1 - abar_t) eps(z_t, t)) / sqrt(1 - beta_t) + sqrt(beta_t) N(0, I)
 local pg = require "perigee"
 local nn = pg.nn
-local folder = arg[0]:match("^.*/") or ""
-local course, measures = dofile(folder .. "lib/course.lua"), dofile(folder .. "lib/measures.lua")
+local course = dofile((arg[0]:match("^.*/") or "") .. "lib/course.lua")
+local measures = course.use("measures")
 
 local ex = pg.experiment{
   name = "hw4_ddpm",
@@ -31,7 +31,7 @@ local ex = pg.experiment{
   quick = {size = 8, channels = 8, T = 50, steps = 600, lr = 4e-3, label_steps = 100, batch = 16, each = 4},
 }
 local o = ex.options
-local family = dofile(folder .. "lib/unet.lua")[o.weights and "course" or o.net]
+local family = course.use("unet")[o.weights and "course" or o.net]
 local size, T = o.size or family.published and 48 or 24, o.T
 local lr = o.lr or family.published and 1e-4 or 2e-3
 local net_rng, train_rng, sample_rng, label_rng = table.unpack(ex.rng:spawn(4))
