@@ -171,6 +171,17 @@ describe("value_and_grad", function()
     local want = "^value_and_grad: the gradient of b is nan; the first nan came from 'log' at line %d+$"
     assert.is_truthy(err:match(want), err)
     assert.equal(0.0, (f{a = pg.array{1, 1}, b = pg.ones(2)}))
+    local nn = pg.nn
+    local net = nn.model({encoder = nn.linear(3, 2), decoder = nn.linear(3, 2)}, pg.random.new(1))
+    local g = pg.value_and_grad(function(t)
+      return pg.log(t.net.encoder(t.x) * 0):sum() + t.net.decoder(t.x):sum()
+    end, {check = true})
+    err = message(g, {net = net, x = pg.ones({4, 3}, "f32")})
+    want = "the gradient of net.encoder.weight is nan; the first inf came from 'log' at line %d+$"
+    assert.is_truthy(err:match(want), err)
+    err = message(pg.value_and_grad(function(m) return pg.log(m.encoder(pg.ones({4, 3}, "f32")) * 0):sum() end,
+      {check = true, unused = "zero"}), net)
+    assert.is_truthy(err:match("the gradient of encoder.weight is nan"), err)
   end)
   it("names wrong arguments", function()
     local function check(want, ...) assert.equal(want, message(...)) end

@@ -109,12 +109,13 @@ local function trace(x, leaves, path, seen)
   if is_net(x) then
     local entry = views_of(x)
     local node = {net = x, entry = entry, path = path}
+    local within = path == "" and "" or path .. "."
     local at, before = tape.mark(x.params)
-    node.whole = {at = at, before = before, of = x.params}
+    node.whole = {at = at, before = before, name = within .. "params", of = x.params}
     leaves[#leaves + 1] = node.whole
     for k, e in ipairs(entry) do
       local view_at, view_before = tape.mark(e.view)
-      node[k] = {at = view_at, before = view_before, of = e.view}
+      node[k] = {at = view_at, before = view_before, name = within .. e.name, of = e.view}
       leaves[#leaves + 1] = node[k]
     end
     seen[x] = {x, node}
