@@ -510,8 +510,13 @@ void peri_mpi_finish(void)
             nanosleep(&pause, NULL);
         }
     }
-    if (failed_with != 0 || (broken && table.size > 1))
+    if (failed_with != 0 || (broken && table.size > 1)) {
+        /* The launcher has still to read what this rank said, and some drop it when they hear of
+         * the end. */
+        const struct timespec pause = {0, 100000000};
+        nanosleep(&pause, NULL);
         table.Abort(table.world, failed_with != 0 ? failed_with : 1);
-    else if (ours)
+    } else if (ours) {
         table.Finalize();
+    }
 }
