@@ -239,7 +239,7 @@ double peri_elementwise_number(peri_ew op, const double x[])
 
 /* ---- walking over views ------------------------------------------------------------------ */
 
-enum { MAX_OPERANDS = 4 };
+enum { MOST_INPUTS = 3, MAX_OPERANDS = MOST_INPUTS + 1 };
 
 typedef struct {
     char *data;
@@ -552,7 +552,7 @@ peri_status peri_elementwise_dense(peri_ew op, int dtype, size_t n, const void *
                 .width = peri_dtype_size(peri_op_dtype(&peri_ew_ops[op], dtype)),
                 .out = out,
                 .stop = stop};
-    for (int k = 0; k < arity; k++) {
+    for (int k = 0; k < arity && k < MOST_INPUTS; k++) {
         w.in[k] = in[k];
         w.each[k] = each[k];
         w.step[k] = each[k] ? peri_dtype_size(input_dtype(op, k, dtype)) : 0;
@@ -602,7 +602,7 @@ peri_status peri_elementwise(peri_ew op, const peri_view in[], const peri_view *
     const peri_op *row = &peri_ew_ops[op];
     const int arity = row->arity, first = op == PERI_EW_WHERE;
     const size_t n = peri_view_size(out);
-    const void *data[3] = {NULL, NULL, NULL};
+    const void *data[3] = {out->data, out->data, out->data}; /* those beyond arity are not read */
     bool each[3] = {true, true, true}, single;
     if (n == 0)
         return PERI_OK;
