@@ -127,6 +127,12 @@ local function belongs(tree, path)
     local name = path:match("([^/]+)%.%w+$"):gsub("^bind_", "")
     found = lines_of(("cd %s && grep -lw -- %s tests/lua/*_spec.lua | head -n 4"):format(tree, name))
   end
+  if path:find("^src/format/") then -- what reads and writes is tested where files are
+    for _, name in ipairs{"lua/io_spec.lua", "lua/npz_spec.lua", "lua/threats_files_spec.lua",
+      "kernel/test_faults.c"} do
+      found[#found + 1] = "tests/" .. name
+    end
+  end
   return found
 end
 
