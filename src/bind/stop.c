@@ -40,6 +40,8 @@ static void stop_hook(lua_State *L, lua_Debug *ar)
             lua_sethook(L, NULL, 0, 0);
         else if (lua_gethookcount(L) != SPARSE)
             lua_sethook(L, stop_hook, LUA_MASKCOUNT, SPARSE);
+        if (peri_stop_requested(&state->stop)) /* a signal came between: its hook was just lost */
+            hook_each(L);
         return;
     }
     peri_raise_stop(L);

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * Drives a program through a pseudo-terminal: `pty PROGRAM [ARG...] < SCRIPT`. Each line of the
- * script is one of
- *     send TEXT       types TEXT once nothing has come for 20 ms; \n \r \t \e \\ and \xHH are
- * understood expect TEXT     waits until TEXT has come since the last expect within S        the
- * seconds an expect may take from here on (10 at first) refuse TEXT     fails if TEXT has come
- * since the last expect pause S         waits end             waits until the program has ended,
- * and prints "ended STATUS" Prints all that came. Status 0 when everything was as written, else 1
- * and the line at fault on standard error. Each expect also prints "[took S]" on standard error.
- */
+ * Drives a program through a pseudo-terminal: `pty PROGRAM [ARG...] < SCRIPT`. A line of the script
+ * is one of
+ *
+ *     send TEXT      types TEXT once nothing has come for 20 ms; \n \r \t \e \\ and \xHH are known
+ *     again TEXT     has the next expect type TEXT each half second: signals that come while the
+ *                    program has no processor are one signal to it
+ *     expect TEXT    waits until TEXT has come since the last expect; prints "[took S]" on standard
+ *                    error
+ *     within S       the seconds that an expect may take from here on (10 at first)
+ *     refuse TEXT    fails if TEXT has come since the last expect
+ *     pause S        waits
+ *     end            waits until the program has ended, and prints "ended STATUS"
+ *
+ * Prints all that came. Status 0 when everything was as written, else 1 and the line at fault on
+ * standard error. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -124,6 +130,7 @@ int main(int argc, char **argv)
     char *line = NULL;
     size_t room = 0;
     double limit = 10;
+    char again[64] = "";
     int fault = 0;
     while (!fault && getline(&line, &room, stdin) > 0) {
         line[strcspn(line, "\n")] = '\0';
@@ -142,13 +149,22 @@ int main(int argc, char **argv)
                 before = nseen;
             } while (pump(fd, 0.02) && nseen != before);
             type(fd, text, unescape(text));
+        } else if (strncmp(line, "again", 5) == 0) {
+            snprintf(again, sizeof again, "%.*s", (int)unescape(text), text);
         } else if (strncmp(line, "expect", 6) == 0) {
             const size_t n = unescape(text);
             const char *hit;
+            double typed = start;
             int open = 1;
             while ((hit = memmem(seen + from, nseen - from, text, n)) == NULL && open &&
-                   now() - start < limit)
+                   now() - start < limit) {
                 open = pump(fd, 0.02);
+                if (again[0] != '\0' && now() - typed > 0.5) {
+                    type(fd, again, strlen(again));
+                    typed = now();
+                }
+            }
+            again[0] = '\0';
             fault = hit == NULL;
             if (hit != NULL) {
                 from = (size_t)(hit - seen) + n;

@@ -166,7 +166,7 @@ describe("the prompt", function()
       "while true do pcall(coroutine.wrap(function() while true do end end)) end",
     } do
       local list = session({"pg.threads(1)", "1"}, {"A = pg.random.new(0):random(500, 500)", ""}, {"keep = 41", ""})
-      for _, line in ipairs{"send " .. call .. "\\n", "pause 0.1", "send \\x03", "send \\x03", "send \\x03",
+      for _, line in ipairs{"send " .. call .. "\\n", "pause 0.1", "send \\x03", "send \\x03", "again \\x03",
         "expect > ", "send keep + 1\\n", "expect 42", "expect > ", "send t = 0; for i = 1, 300000 do t = t + 1 end\\n",
         "expect > ", "send t\\n", "expect 300000", "refuse interrupted!", "expect > "} do
         list[#list + 1] = line
