@@ -442,7 +442,7 @@ static int lu(lua_State *L)
     const matrices A = arg_matrices(L, 1, "A");
     const size_t k = A.m < A.n ? A.m : A.n;
     void *work = push_linalg_work(L, PERI_LINALG_LU, &A);
-    size_t *order = push_work(L, (A.m + 1) * sizeof *order);
+    size_t *order = peri_push_scratch(L, (A.m + 1) * sizeof *order);
     const peri_array *P = push_stack(L, &A, A.dtype, 2, A.m, A.m);
     const peri_array *lower = push_stack(L, &A, A.dtype, 2, A.m, k);
     const peri_array *U = push_stack(L, &A, A.dtype, 2, k, A.n);
