@@ -119,6 +119,9 @@ int main(int argc, char **argv)
     const pid_t pid = fork();
     if (pid == 0) {
         setsid();
+        /* What a shell starts beside itself ignores these, and so would the program. */
+        signal(SIGINT, SIG_DFL);
+        signal(SIGQUIT, SIG_DFL);
         const int terminal = open(ptsname(fd), O_RDWR);
         dup2(terminal, 0);
         dup2(terminal, 1);
