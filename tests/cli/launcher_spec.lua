@@ -347,7 +347,9 @@ exit 0
       {"NODE_FAIL", "killed"}} do
       say("squeue", ("printf '%%-12s%%-22s%%-40s%%-80s\\n' 1 %s n2 None; exit 0"):format(row[1]))
       tool.sh(("rm -rf %s/out"):format(folder))
-      local status = slurm("ok.lua", "(sleep 1; mv out/.batch/todo/1 'out/.batch/taken/1@77_1.0') >/dev/null 2>&1 &")
+      local status = slurm("ok.lua",
+        "(for i in $(seq 600); do mv out/.batch/todo/1 'out/.batch/taken/1@77_1.0' && break; sleep 0.1; done) "
+        .. ">/dev/null 2>&1 &")
       assert.equal(1, status)
       assert.equal(row[2], states("out").ok, i)
       assert.equal(("Slurm: task 77_1 is %s on n2"):format(row[1]), outcomes("out")[1][4])
